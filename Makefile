@@ -1,0 +1,63 @@
+# Every target that a person calls carries a comment after two hashes; `make help` prints those.
+
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
+	"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$candidate"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.up-to-date
+WORKERS ?= 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test slow lint bench lock wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with everything for use and development (nothing when up to date)
+
+# The stamp comes last, so an interrupted installation is not taken for a whole one.
+$(STAMP): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { \
+		echo "make setup: found no Python 3.11 or newer; install one, or name it: make setup PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make setup: $(PYTHON) is no Python 3.11 or newer" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Compare DAX with DynamoDB alone: tables, pictures and a verdict in a few seconds
+	$(BIN)/tierbench run dax_vs_dynamodb
+
+test: setup ## Run the tests, all but the slow ones
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+slow: setup ## Run the slow tests
+	$(BIN)/python -m pytest -m slow --numprocesses $(WORKERS)
+
+lint: setup ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## Time the engines against hand-written SimPy (wants a quiet machine)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable
+
+# A tool of its own folder resolves for every platform and Python at once; the index settings of this machine stay out.
+lock: ## Resolve requirements.lock anew from pyproject.toml (LOCK_OPTIONS=--upgrade for the newest releases)
+	@test -n "$(PYTHON)" || { echo "make lock: found no Python 3.11 or newer" >&2; exit 1; }
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	"$(PYTHON)" -m venv "$$folder" && "$$folder/bin/python" -m pip install --quiet uv && \
+	env -u UV_INDEX -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
+		"$$folder/bin/uv" pip compile --no-config --quiet --no-header --universal --python-version 3.11 \
+		--fork-strategy fewest --generate-hashes --extra dev $(LOCK_OPTIONS) \
+		--output-file requirements.lock pyproject.toml
+
+wheel: setup ## Build the distribution files in dist/
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## Remove caches and builds; .venv and run folders stay
+	rm -rf build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

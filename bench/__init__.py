@@ -1,0 +1,1 @@
+"""Drives and measures: scenario files, runs, statistics, results, pictures, the command line."""

@@ -1,0 +1,397 @@
+"""How all pictures look: colours, lines, type, and a sheet with title, legend, panels and caption.
+
+Every system has a colour, a dash pattern and a marker of its own, so that it is told apart in grey and by colour-blind
+readers. The sheet is laid out by hand, in inches: text is measured before it is placed, wrapped to the width and cut with
+an ellipsis when it is too long, so nothing can overflow, whatever a scenario calls itself. The font is the one that comes
+with matplotlib, drawn as paths; with a fixed salt and no date, the same data give the same bytes of SVG.
+
+matplotlib is imported here, at the top; so whoever wants to start quickly imports this module only to draw.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, get_font
+from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+
+from bench.pictures.data import Curve, FloatArray, Frame
+from bench.quantities import plain
+from bench.terminal import ELLIPSIS, safe_text
+
+PNG_DPI = 144
+WIDTH_IN = 8.0
+MARGIN_IN = 0.3
+BODY_WIDTH_IN = WIDTH_IN - 2 * MARGIN_IN
+
+INK = "#1a1a1a"
+MUTED = "#595959"
+RULE = "#e3e3e3"
+WARMUP = "#ececec"
+FAULT = "#fbe3d6"
+BAND_ALPHA = 0.18
+
+TITLE_PT = 13.0
+TEXT_PT = 9.0
+SMALL_PT = 8.0
+LEADING = 1.35
+"""Distance of two lines of text, in sizes of their type."""
+
+COMBINING_MAX = 2
+"""Marks that may stand on one letter; more of them would climb out of their line."""
+
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.grid": False,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.unicode_minus": True,
+    "figure.facecolor": "white",
+    "hatch.linewidth": 0.6,
+    "lines.solid_capstyle": "butt",
+    "path.simplify": False,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "tierbench",
+    "text.parse_math": False,
+    "text.usetex": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+}
+
+# Lightness differs from neighbour to neighbour, and no two differ in nothing but red against green.
+_COLOURS = ("#0b5fa5", "#d1600a", "#1b8a6b", "#9c4f96", "#b28600", "#5aa9dd", "#7a1f2b", "#4d4d4d")
+_DASHES: tuple[tuple[float, ...], ...] = ((), (5, 1.6), (1.4, 1.4), (6, 1.6, 1.4, 1.6), (9, 2), (3, 1.4, 1.4, 1.4, 1.4, 1.4), (2.5, 2.5))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, dashes (empty: a solid line) and marker of one system."""
+
+    colour: str
+    dashes: tuple[float, ...]
+    marker: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Keywords for a line."""
+        style: Any = (0, self.dashes) if self.dashes else "-"
+        return {"color": self.colour, "linestyle": style, "marker": self.marker, "markersize": 4.0, "markeredgewidth": 0}
+
+
+def look(index: int) -> Look:
+    """Look of the system at a place in the scenario; the three cycles differ in length, so hundreds stay distinct."""
+    return Look(
+        _COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)], _MARKERS[index % len(_MARKERS)]
+    )
+
+
+@contextmanager
+def style_sheet() -> Iterator[None]:
+    """Draw with our settings alone, whatever the user's own settings of matplotlib say."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def render(figure: Figure) -> tuple[bytes, bytes]:
+    """A drawn figure as SVG and as PNG; call it within `style_sheet`."""
+    svg, png = io.BytesIO(), io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    figure.set_dpi(PNG_DPI)
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    return svg.getvalue(), png.getvalue()
+
+
+# Text ---------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _font_file(bold: bool) -> Path:
+    return Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+
+
+@cache
+def _known_characters(bold: bool) -> frozenset[int]:
+    return frozenset(get_font(str(_font_file(bold))).get_charmap())
+
+
+def font(size_pt: float, bold: bool = False) -> FontProperties:
+    """The font that comes with matplotlib, at a size."""
+    return FontProperties(fname=str(_font_file(bold)), size=size_pt)
+
+
+def drawable(text: str, limit: int = 400) -> str:
+    """Text from anywhere as something that can be drawn: printable, in one line, of letters that the font has.
+
+    Letters that it lacks (emoji, Chinese) appear as a replacement character; piled-up accents are thinned out.
+    """
+    shown = []
+    marks = 0
+    for character in safe_text(" ".join(unicodedata.normalize("NFC", text[: 4 * limit]).split()), limit):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= COMBINING_MAX:
+            both = ord(character) in _known_characters(bold=False) and ord(character) in _known_characters(bold=True)
+            shown.append(character if both else "\ufffd")
+    return "".join(shown)
+
+
+def width_in(text: str, size_pt: float, bold: bool = False) -> float:
+    """Width of a line of text, inches."""
+    return float(text_to_path.get_text_width_height_descent(text, font(size_pt, bold), ismath=False)[0]) / 72.0
+
+
+def wrap(text: str, room_in: float, size_pt: float, lines_max: int, bold: bool = False) -> list[str]:
+    """Lines no wider than `room_in`; a word that is wider is broken; what exceeds `lines_max` ends in an ellipsis."""
+    lines: list[str] = []
+    words = text.split()
+    while words:
+        if len(lines) == lines_max:
+            lines[-1] = shorten(f"{lines[-1]} {words[0]}", room_in, size_pt, bold, always=True)
+            break
+        count = 1
+        while count < len(words) and width_in(" ".join(words[: count + 1]), size_pt, bold) <= room_in:
+            count += 1
+        line = " ".join(words[:count])
+        del words[:count]
+        if width_in(line, size_pt, bold) > room_in:
+            fits = _fitting(line, room_in, size_pt, bold)
+            words.insert(0, line[fits:])
+            line = line[:fits]
+        lines.append(line)
+    return lines
+
+
+def shorten(text: str, room_in: float, size_pt: float, bold: bool = False, *, always: bool = False) -> str:
+    """Text cut to a width, with an ellipsis where it was too long (or `always`)."""
+    if not always and width_in(text, size_pt, bold) <= room_in:
+        return text
+    return text[: _fitting(text, room_in - width_in(ELLIPSIS, size_pt, bold), size_pt, bold)].rstrip() + ELLIPSIS
+
+
+def _fitting(text: str, room_in: float, size_pt: float, bold: bool) -> int:
+    """How many characters fit, at least one."""
+    low, high = 1, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if width_in(text[:middle], size_pt, bold) <= room_in else (low, middle - 1)
+    return low
+
+
+# The sheet ----------------------------------------------------------------------------------------------------------
+
+
+class Sheet:
+    """A figure with its title, legend and caption in place, and a body in between for the panels.
+
+    Args:
+        frame: What stands around the panels.
+        legend: Systems to explain, each with its look's index; with fewer than two there is nothing to tell apart.
+        body_height_in: Height of what lies between, inches.
+    """
+
+    def __init__(self, frame: Frame, legend: Sequence[tuple[str, int]], body_height_in: float) -> None:
+        kicker = wrap(drawable(f"{frame.subject}. {frame.question}"), BODY_WIDTH_IN, TEXT_PT, 2)
+        title = wrap(drawable(frame.finding, 600), BODY_WIDTH_IN, TITLE_PT, 4, bold=True)
+        caption = wrap(drawable(frame.caption, 1200), BODY_WIDTH_IN, SMALL_PT, 6)
+        rows = _legend_rows(legend) if len(legend) > 1 else []
+        heights = [
+            MARGIN_IN * 0.8,
+            len(kicker) * _leading_in(TEXT_PT) + 0.04,
+            len(title) * _leading_in(TITLE_PT) + 0.08,
+            len(rows) * _LEGEND_ROW_IN + (0.08 if rows else 0.0),
+            body_height_in,
+            0.12 + len(caption) * _leading_in(SMALL_PT),
+            MARGIN_IN * 0.7,
+        ]
+        tops = np.cumsum([0.0, *heights])
+        self.height_in = float(tops[-1])
+        self.figure = Figure(figsize=(WIDTH_IN, self.height_in), dpi=PNG_DPI)
+        self._body_top_in = float(tops[4])
+        self._write_block(kicker, float(tops[1]), TEXT_PT, MUTED)
+        self._write_block(title, float(tops[2]), TITLE_PT, INK, bold=True)
+        for index, row in enumerate(rows):
+            self._draw_legend_row(row, float(tops[3]) + (index + 0.5) * _LEGEND_ROW_IN)
+        self._write_block(caption, float(tops[5]) + 0.12, SMALL_PT, MUTED)
+
+    def axes(self, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
+        """Axes within the body, from its left and top, inches."""
+        bottom_in = self.height_in - self._body_top_in - top_in - height_in
+        rectangle = (
+            (MARGIN_IN + left_in) / WIDTH_IN,
+            bottom_in / self.height_in,
+            width_in / WIDTH_IN,
+            height_in / self.height_in,
+        )
+        axes = self.figure.add_axes(rectangle)
+        axes.tick_params(length=2.5, pad=2.5)
+        return axes
+
+    def write(
+        self, text: str, left_in: float, top_in: float, size_pt: float = SMALL_PT, colour: str = INK, **options: Any
+    ) -> None:
+        """One line of text within the body; `top_in` is the middle of its height."""
+        self._write(text, MARGIN_IN + left_in, self._body_top_in + top_in, size_pt, colour, **options)
+
+    def _write_block(self, lines: Sequence[str], top_in: float, size_pt: float, colour: str, bold: bool = False) -> None:
+        for index, line in enumerate(lines):
+            middle_in = top_in + (index + 0.5) * _leading_in(size_pt)
+            self._write(line, MARGIN_IN, middle_in, size_pt, colour, bold=bold)
+
+    def _write(
+        self, text: str, x_in: float, y_in: float, size_pt: float, colour: str, *, bold: bool = False, **options: Any
+    ) -> None:
+        # The baseline, not the middle of the glyphs, is what keeps neighbouring texts on one line.
+        baseline_in = y_in + 0.36 * size_pt / 72.0
+        self.figure.text(
+            x_in / WIDTH_IN,
+            1.0 - baseline_in / self.height_in,
+            text,
+            fontproperties=font(size_pt, bold),
+            color=colour,
+            parse_math=False,
+            va="baseline",
+            **options,
+        )
+
+    def _draw_legend_row(self, row: Sequence[tuple[float, str, int]], middle_in: float) -> None:
+        for left_in, name, index in row:
+            start_in = MARGIN_IN + left_in
+            xs = np.array([start_in, start_in + _HANDLE_IN / 2, start_in + _HANDLE_IN]) / WIDTH_IN
+            y = 1.0 - middle_in / self.height_in
+            line = Line2D(
+                xs, [y, y, y], transform=self.figure.transFigure, linewidth=1.8, markevery=[1], **look(index).line
+            )
+            self.figure.add_artist(line)
+            self._write(name, start_in + _HANDLE_IN + 0.07, middle_in, TEXT_PT, INK)
+
+
+_HANDLE_IN = 0.42
+_LEGEND_ROW_IN = 0.2
+
+
+def _leading_in(size_pt: float) -> float:
+    return size_pt * LEADING / 72.0
+
+
+def _legend_rows(legend: Sequence[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
+    """Entries from left to right and then below; of each row its entries with their left edge, inches."""
+    rows: list[list[tuple[float, str, int]]] = [[]]
+    left_in = 0.0
+    for name, index in legend:
+        shown = shorten(drawable(name), BODY_WIDTH_IN - _HANDLE_IN - 0.1, TEXT_PT)
+        entry_in = _HANDLE_IN + 0.07 + width_in(shown, TEXT_PT)
+        if rows[-1] and left_in + entry_in > BODY_WIDTH_IN:
+            rows.append([])
+            left_in = 0.0
+        rows[-1].append((left_in, shown, index))
+        left_in += entry_in + 0.28
+    return rows
+
+
+# Axes ---------------------------------------------------------------------------------------------------------------
+
+
+def ticks(axis: Any, positions: Sequence[float], labels: Sequence[str] | None = None) -> None:
+    """Ticks at the given places, labelled in our type (with plain numbers by default), and no others."""
+    axis.set_major_locator(FixedLocator(list(positions)))
+    texts = [plain(position) for position in positions] if labels is None else list(labels)
+    axis.set_major_formatter(FixedFormatter(texts))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    for label in axis.get_ticklabels():
+        label.set_fontproperties(font(SMALL_PT))
+        label.set_parse_math(False)
+
+
+def axis_label(axes: Axes, which: str, text: str) -> None:
+    """Name and unit of an axis, "x" or "y"."""
+    setter = axes.set_xlabel if which == "x" else axes.set_ylabel
+    setter(text, fontproperties=font(SMALL_PT), color=MUTED, parse_math=False, labelpad=3.0)
+
+
+def values_of(curves: Sequence[Curve]) -> FloatArray:
+    """All finite values that the curves and their bands show."""
+    pieces = [np.concatenate([curve.y, curve.low, curve.high]) for curve in curves]
+    values = np.concatenate(pieces) if pieces else np.empty(0)
+    return values[np.isfinite(values)]
+
+
+def wants_log(values: FloatArray) -> bool:
+    """Whether a range of values asks for a logarithmic axis: beyond a factor of eight, a linear one hides the low end."""
+    positive = values[values > 0.0]
+    return bool(len(positive)) and float(positive.max() / positive.min()) > 8.0
+
+
+def log_ticks(low: float, high: float, count_max: int) -> list[float]:
+    """Places for ticks between two positive numbers: 1-2-5 where they fit, else every decade, or every second, ..."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = range(first, last + 1)
+    for steps in ((1.0, 2.0, 5.0), (1.0, 3.0)):
+        found = [step * 10.0**decade for decade in decades for step in steps]
+        found = [value for value in found if low <= value <= high]
+        if len(found) <= count_max:
+            return found
+    every = 1
+    while True:
+        found = [10.0**decade for decade in decades if decade % every == 0 and low <= 10.0**decade <= high]
+        if len(found) <= count_max:
+            return found
+        every += 1
+
+
+def scale_y(axes: Axes, curves: Sequence[Curve], count_max: int, *, log: bool, top: float | None = None) -> None:
+    """Set the range and the ticks of the y axis to what the curves show.
+
+    A linear axis starts at zero and, with `top`, does not go beyond it; a logarithmic one hugs the curves (and not the
+    lower ends of bands, which an uncertain mean may put anywhere).
+    """
+    values = values_of(curves)
+    if log:
+        centres = np.concatenate([curve.y for curve in curves])
+        centres = centres[np.isfinite(centres) & (centres > 0.0)]
+        low, high = float(centres.min()) / 1.3, float(values.max()) * 1.2
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+        ticks(axes.yaxis, log_ticks(low, high, count_max))
+        return
+    high = float(values.max()) * 1.12 if len(values) and values.max() > 0.0 else 1.0
+    high = min(high, top) if top is not None else high
+    axes.set_ylim(0.0, high)
+    places = MaxNLocator(nbins=count_max, steps=[1, 2, 2.5, 5, 10]).tick_values(0.0, high)
+    ticks(axes.yaxis, [place for place in places if 0.0 <= place <= high * (1 + 1e-9)])
+
+
+def draw_curve(axes: Axes, curve: Curve, *, marks: Sequence[int], line_width: float = 1.6) -> None:
+    """A curve in its look with its band, and markers at the given points and wherever a point has no neighbour."""
+    finite = np.isfinite(curve.y)
+    padded = np.concatenate([[False], finite, [False]])
+    alone = np.flatnonzero(finite & ~padded[:-2] & ~padded[2:])
+    style = look(curve.look)
+    banded = np.isfinite(curve.low) & np.isfinite(curve.high)
+    if banded.any():
+        floor = np.maximum(curve.low, np.nanmin(curve.y[finite]) * 1e-3) if axes.get_yscale() == "log" else curve.low
+        axes.fill_between(
+            curve.x, floor, curve.high, where=banded, color=style.colour, alpha=BAND_ALPHA, linewidth=0.0
+        )
+    every = sorted({int(index) for index in (*marks, *alone)})
+    axes.plot(curve.x, curve.y, linewidth=line_width, markevery=every, label=f"curve {curve.look}", **style.line)

@@ -1,0 +1,1 @@
+"""What replications say together: intervals over one number each, paired comparisons, and where the warm-up ends."""

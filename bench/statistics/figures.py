@@ -1,0 +1,142 @@
+"""What one replication says: each figure is one number, or None where the replication has none.
+
+Intervals are taken over these numbers, and expectations look at them. A percentile with fewer than ten requests beyond
+it is none: whatever it says, the next replication would say something else. Before anything is said at all, the outcome
+must balance; `imbalances` lists what does not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.kernel.outcome import Distribution, OperationOutcome, Outcome, StationOutcome
+from models.kernel.parts import UNLIMITED
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+"""Fractions by name."""
+EXCEEDANCES_MIN = 10
+"""Requests that must lie beyond a percentile, in each replication, for it to be said."""
+
+
+def latency_mean_ms(latency: Distribution) -> float | None:
+    """Mean latency, ms; None without an answer."""
+    return latency.mean_s * 1000.0 if latency.count else None
+
+
+def latency_max_ms(latency: Distribution) -> float | None:
+    """The largest latency, ms; None without an answer. It grows with the length of a run."""
+    return latency.highest_s * 1000.0 if latency.count else None
+
+
+def percentile_ms(latency: Distribution, fraction: float) -> float | None:
+    """A percentile, ms; None if fewer than `EXCEEDANCES_MIN` of the latencies lie beyond it."""
+    return latency.percentile_s(fraction) * 1000.0 if percentile_is_known(latency.count, fraction) else None
+
+
+def percentile_is_known(count: int, fraction: float) -> bool:
+    """Whether so many values have `EXCEEDANCES_MIN` beyond a percentile."""
+    return count - percentile_rank(count, fraction) >= EXCEEDANCES_MIN
+
+
+def percentile_rank(count: int, fraction: float) -> int:
+    """Which of so many sorted values the percentile is, from 1; as `Distribution.percentile_s` has it."""
+    return max(1, math.ceil(fraction * count - 1e-9))
+
+
+def throughput_per_s(outcome: Outcome, operation: str) -> float | None:
+    """Answers per second between warm-up and duration; None if no time lies between."""
+    span_s = _span_s(outcome)
+    return int(outcome.operations[operation].answers_in_span) / span_s if span_s > 0.0 else None
+
+
+def errors(operation: OperationOutcome) -> int:
+    """Requests that failed in the end, of any kind."""
+    return sum(map(int, operation.errors.values()))
+
+
+def error_ratio(operation: OperationOutcome) -> float | None:
+    """Part of the requests that failed in the end; None without a request."""
+    return errors(operation) / int(operation.requests) if operation.requests else None
+
+
+def lookups(outcome: Outcome, cache: str) -> int:
+    """Lookups in all members of a cache family."""
+    return int(outcome.caches[cache].lookups.sum())
+
+
+def hits(outcome: Outcome, cache: str) -> int:
+    """Hits in all members of a cache family."""
+    return int(outcome.caches[cache].hits.sum())
+
+
+def hit_ratio(outcome: Outcome, cache: str) -> float | None:
+    """Hits by lookups over all members; None without a lookup."""
+    count = lookups(outcome, cache)
+    return hits(outcome, cache) / count if count else None
+
+
+def utilization(outcome: Outcome, station: str) -> float | None:
+    """Part of its servers' time that a member was busy, mean over members; None where servers have no number."""
+    part = outcome.stations[station]
+    span_s = _span_s(outcome)
+    if span_s <= 0.0 or is_unlimited(part):
+        return None
+    return float(np.mean(part.span_busy_s / (part.servers * span_s)))
+
+
+def is_unlimited(station: StationOutcome) -> bool:
+    """Whether any member has servers without number, of which no part can be busy."""
+    return bool(np.any(station.servers == UNLIMITED))
+
+
+def mean_queue(outcome: Outcome, station: str) -> float | None:
+    """Requests waiting at a member, mean over time and members; None if no time was measured."""
+    span_s = _span_s(outcome)
+    return float(np.mean(outcome.stations[station].span_queue_s)) / span_s if span_s > 0.0 else None
+
+
+def counters(outcome: Outcome) -> dict[str, int]:
+    """All counters by dotted name, `<cache family>.lookups` and `.hits` among them."""
+    counts = {name: int(count) for name, count in outcome.counters.items()}
+    for cache in outcome.caches:
+        counts[f"{cache}.lookups"] = lookups(outcome, cache)
+        counts[f"{cache}.hits"] = hits(outcome, cache)
+    return counts
+
+
+def imbalances(outcome: Outcome) -> list[str]:
+    """What does not add up in one replication; empty if all does.
+
+    Requests are answered, failed or unfinished, and each answer has a latency; lookups are hits or misses; acknowledged
+    writes are kept, lost or superseded, where a model counts them; what a counter repeats is the same.
+    """
+    found: list[str] = []
+
+    def equal(what: str, whole: int, *pieces: int) -> None:
+        if whole != sum(pieces) or min(whole, *pieces) < 0:
+            place = f"{outcome.system}, replication {outcome.replication}"
+            found.append(f"{place}: {what}: {whole} is not {' + '.join(map(str, pieces))}")
+
+    for name, each in outcome.operations.items():
+        equal(f"{name}: requests = ok + errors + unfinished", each.requests, each.ok, errors(each), each.unfinished)
+        equal(f"{name}: latencies = ok", each.latency.count, each.ok)
+        by_window = int(each.window_latency.sum())
+        equal(f"{name}: latencies = answers, over all windows", by_window, int(each.window_ok.sum()))
+    counts = outcome.counters
+    for name in outcome.caches:
+        all_, hit = lookups(outcome, name), hits(outcome, name)
+        equal(f"{name}: lookups = hits + misses", all_, hit, counts.get(f"{name}.misses", all_ - hit))
+        equal(f"{name}: lookups = their counter", all_, counts.get(f"{name}.lookups", all_))
+        equal(f"{name}: hits = their counter", hit, counts.get(f"{name}.hits", hit))
+    fates = [f"writes.{fate}" for fate in ("acknowledged", "kept", "lost", "superseded")]
+    if all(fate in counts for fate in fates):
+        equal("writes: acknowledged = kept + lost + superseded", *(counts[fate] for fate in fates))
+    return found
+
+
+def _span_s(outcome: Outcome) -> float:
+    """Length of the measured span, seconds."""
+    start_s, end_s = outcome.span_s
+    return end_s - start_s

@@ -1,0 +1,1 @@
+"""What is simulated: parts, routes and the services made of them. No files, no printing, no clock, no environment."""

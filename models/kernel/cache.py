@@ -1,0 +1,222 @@
+"""A cache at work: LRU, FIFO and CLOCK, bounded in items or in bytes, with an optional time to live.
+
+One order of keys serves all three policies. LRU moves a key that is hit to the end, FIFO leaves it, CLOCK marks it; room is
+made at the front, where CLOCK sends a marked key to the end once more, its mark cleared (the hand of a clock in another
+picture). A hit whose size changed updates the object and then makes room among the others, or drops the object itself if
+it alone exceeds the capacity; an object larger than the capacity is not admitted. An expired object is a miss, and leaves
+when it is looked up.
+
+`CacheState` is the SimPy form, on an `OrderedDict`; the functions below it are the compiled form, on linked records, one for
+each possible key, so that both are independent of one another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.kernel.parts import Cache
+
+LRU, FIFO, CLOCK = range(3)
+POLICY = {"lru": LRU, "fifo": FIFO, "clock": CLOCK}
+
+
+class Entry:
+    """An object in a cache: bytes, when it expires, CLOCK's mark."""
+
+    __slots__ = ("expires", "marked", "size")
+
+    def __init__(self, size: int, expires: float) -> None:
+        self.size, self.expires, self.marked = size, expires, False
+
+
+class CacheState:
+    """One cache of the SimPy engine."""
+
+    def __init__(self, part: Cache) -> None:
+        self.policy, self.capacity = POLICY[part.policy], part.capacity
+        self.in_bytes, self.overhead = part.capacity_bytes is not None, part.overhead_bytes
+        self.ttl = math.inf if part.ttl_s is None else part.ttl_s
+        self.entries: OrderedDict[int, Entry] = OrderedDict()
+        self.used, self.lookups, self.hits, self.evictions = 0, 0, 0, 0
+
+    def lookup(self, key: int, size: int, now: float) -> bool:
+        """Whether the key is held; a hit updates recency and size."""
+        entry = self.entries.get(key)
+        if entry is None:
+            return False
+        if entry.expires <= now:
+            self.drop(key)
+            return False
+        self._touch(key, entry, self._weight(size))
+        return True
+
+    def fill(self, key: int, size: int, now: float, ttl: float) -> None:
+        """Put the object in, or bring it up to date; its time to live begins."""
+        weight = self._weight(size)
+        expires = now + min(self.ttl, ttl)
+        entry = self.entries.get(key)
+        if entry is not None:
+            entry.expires = expires
+            self._touch(key, entry, weight)
+        elif weight <= self.capacity:
+            self.entries[key] = Entry(weight, expires)
+            self.used += weight
+            self._make_room(key)
+
+    def drop(self, key: int) -> None:
+        """Forget the key."""
+        entry = self.entries.pop(key, None)
+        if entry is not None:
+            self.used -= entry.size
+
+    def flush(self) -> None:
+        """Forget everything."""
+        self.entries.clear()
+        self.used = 0
+
+    def shift(self, by_s: float) -> None:
+        """Set the clock back, so that `by_s` becomes zero."""
+        for entry in self.entries.values():
+            entry.expires -= by_s
+
+    def _weight(self, size: int) -> int:
+        return size + self.overhead if self.in_bytes else 1
+
+    def _touch(self, key: int, entry: Entry, weight: int) -> None:
+        entry.marked = True
+        if self.policy == LRU:
+            self.entries.move_to_end(key)
+        if entry.size != weight:
+            self.used += weight - entry.size
+            entry.size = weight
+            if weight > self.capacity:
+                self.drop(key)
+                self.evictions += 1
+            else:
+                self._make_room(key)
+
+    def _make_room(self, keep: int) -> None:
+        """Evict others until all fits; the key itself is passed over where it stands."""
+        while self.used > self.capacity:
+            front = iter(self.entries)
+            victim = next(front)
+            if victim == keep:
+                if self.policy == CLOCK:
+                    self.entries.move_to_end(keep)
+                    continue
+                victim = next(front)
+            if self.policy == CLOCK and self.entries[victim].marked:
+                self.entries[victim].marked = False
+                self.entries.move_to_end(victim)
+                continue
+            self.drop(victim)
+            self.evictions += 1
+
+
+# The compiled form: entries[base + key] are linked by key into one list, front (next to go) to end.
+
+
+def cache_lookup(cache: Any, entries: Any, key: int, size: int, now: float) -> bool:
+    """Compiled form of `CacheState.lookup`."""
+    entry = entries[cache.base + key]
+    if entry.held == 0:
+        return False
+    if entry.expires <= now:
+        cache_drop(cache, entries, key)
+        return False
+    cache_touch(cache, entries, key, size + cache.overhead if cache.in_bytes else 1)
+    return True
+
+
+def cache_fill(cache: Any, entries: Any, key: int, size: int, now: float, ttl: float) -> None:
+    """Compiled form of `CacheState.fill`."""
+    weight = size + cache.overhead if cache.in_bytes else 1
+    entry = entries[cache.base + key]
+    expires = now + min(cache.ttl, ttl)
+    if entry.held:
+        entry.expires = expires
+        cache_touch(cache, entries, key, weight)
+    elif weight <= cache.capacity:
+        entry.held, entry.marked, entry.size, entry.expires = 1, 0, weight, expires
+        cache_link(cache, entries, key)
+        cache.used += weight
+        cache.count += 1
+        cache_make_room(cache, entries, key)
+
+
+def cache_drop(cache: Any, entries: Any, key: int) -> None:
+    """Compiled form of `CacheState.drop`, of a key that is held."""
+    entry = entries[cache.base + key]
+    cache_unlink(cache, entries, key)
+    entry.held = 0
+    cache.used -= entry.size
+    cache.count -= 1
+
+
+def cache_flush(cache: Any, entries: Any) -> None:
+    """Compiled form of `CacheState.flush`."""
+    while cache.front >= 0:
+        cache_drop(cache, entries, cache.front)
+
+
+def cache_touch(cache: Any, entries: Any, key: int, weight: int) -> None:
+    """Compiled form of `CacheState._touch`."""
+    entry = entries[cache.base + key]
+    entry.marked = 1
+    if cache.policy == LRU and cache.end != key:
+        cache_unlink(cache, entries, key)
+        cache_link(cache, entries, key)
+    if entry.size != weight:
+        cache.used += weight - entry.size
+        entry.size = weight
+        if weight > cache.capacity:
+            cache_drop(cache, entries, key)
+            cache.evictions += 1
+        else:
+            cache_make_room(cache, entries, key)
+
+
+def cache_make_room(cache: Any, entries: Any, keep: int) -> None:
+    """Compiled form of `CacheState._make_room`."""
+    while cache.used > cache.capacity:
+        victim = cache.front
+        if victim == keep:
+            if cache.policy == CLOCK:
+                cache_unlink(cache, entries, victim)
+                cache_link(cache, entries, victim)
+                continue
+            victim = entries[cache.base + victim].after
+        if cache.policy == CLOCK and entries[cache.base + victim].marked:
+            entries[cache.base + victim].marked = 0
+            cache_unlink(cache, entries, victim)
+            cache_link(cache, entries, victim)
+            continue
+        cache_drop(cache, entries, victim)
+        cache.evictions += 1
+
+
+def cache_link(cache: Any, entries: Any, key: int) -> None:
+    """Put a key at the end of the order."""
+    entry = entries[cache.base + key]
+    entry.before, entry.after = cache.end, -1
+    if cache.end >= 0:
+        entries[cache.base + cache.end].after = key
+    else:
+        cache.front = key
+    cache.end = key
+
+
+def cache_unlink(cache: Any, entries: Any, key: int) -> None:
+    """Take a key out of the order."""
+    entry = entries[cache.base + key]
+    if entry.before >= 0:
+        entries[cache.base + entry.before].after = entry.after
+    else:
+        cache.front = entry.after
+    if entry.after >= 0:
+        entries[cache.base + entry.after].before = entry.before
+    else:
+        cache.end = entry.before

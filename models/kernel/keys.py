@@ -1,0 +1,198 @@
+"""Which keys are asked for: laws of popularity over a finite set of keys numbered from 0.
+
+As with the laws of time, each can be drawn for a block of identities (NumPy) or for one (`draw_key`, compiled), with the
+same bits.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.kernel.numerics import power, to_int
+from models.kernel.outcome import FloatArray, IntArray
+
+UNIFORM_KEYS, ZIPF, SCRAMBLED_ZIPFIAN, HOTSPOT = range(4)
+MAX_KEYS = 50_000_000
+"""A table of so many popularities takes half a gigabyte."""
+Count = Annotated[int, Field(ge=1, le=MAX_KEYS)]
+GUIDE = 1 << 16
+"""Entries of the guide into a table of cumulated popularities."""
+
+FNV_OFFSET = -3750763034362895579
+FNV_PRIME = 1099511628211
+YCSB_ITEMS = 10_000_000_000
+YCSB_ZETA = 26.46902820178302
+"""Sum of i**-0.99 over YCSB's 10**10 items, as its source has it."""
+YCSB_THETA = 0.99
+
+
+class KeyLaw(BaseModel):
+    """A law of popularity over `count` keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    code: ClassVar[int]
+    count: Count = 1000
+
+    def parameters(self) -> list[float]:
+        """Three numbers for `draw_key`."""
+        return [0.0, 0.0, 0.0]
+
+    def table(self) -> FloatArray:
+        """Cumulated popularities, shape (count,), or an empty array where the law needs none."""
+        return np.empty(0)
+
+    def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
+        """A key for each pair of uniforms, shape as theirs."""
+        raise NotImplementedError
+
+    def popularity(self) -> FloatArray:
+        """Probability of each key, shape (count,)."""
+        raise NotImplementedError
+
+
+class UniformKeys(KeyLaw):
+    """Every key alike."""
+
+    code = UNIFORM_KEYS
+    kind: Literal["uniform"] = "uniform"
+
+    def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
+        return (u1 * float(self.count)).astype(np.int64)
+
+    def popularity(self) -> FloatArray:
+        return np.full(self.count, 1.0 / self.count)
+
+
+class Zipf(KeyLaw):
+    """Key k has popularity proportional to (k + 1)**-exponent: an exact Zipf law over a finite set."""
+
+    code = ZIPF
+    kind: Literal["zipf"] = "zipf"
+    exponent: Annotated[float, Field(ge=0.0, le=10.0, allow_inf_nan=False)] = 0.99
+
+    def table(self) -> FloatArray:
+        return zipf_table(self.count, self.exponent)
+
+    def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
+        return np.searchsorted(self.table(), u1, side="right").astype(np.int64)
+
+    def popularity(self) -> FloatArray:
+        return np.diff(self.table(), prepend=0.0)
+
+
+class ScrambledZipfian(KeyLaw):
+    """YCSB's scrambled Zipfian: ranks of a Zipf law over 10**10 items, hashed over the keys. Less skewed than `zipf`.
+
+    Source:
+        ScrambledZipfianGenerator and ZipfianGenerator of YCSB; J. Gray et al., SIGMOD 1994. Its constant is always 0.99.
+    """
+
+    code = SCRAMBLED_ZIPFIAN
+    kind: Literal["scrambled-zipfian"] = "scrambled-zipfian"
+
+    def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
+        return cast(IntArray, fnv(ycsb_rank(u1)) % self.count)
+
+    def popularity(self) -> FloatArray:
+        """By hashing the most popular 10**6 ranks; what is left is spread evenly."""
+        ranks = np.arange(min(1_000_000, YCSB_ITEMS), dtype=np.int64)
+        weight = power(ranks + 1.0, -YCSB_THETA) / YCSB_ZETA
+        share = np.bincount(fnv(ranks) % self.count, weights=weight, minlength=self.count)
+        return cast(FloatArray, share + (1.0 - share.sum()) / self.count)
+
+
+class Hotspot(KeyLaw):
+    """A hot share of the keys gets a share of the operations; both parts are uniform within.
+
+    Source:
+        HotspotIntegerGenerator of YCSB.
+    """
+
+    code = HOTSPOT
+    kind: Literal["hotspot"] = "hotspot"
+    hot_keys: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    hot_operations: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+
+    @model_validator(mode="after")
+    def _both_parts(self) -> Hotspot:
+        if self.count < 2:
+            raise ValueError("a hotspot needs at least 2 keys")
+        return self
+
+    @property
+    def hot(self) -> int:
+        """Number of hot keys."""
+        return min(max(1, round(self.hot_keys * self.count)), self.count - 1)
+
+    def parameters(self) -> list[float]:
+        return [float(self.hot), self.hot_operations, 0.0]
+
+    def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
+        hot = float(self.hot)
+        cold = hot + u2 * (float(self.count) - hot)
+        return np.where(u1 < self.hot_operations, u2 * hot, cold).astype(np.int64)
+
+    def popularity(self) -> FloatArray:
+        hot = self.hot
+        share = np.full(self.count, (1.0 - self.hot_operations) / (self.count - hot))
+        share[:hot] = self.hot_operations / hot
+        return share
+
+
+AnyKeys = Annotated[UniformKeys | Zipf | ScrambledZipfian | Hotspot, Field(discriminator="kind")]
+
+
+@lru_cache(maxsize=4)
+def zipf_table(count: int, exponent: float) -> FloatArray:
+    """Cumulated popularities of a finite Zipf law, shape (count,); takes time and memory linear in `count`."""
+    cumulated = np.cumsum(power(np.arange(1, count + 1, dtype=np.float64), -exponent))
+    table = cast(FloatArray, cumulated / cumulated[-1])
+    table.setflags(write=False)
+    return table
+
+
+@lru_cache(maxsize=4)
+def guide(count: int, exponent: float) -> IntArray:
+    """Where in `zipf_table` to begin looking for a uniform u: at entry floor(u * GUIDE), shape (GUIDE,)."""
+    return np.searchsorted(zipf_table(count, exponent), np.arange(GUIDE) / GUIDE, side="right").astype(np.int64)
+
+
+def ycsb_rank(u: Any) -> Any:
+    """YCSB's rank among its 10**10 items, for a uniform: floats in compiled code or arrays."""
+    alpha = 1.0 / (1.0 - YCSB_THETA)
+    zeta_2 = 1.0 + power(0.5, YCSB_THETA)
+    eta = (1.0 - power(2.0 / YCSB_ITEMS, 1.0 - YCSB_THETA)) / (1.0 - zeta_2 / YCSB_ZETA)
+    rank = to_int(YCSB_ITEMS * power(eta * u - eta + 1.0, alpha))
+    second = u * YCSB_ZETA < zeta_2
+    first = u * YCSB_ZETA < 1.0
+    rank = rank * (1 - second) + 1 * second
+    return rank * (1 - first)
+
+
+def fnv(value: Any) -> Any:
+    """YCSB's 64-bit FNV-1a hash of a number's eight bytes, made non-negative: int64 arrays or compiled integers."""
+    h = value * 0 + FNV_OFFSET
+    for _ in range(8):
+        h = (h ^ (value & 0xFF)) * FNV_PRIME
+        value = value >> 8
+    return abs(h)
+
+
+def draw_key(kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray, u1: float, u2: float) -> int:
+    """One key for a pair of uniforms; compiled."""
+    if kind == UNIFORM_KEYS:
+        return int(u1 * float(count))
+    if kind == ZIPF:
+        key = guide[int(u1 * GUIDE)]
+        while table[key] <= u1:
+            key += 1
+        return int(key)
+    if kind == SCRAMBLED_ZIPFIAN:
+        return int(fnv(ycsb_rank(u1)) % count)
+    if u1 < b:
+        return int(u2 * a)
+    return int(a + u2 * (float(count) - a))

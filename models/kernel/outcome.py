@@ -1,0 +1,263 @@
+"""What one replication of one system produced: plain counts and arrays, the same bits from either engine.
+
+Totals are integers. Time is counted in ticks of 2**-40 s, so that adding in another order gives the same sum; latencies
+are also counted in a log-linear histogram whose bins are the top bits of the float itself, 512 to an octave, which bounds
+the relative error of a percentile by 1/1024 (a value is reported as the middle of its bin). While there are few values,
+they are kept as they are, and percentiles are exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+TICKS_PER_S = 2.0**40
+"""Resolution of every total of time; a power of two, so the conversion of a float rounds once."""
+
+FEW = 2048
+"""So many latencies of an operation and replication are kept as they are."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A log-linear histogram's bins over float seconds: the top bits of the number are its bin.
+
+    Args:
+        steps_bits: log2 of the bins to an octave.
+        lowest_exponent: Values below 2**lowest_exponent seconds count in bin 0, with a lower edge of 0.
+        octaves: Octaves covered; larger values count in the last bin.
+    """
+
+    steps_bits: int
+    lowest_exponent: int
+    octaves: int
+
+    @property
+    def shift(self) -> int:
+        """Bits of the float that a bin does not look at."""
+        return 52 - self.steps_bits
+
+    @property
+    def offset(self) -> int:
+        """What to take from the shifted bits to get the bin."""
+        return ((1023 + self.lowest_exponent) << self.steps_bits) - 1
+
+    @property
+    def bins(self) -> int:
+        """Number of bins, the one below the lowest octave included."""
+        return (self.octaves << self.steps_bits) + 1
+
+    def edges_s(self) -> FloatArray:
+        """Lower edges of all bins and the upper edge of the last, seconds, shape (bins + 1,)."""
+        bits = (np.arange(1, self.bins + 1, dtype=np.int64) + self.offset) << self.shift
+        return np.concatenate([[0.0], bits.view(np.float64)])
+
+    def middles_s(self) -> FloatArray:
+        """What a value of each bin is reported as, seconds, shape (bins,)."""
+        edges = self.edges_s()
+        middles = (edges[:-1] + edges[1:]) / 2
+        middles[0] = 0.0
+        return middles
+
+
+FINE = Scale(steps_bits=9, lowest_exponent=-40, octaves=64)
+"""For a whole replication: relative error at most 1/1024."""
+COARSE = Scale(steps_bits=5, lowest_exponent=-30, octaves=44)
+"""For each window of time: relative error at most 1/64."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Latencies of the successful, measured requests of one operation in one replication.
+
+    Args:
+        counts: Requests by bin of `FINE`, shape (FINE.bins,).
+        total_ticks: Sum of all latencies, in ticks of 2**-40 s; exact.
+        few_s: The first `FEW` latencies in order of completion, seconds.
+        lowest_s: The smallest latency, inf where there is none.
+        highest_s: The largest latency, -inf where there is none.
+    """
+
+    counts: IntArray
+    total_ticks: int
+    few_s: FloatArray
+    lowest_s: float
+    highest_s: float
+
+    @property
+    def count(self) -> int:
+        """Latencies counted."""
+        return int(self.counts.sum())
+
+    @property
+    def mean_s(self) -> float:
+        """Mean, seconds; nan where there is none."""
+        count = self.count
+        return self.total_ticks / count / TICKS_PER_S if count else math.nan
+
+    def percentile_s(self, fraction: float) -> float:
+        """The smallest latency that at least `fraction` of all do not exceed, seconds.
+
+        Exact while no more than `FEW` were counted, then within 1/1024 of it; nan where there is none.
+
+        Raises:
+            ValueError: If `fraction` is not in (0, 1].
+        """
+        if not 0.0 < fraction <= 1.0:
+            raise ValueError(f"a percentile's fraction lies in (0, 1], got {fraction}")
+        count = self.count
+        if count == 0:
+            return math.nan
+        rank = max(1, math.ceil(fraction * count - 1e-9))
+        if count <= len(self.few_s):
+            return float(np.sort(self.few_s)[rank - 1])
+        bin_index = int(np.searchsorted(np.cumsum(self.counts), rank))
+        return min(max(float(FINE.middles_s()[bin_index]), self.lowest_s), self.highest_s)
+
+
+@dataclass(frozen=True)
+class OperationOutcome:
+    """One operation in one replication. Counts are of measured requests: intended arrival at or after the warm-up.
+
+    Args:
+        requests: Measured requests; requests = ok + sum(errors) + unfinished.
+        ok: Requests that were answered.
+        errors: Requests that failed in the end, by kind ("timeout", "refused", "throttled", "rejected", ...).
+        unfinished: Requests that had not settled when the drain ended.
+        attempts: Attempts made for measured requests, retries included.
+        answers_in_span: Answers (ok) that completed between warm-up and duration, whenever they arrived.
+        latency: Of the ok, from intended arrival to answer, retries included.
+        batch_means_s: Mean latency of consecutive equal batches of answers from time zero on, warm-up included, in order of
+            completion, shape (batches,); for the warm-up cut.
+        batch_size: Answers in each batch (5 times a power of two).
+        window_ok: Answers by window of completion, warm-up included, shape (windows,).
+        window_errors: Final failures of any kind by window, shape (windows,).
+        window_latency: Answers by window and bin of `COARSE`, shape (windows, COARSE.bins).
+    """
+
+    requests: int
+    ok: int
+    errors: Mapping[str, int]
+    unfinished: int
+    attempts: int
+    answers_in_span: int
+    latency: Distribution
+    batch_means_s: FloatArray
+    batch_size: int
+    window_ok: IntArray
+    window_errors: IntArray
+    window_latency: IntArray
+
+
+@dataclass(frozen=True)
+class StationOutcome:
+    """A station family (one station on each member of a group) in one replication.
+
+    Args:
+        servers: Servers of each member, shape (members,).
+        busy_s: Integral of busy servers over each window, server-seconds, shape (members, windows).
+        queue_s: Integral of waiting requests over each window, request-seconds, shape (members, windows).
+        span_busy_s: The same between warm-up and duration, shape (members,).
+        span_queue_s: The same between warm-up and duration, shape (members,).
+        started: Services begun, shape (members,).
+        rejected: Requests turned away by a full queue, shape (members,).
+    """
+
+    servers: IntArray
+    busy_s: FloatArray
+    queue_s: FloatArray
+    span_busy_s: FloatArray
+    span_queue_s: FloatArray
+    started: IntArray
+    rejected: IntArray
+
+
+@dataclass(frozen=True)
+class CacheOutcome:
+    """A cache family in one replication; counts are of measured requests, windows of all.
+
+    Args:
+        lookups: Lookups, shape (members,).
+        hits: Hits among them, shape (members,).
+        window_lookups: Lookups by window, all members, shape (windows,).
+        window_hits: Hits by window, all members, shape (windows,).
+    """
+
+    lookups: IntArray
+    hits: IntArray
+    window_lookups: IntArray
+    window_hits: IntArray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One replication of one system.
+
+    Args:
+        system: Name in the scenario.
+        replication: Index from 0.
+        engine: "simpy" or "compiled".
+        span_s: Warm-up and duration: the measured span, seconds.
+        window_edges_s: Edges of the windows of time, seconds, shape (windows + 1,).
+        operations: By name.
+        stations: By family name.
+        caches: By family name.
+        counters: Further counts of measured requests by dotted name, such as "item_cache.lookups".
+        primed_requests: Requests replayed through the caches before time zero.
+        simulated_requests: All requests simulated, warm-up included.
+        events: Events of the data plane.
+        wall_s: Seconds of wall time that simulating took, draws and measures included.
+    """
+
+    system: str
+    replication: int
+    engine: str
+    span_s: tuple[float, float]
+    window_edges_s: FloatArray
+    operations: Mapping[str, OperationOutcome]
+    stations: Mapping[str, StationOutcome]
+    caches: Mapping[str, CacheOutcome]
+    counters: Mapping[str, int]
+    primed_requests: int
+    simulated_requests: int
+    events: int
+    wall_s: float
+
+    def fingerprint(self) -> str:
+        """Digest of everything that the model produced: equal for both engines, blind to wall time."""
+        digest = hashlib.blake2b(digest_size=16)
+        for field in fields(self):
+            if field.name not in ("engine", "wall_s"):
+                for piece in _canonical(field.name, getattr(self, field.name)):
+                    digest.update(piece)
+        return digest.hexdigest()
+
+
+def _canonical(name: str, value: Any) -> Iterator[bytes]:
+    """Bytes that stand for a value: names in sorted order, floats by their bits."""
+    yield name.encode() + b"\0"
+    if is_dataclass(value):
+        for field in fields(value):
+            yield from _canonical(field.name, getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from _canonical(key, value[key])
+    elif isinstance(value, np.ndarray):
+        yield repr((value.dtype.str, value.shape)).encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, float):
+        yield np.float64(value).tobytes()
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _canonical("", item)
+    else:
+        yield repr(value).encode() + b"\0"

@@ -1,0 +1,202 @@
+"""The parts that routes lead through: groups of members, and what stands on each member.
+
+A group is a set of like nodes (the three nodes of a DAX cluster, the replicas of a table). It is the unit that is chosen
+and that fails. Stations, caches and token buckets stand on groups: one on every member. Links and networks lie between.
+Parts are declarations; what changes while a system runs lives in the engines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.kernel.laws import Law
+
+UNLIMITED = 0
+"""Servers of a station that never makes anybody wait."""
+
+CachePolicy = Literal["lru", "fifo", "clock"]
+CACHE_POLICIES: tuple[CachePolicy, ...] = ("lru", "fifo", "clock")
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Like nodes, numbered from 0.
+
+    Args:
+        name: Unique within the system.
+        size: Number of members.
+        zones: Zone of each member, by index; empty: all in zone 0.
+    """
+
+    name: str
+    size: int = 1
+    zones: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"group {self.name}: size must be at least 1, got {self.size}")
+        if self.zones and len(self.zones) != self.size:
+            raise ValueError(f"group {self.name}: {len(self.zones)} zones for {self.size} members")
+
+    def zone(self, member: int) -> int:
+        """Zone of a member."""
+        return self.zones[member] if self.zones else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Membership:
+    """Which members of a group a choice may fall on: the key-to-member table that control can rewrite.
+
+    Args:
+        group: The group chosen from.
+        rows: Members by slot; one row, or one for each member of `of`. Rows have equal lengths.
+        of: The group whose chosen member selects the row (the partition whose replicas these are).
+    """
+
+    group: Group
+    rows: tuple[tuple[int, ...], ...]
+    of: Group | None = None
+
+    def __post_init__(self) -> None:
+        wanted = self.of.size if self.of is not None else 1
+        if len(self.rows) != wanted:
+            raise ValueError(f"membership of {self.group.name}: {len(self.rows)} rows, {wanted} needed")
+        if not self.rows[0] or len({len(row) for row in self.rows}) != 1:
+            raise ValueError(f"membership of {self.group.name}: rows must have one equal, positive length")
+        if any(not 0 <= member < self.group.size for row in self.rows for member in row):
+            raise ValueError(f"membership of {self.group.name}: a slot names no member")
+
+    @property
+    def width(self) -> int:
+        """Slots in a row."""
+        return len(self.rows[0])
+
+
+def everybody(group: Group) -> Membership:
+    """One row with every member once."""
+    return Membership(group, (tuple(range(group.size)),))
+
+
+@dataclass(frozen=True, eq=False)
+class Station:
+    """Servers and one first-come-first-served queue, on each member of a group.
+
+    Args:
+        name: Unique within the system.
+        group: The members that have one each.
+        servers: Servers of each; `UNLIMITED` for no queueing.
+        queue_limit: Waiting places; a request that finds them full is rejected. None: no bound.
+    """
+
+    name: str
+    group: Group
+    servers: int = 1
+    queue_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.servers < 0 or (self.queue_limit is not None and self.queue_limit < 0):
+            raise ValueError(f"station {self.name}: servers and queue_limit must not be negative")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Links between zones: one for each ordered pair, near within a zone and far across.
+
+    Args:
+        name: Unique within the system.
+        zones: Number of zones.
+        near: One-way latency within a zone, seconds.
+        far: One-way latency across zones, seconds; None: as near.
+        bytes_per_s: Bandwidth of each link; messages that exceed it wait their turn. None: unlimited.
+    """
+
+    name: str
+    near: Law
+    far: Law | None = None
+    zones: int = 1
+    bytes_per_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cache:
+    """A bounded store of objects by key, on each member of a group.
+
+    Args:
+        name: Unique within the system.
+        group: The members that have one each.
+        policy: What goes first when room is needed: least recently used, oldest, or CLOCK's second chance.
+        capacity_items: Objects that fit, or None.
+        capacity_bytes: Bytes that fit, or None; exactly one of the two is given.
+        ttl_s: Seconds after its fill that an object expires; None: never. A request's own TTL goes before it.
+        overhead_bytes: Added to each object's size.
+    """
+
+    name: str
+    group: Group
+    policy: CachePolicy = "lru"
+    capacity_items: int | None = None
+    capacity_bytes: int | None = None
+    ttl_s: float | None = None
+    overhead_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.capacity_items is None) == (self.capacity_bytes is None):
+            raise ValueError(f"cache {self.name}: give capacity_items or capacity_bytes")
+        if self.policy not in CACHE_POLICIES:
+            raise ValueError(f"cache {self.name}: unknown policy {self.policy!r}")
+
+    @property
+    def capacity(self) -> int:
+        """In items or bytes."""
+        return self.capacity_items if self.capacity_items is not None else self.capacity_bytes or 0
+
+
+@dataclass(frozen=True, eq=False)
+class Bucket:
+    """A token bucket on each member of a group; full at the start.
+
+    Args:
+        name: Unique within the system.
+        group: The members that have one each.
+        rate_per_s: Tokens that flow in.
+        burst: Tokens that it holds at most.
+    """
+
+    name: str
+    group: Group
+    rate_per_s: float
+    burst: float
+
+
+@dataclass(frozen=True, eq=False)
+class Quorum:
+    """When a fork's answers suffice: a predicate over the set of legs that have answered.
+
+    Args:
+        name: Unique within the system; control can swap the predicate behind it.
+        legs: Number of legs.
+        needed: Legs that must answer (0: nobody waits, the work is detached), or None if `table` says it.
+        table: Truth table over sets of legs, bit i of the index for leg i, shape (2**legs,); must be monotone.
+    """
+
+    name: str
+    legs: int
+    needed: int | None = None
+    table: tuple[bool, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.needed is None) == (self.table is None):
+            raise ValueError(f"quorum {self.name}: give needed or table")
+        if not 1 <= self.legs <= 62:
+            raise ValueError(f"quorum {self.name}: 1 to 62 legs, got {self.legs}")
+        if self.needed is not None and not 0 <= self.needed <= self.legs:
+            raise ValueError(f"quorum {self.name}: {self.needed} of {self.legs} can never answer")
+        if self.table is not None:
+            if len(self.table) != 1 << self.legs:
+                raise ValueError(f"quorum {self.name}: a table over {self.legs} legs has {1 << self.legs} entries")
+            subsets = ((s, s | 1 << leg) for s in range(len(self.table)) for leg in range(self.legs))
+            if any(self.table[small] and not self.table[large] for small, large in subsets):
+                raise ValueError(f"quorum {self.name}: an answer more must never undo the quorum")
+            if not self.table[-1]:
+                raise ValueError(f"quorum {self.name}: all legs together must suffice")

@@ -1,0 +1,93 @@
+"""The narrow interface between the planes: what control may do to data, and how data wakes control.
+
+Requests are the data plane. Failure detectors, failovers, autoscalers and fault schedules are the control plane: SimPy
+processes, the same on both engines, that act through this protocol and learn only from answers, deadlines and watches.
+An action takes effect at once: what it sets free runs to its first positive delay before the call returns. At one instant,
+control goes before data.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, Protocol
+
+import simpy
+
+from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
+
+Down = Literal["refuse", "silent"]
+"""How a dead part answers: with a refusal, or not at all."""
+
+
+class Answer(NamedTuple):
+    """What a submitted request came to."""
+
+    ok: bool
+    error: str
+    latency_s: float
+    at_s: float
+
+
+class Plane(Protocol):
+    """The data plane as control sees it. Times are absolute, in seconds."""
+
+    env: simpy.Environment
+
+    def until(self, time_s: float) -> simpy.Event:
+        """An event at an absolute time, now or later."""
+
+    def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
+        """Send a request of control's own; the event's value is its `Answer`. It may never come."""
+
+    def watch_queue(self, station: Station, member: int, length: int) -> simpy.Event:
+        """Wakes when so many requests wait at the station."""
+
+    def watch_errors(self, operation: str, count: int) -> simpy.Event:
+        """Wakes when so many requests of clients have failed since time zero."""
+
+    def down(self, group: Group, member: int, how: Down) -> None:
+        """All stations on the member lose what they hold and take nothing; its caches are emptied."""
+
+    def up(self, group: Group, member: int) -> None:
+        """The member takes requests again, with empty caches."""
+
+    def pause(self, station: Station, member: int) -> None:
+        """Work stands still; requests queue."""
+
+    def resume(self, station: Station, member: int) -> None:
+        """Work goes on where it stood."""
+
+    def slow(self, station: Station, member: int, factor: float) -> None:
+        """All work, begun or not, takes `factor` times as long as its law says."""
+
+    def resize(self, station: Station, member: int, servers: int) -> None:
+        """More servers take waiting requests at once; with fewer, those in service finish."""
+
+    def flush(self, cache: Cache, member: int) -> None:
+        """The cache forgets everything."""
+
+    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+        """New terms for a token bucket; what it holds is kept up to the new burst."""
+
+    def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
+        """Point one slot of a key-to-member table at a member."""
+
+    def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
+        """Messages that start on this link from now on are lost (silent) or bounce (refuse)."""
+
+    def mend(self, network: Network, source_zone: int, target_zone: int) -> None:
+        """The link carries messages again, at its own latency."""
+
+    def degrade(self, network: Network, source_zone: int, target_zone: int, factor: float) -> None:
+        """Messages that start on this link from now on take `factor` times as long."""
+
+    def swap_quorum(self, quorum: Quorum, needed: int) -> None:
+        """Another predicate, judged from the next answer on."""
+
+    def stop_source(self, source: int) -> None:
+        """Clients of this source send nothing more."""
+
+    def start_source(self, source: int) -> None:
+        """Clients of this source go on; arrivals that fell into the gap did not happen."""
+
+    def observe(self) -> dict[str, Any]:
+        """For tests only: the state of every part, in plain values."""

@@ -1,0 +1,59 @@
+"""When caches have been replayed enough to be taken as they are at time zero.
+
+The workload's past is replayed, with every delay taken as zero, on its own clock: so ages are right, and an object's time to
+live has run down as far as it would have. It ends when the hit ratio of the second half of the past differs from that of the
+first by less than `TOLERANCE`, and several times to live have passed; the past is doubled until then.
+
+Limits:
+    Replay knows no queueing, no timeouts and no faults; a closed loop is replayed as an open one of its predicted rate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FIRST = 1 << 14
+"""Requests in the shortest past."""
+MOST = 1 << 24
+"""Requests in the longest; a run says so when the hit ratio had not settled by then."""
+TOLERANCE = 0.002
+TTLS = 3.0
+"""So many times to live must pass, of the longest there is."""
+BLOCK = 4096
+"""Requests between two looks; divides `FIRST`."""
+
+
+@dataclass
+class Priming:
+    """Decides when the past is long enough.
+
+    Args:
+        ttl_s: The longest finite time to live of any cache, 0 where there is none.
+    """
+
+    ttl_s: float
+    requests: int = 0
+    settled: bool = False
+    _goal: int = FIRST
+    _lookups: int = 0
+    _hits: int = 0
+    _ratio: float = math.nan
+
+    def enough(self, requests: int, now_s: float, lookups: int, hits: int) -> bool:
+        """Take note of one more block; true when the past may end here."""
+        self.requests += requests
+        self._lookups += lookups
+        self._hits += hits
+        if self.requests < self._goal:
+            return False
+        ratio = self._hits / self._lookups if self._lookups else 0.0
+        self.settled = abs(ratio - self._ratio) < TOLERANCE and now_s >= TTLS * self.ttl_s
+        self._ratio, self._goal, self._lookups, self._hits = ratio, 2 * self._goal, 0, 0
+        return self.settled or self.requests >= MOST
+
+
+def predicted_requests(ttl_s: float, rate_per_s: float, capacity: int) -> int:
+    """About how many requests the past will have, for an estimate of cost."""
+    wanted = max(2 * FIRST, int(min(TTLS * ttl_s * rate_per_s, MOST)), 4 * capacity)
+    return min(1 << (wanted - 1).bit_length(), MOST)

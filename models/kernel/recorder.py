@@ -1,0 +1,402 @@
+"""Measuring: what the engines count while they run, and the outcome made of it.
+
+A `Tally` is arrays of integers, the same for both engines. The SimPy engine keeps what happens in lists and adds it up in
+NumPy, block by block; the compiled engine adds each thing as it happens. Both come to the same integers, because nothing
+that is added up is a float.
+
+An integral over time (busy servers, waiting requests) is kept by window as the sum of change x (end of window - time of
+change), in ticks, and the sum of changes; the level at a window's start is the sum of all changes before it. So it is exact,
+needs no state between changes, and does not care about their order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from models.kernel.numerics import float_bits
+from models.kernel.outcome import (
+    COARSE,
+    FEW,
+    FINE,
+    TICKS_PER_S,
+    CacheOutcome,
+    Distribution,
+    IntArray,
+    OperationOutcome,
+    Outcome,
+    StationOutcome,
+)
+from models.kernel.system import ERRORS
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program
+    from models.kernel.simpy_engine import SimpyPlane
+
+BATCH = 5
+"""Answers in a batch for the warm-up cut, at first."""
+MAX_BATCHES = 2048
+"""When there are so many batches, pairs of them become one."""
+WORD = 1 << 62
+"""Totals that could exceed 64 bits are kept as high * WORD + low."""
+FLUSH = 1 << 15
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is simulated and what of it is measured, seconds.
+
+    Args:
+        warmup_s: Requests that arrive from here on are measured.
+        duration_s: Arrivals stop.
+        end_s: The drain ends; what has not settled is unfinished.
+        windows: Windows of equal length from zero to `duration_s`.
+    """
+
+    warmup_s: float
+    duration_s: float
+    end_s: float
+    windows: int = 60
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window, seconds."""
+        return self.duration_s / self.windows if self.duration_s > 0 else 1.0
+
+
+class Tally(NamedTuple):
+    """What is counted, as arrays; `ops`, `stations`, `families` and `windows` give the shapes.
+
+    One row of windows more than there are takes what comes after the last.
+    """
+
+    requests: IntArray  # (ops,) measured requests
+    attempts: IntArray  # (ops,) of measured requests
+    errors: IntArray  # (ops, kinds) final failures of measured requests; kind 0 is ok
+    in_span: IntArray  # (ops,) answers within the measured span
+    totals: IntArray  # (ops, 2) sum of latencies in ticks: high, low
+    extremes: Any  # (ops, 2) float: lowest, highest
+    fine: IntArray  # (ops, FINE.bins)
+    few: Any  # (ops, FEW) float
+    batches: IntArray  # (ops, MAX_BATCHES) sums of ticks
+    batching: IntArray  # (ops, 4) size, full batches, answers in the one begun, its sum
+    window_ok: IntArray  # (ops, windows + 1)
+    window_errors: IntArray  # (ops, windows + 1)
+    window_latency: IntArray  # (ops, windows + 1, COARSE.bins)
+    areas: IntArray  # (2 * stations, windows + 1) ticks; row 2 i is busy servers of station i, 2 i + 1 its queue
+    levels: IntArray  # (2 * stations, windows + 1) changes
+    spans: IntArray  # (2 * stations,) ticks, within the measured span
+    edges: IntArray  # (windows + 2,) ticks
+    window_lookups: IntArray  # (families, windows + 1)
+    window_hits: IntArray  # (families, windows + 1)
+
+
+def new_tally(program: Program, span: Span) -> Tally:
+    """A tally with nothing in it."""
+    ops, w = len(program.operation_names), span.windows + 1
+    stations = sum(part.group.size for part in program.stations)
+    families = len(program.caches)
+    batching = np.zeros((ops, 4), np.int64)
+    batching[:, 0] = BATCH
+    extremes = np.empty((ops, 2))
+    extremes[:, 0], extremes[:, 1] = math.inf, -math.inf
+    return Tally(
+        requests=np.zeros(ops, np.int64), attempts=np.zeros(ops, np.int64),
+        errors=np.zeros((ops, len(ERRORS)), np.int64), in_span=np.zeros(ops, np.int64),
+        totals=np.zeros((ops, 2), np.int64), extremes=extremes, fine=np.zeros((ops, FINE.bins), np.int64),
+        few=np.zeros((ops, FEW)), batches=np.zeros((ops, MAX_BATCHES), np.int64), batching=batching,
+        window_ok=np.zeros((ops, w), np.int64), window_errors=np.zeros((ops, w), np.int64),
+        window_latency=np.zeros((ops, w, COARSE.bins), np.int64),
+        areas=np.zeros((2 * stations, w), np.int64), levels=np.zeros((2 * stations, w), np.int64),
+        spans=np.zeros(2 * stations, np.int64),
+        edges=np.array([to_ticks(span.window_s * k) for k in range(w + 1)], np.int64),
+        window_lookups=np.zeros((families, w), np.int64), window_hits=np.zeros((families, w), np.int64),
+    )  # fmt: skip
+
+
+def to_ticks(seconds: Any) -> Any:
+    """Seconds to whole ticks, rounded half up: floats, arrays, or numbers in compiled code."""
+    ticks = np.floor(seconds * TICKS_PER_S + 0.5)
+    return ticks.astype(np.int64) if isinstance(ticks, np.ndarray) else int(ticks)
+
+
+def bin_of(seconds: Any, shift: int, offset: int, bins: int) -> Any:
+    """Bin of a latency on a `Scale`."""
+    index = (float_bits(seconds) >> shift) - offset
+    if isinstance(index, np.ndarray):
+        return np.clip(index, 0, bins - 1)
+    return min(max(index, 0), bins - 1)
+
+
+def window_of(seconds: Any, window_s: float, windows: int) -> Any:
+    """Window of a time; `windows` for all that comes after the last."""
+    if isinstance(seconds, np.ndarray):
+        return np.minimum(seconds / window_s, windows).astype(np.int64)
+    return int(min(seconds / window_s, windows))
+
+
+class Meter:
+    """An integral over time in the SimPy engine: changes are listed, and added up when there are many."""
+
+    def __init__(self, plane: SimpyPlane) -> None:
+        self.plane = plane
+        self.row = plane.recorder.meters
+        plane.recorder.meters += 1
+        self.times: list[float] = []
+        self.changes: list[int] = []
+
+    def add(self, change: int) -> None:
+        """The level changes now."""
+        if change:
+            self.times.append(self.plane.now)
+            self.changes.append(change)
+            if len(self.times) >= FLUSH:
+                self.flush()
+
+    def flush(self) -> None:
+        """Add up what is listed."""
+        recorder = self.plane.recorder
+        tally, span = recorder.tally, recorder.span
+        times, changes = np.array(self.times), np.array(self.changes, np.int64)
+        self.times.clear()
+        self.changes.clear()
+        window = window_of(times, span.window_s, span.windows)
+        np.add.at(tally.areas[self.row], window, changes * (tally.edges[window + 1] - to_ticks(times)))
+        np.add.at(tally.levels[self.row], window, changes)
+        clipped = np.clip(times, span.warmup_s, span.duration_s)
+        tally.spans[self.row] += int((changes * (to_ticks(span.duration_s) - to_ticks(clipped))).sum())
+
+
+class Recorder:
+    """The measures of the SimPy engine."""
+
+    def __init__(self, span: Span, program: Program) -> None:
+        self.span, self.tally = span, new_tally(program, span)
+        self.requests, self.attempts = self.tally.requests, self.tally.attempts
+        self.meters = 0
+        self.lookups = np.zeros((sum(p.group.size for p in program.caches), 2), np.int64)
+        self.rows: list[list[tuple[float, float, bool, int]]] = [[] for _ in program.operation_names]
+        self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
+        self.few: list[list[float]] = [[] for _ in program.operation_names]
+
+    def settled(self, operation: int, arrival: float, now: float, measured: bool, error: int) -> None:
+        """A request has come to its end."""
+        rows = self.rows[operation]
+        rows.append((arrival, now, measured, error))
+        if len(rows) >= FLUSH:
+            self._flush(operation)
+
+    def looked_up(self, cache: int, family: int, now: float, measured: bool, hit: bool) -> None:
+        """A cache was asked."""
+        if measured:
+            self.lookups[cache, 0] += 1
+            self.lookups[cache, 1] += hit
+        window = window_of(now, self.span.window_s, self.span.windows)
+        self.tally.window_lookups[family, window] += 1
+        self.tally.window_hits[family, window] += hit
+
+    def finish(self) -> None:
+        """Add up all that is left."""
+        for operation in range(len(self.rows)):
+            self._flush(operation)
+            if self.latencies[operation]:
+                self._batch(operation, np.concatenate(self.latencies[operation]))
+
+    def _flush(self, op: int) -> None:
+        rows = self.rows[op]
+        if not rows:
+            return
+        tally, span = self.tally, self.span
+        arrivals, times, flags, errors = (np.array(column) for column in zip(*rows, strict=True))
+        measured, errors = flags.astype(bool), errors.astype(np.int64)
+        rows.clear()
+        ok = errors == 0
+        window = window_of(times, span.window_s, span.windows)
+        np.add.at(tally.window_errors[op], window[~ok], 1)
+        np.add.at(tally.errors[op], errors[measured], 1)
+        latency = (times - arrivals)[ok]
+        self.latencies[op].append(to_ticks(latency))
+        window, times, measured = window[ok], times[ok], measured[ok]
+        np.add.at(tally.window_ok[op], window, 1)
+        np.add.at(tally.window_latency[op], (window, bin_of(latency, COARSE.shift, COARSE.offset, COARSE.bins)), 1)
+        tally.in_span[op] += int(((times >= span.warmup_s) & (times <= span.duration_s)).sum())
+        latency = latency[measured]
+        if latency.size:
+            np.add.at(tally.fine[op], bin_of(latency, FINE.shift, FINE.offset, FINE.bins), 1)
+            total = int(to_ticks(latency).astype(object).sum()) + int(tally.totals[op, 0]) * WORD
+            tally.totals[op] = divmod(total + int(tally.totals[op, 1]), WORD)
+            tally.extremes[op, 0] = min(tally.extremes[op, 0], latency.min())
+            tally.extremes[op, 1] = max(tally.extremes[op, 1], latency.max())
+            have = len(self.few[op])
+            if have < FEW:
+                self.few[op].extend(latency[: FEW - have].tolist())
+                tally.few[op, : len(self.few[op])] = self.few[op]
+
+    def _batch(self, op: int, ticks: IntArray) -> None:
+        size = BATCH
+        while len(ticks) // size >= MAX_BATCHES:
+            size *= 2
+        full = len(ticks) // size
+        self.tally.batches[op, :full] = ticks[: full * size].reshape(full, size).sum(axis=1)
+        self.tally.batching[op] = size, full, len(ticks) - full * size, ticks[full * size :].sum()
+
+
+# The compiled form.
+
+
+def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -> None:
+    """Compiled form of `Recorder.settled`."""
+    clock, tally = w.clock[0], w.tally
+    window = window_of(clock.now, clock.window, clock.windows)
+    if error:
+        tally.window_errors[op, window] += 1
+        if measured:
+            tally.errors[op, error] += 1
+        return
+    latency = clock.now - arrival
+    ticks = to_ticks(latency)
+    batching = tally.batching[op]
+    batching[2] += 1
+    batching[3] += ticks
+    if batching[2] == batching[0]:
+        close_batch(tally.batches[op], batching)
+    tally.window_ok[op, window] += 1
+    tally.window_latency[op, window, bin_of(latency, COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS)] += 1
+    if clock.warmup <= clock.now <= clock.duration:
+        tally.in_span[op] += 1
+    if measured:
+        tally.errors[op, 0] += 1
+        count = tally.errors[op, 0]
+        if count <= FEW:
+            tally.few[op, count - 1] = latency
+        tally.fine[op, bin_of(latency, FINE_SHIFT, FINE_OFFSET, FINE_BINS)] += 1
+        tally.totals[op, 1] += ticks
+        if tally.totals[op, 1] >= WORD:
+            tally.totals[op, 1] -= WORD
+            tally.totals[op, 0] += 1
+        tally.extremes[op, 0] = min(tally.extremes[op, 0], latency)
+        tally.extremes[op, 1] = max(tally.extremes[op, 1], latency)
+
+
+FINE_SHIFT, FINE_OFFSET, FINE_BINS = FINE.shift, FINE.offset, FINE.bins
+COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS = COARSE.shift, COARSE.offset, COARSE.bins
+
+
+def close_batch(batches: Any, batching: Any) -> None:
+    """Put a full batch away; halve their number when there are too many."""
+    batches[batching[1]] = batching[3]
+    batching[1] += 1
+    batching[2] = 0
+    batching[3] = 0
+    if batching[1] == MAX_BATCHES:
+        for i in range(MAX_BATCHES // 2):
+            batches[i] = batches[2 * i] + batches[2 * i + 1]
+        batches[MAX_BATCHES // 2 :] = 0
+        batching[0] *= 2
+        batching[1] = MAX_BATCHES // 2
+
+
+def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
+    """Compiled form of `Meter.add`."""
+    now = clock.now
+    window = window_of(now, clock.window, clock.windows)
+    tally.areas[row, window] += change * (tally.edges[window + 1] - to_ticks(now))
+    tally.levels[row, window] += change
+    if now < clock.duration:
+        tally.spans[row] += change * (clock.duration_ticks - to_ticks(max(now, clock.warmup)))
+
+
+# The outcome, from either engine's tally.
+
+
+class Parts(NamedTuple):
+    """What the parts counted themselves, members in the program's order."""
+
+    servers: IntArray  # (stations,)
+    started: IntArray  # (stations,)
+    rejected: IntArray  # (stations,)
+    lookups: IntArray  # (caches, 2) lookups and hits of measured requests
+    evictions: IntArray  # (caches,)
+    admitted: IntArray  # (buckets, 2) admitted and throttled
+
+
+def make_outcome(
+    program: Program, span: Span, tally: Tally, parts: Parts, replication: int, engine: str,
+    primed: int, simulated: int, events: int, wall_s: float,
+) -> Outcome:  # fmt: skip
+    """The outcome of a replication."""
+    operations = {name: _operation(tally, op, span) for op, name in enumerate(program.operation_names)}
+    stations, base = {}, 0
+    for part in program.stations:
+        members = slice(base, base + part.group.size)
+        rows = slice(2 * base, 2 * (base + part.group.size))
+        base += part.group.size
+        integrals = _integrals_s(tally, rows, span.windows)
+        in_span = tally.spans[rows] / TICKS_PER_S
+        stations[part.name] = StationOutcome(
+            servers=parts.servers[members], busy_s=integrals[0::2], queue_s=integrals[1::2],
+            span_busy_s=in_span[0::2], span_queue_s=in_span[1::2],
+            started=parts.started[members], rejected=parts.rejected[members],
+        )  # fmt: skip
+    caches, base = {}, 0
+    for family, cache in enumerate(program.caches):
+        members = slice(base, base + cache.group.size)
+        base += cache.group.size
+        caches[cache.name] = CacheOutcome(
+            lookups=parts.lookups[members, 0], hits=parts.lookups[members, 1],
+            window_lookups=tally.window_lookups[family, : span.windows].copy(),
+            window_hits=tally.window_hits[family, : span.windows].copy(),
+        )  # fmt: skip
+    return Outcome(
+        system=program.name, replication=replication, engine=engine, span_s=(span.warmup_s, span.duration_s),
+        window_edges_s=np.array([span.window_s * k for k in range(span.windows + 1)]),
+        operations=operations, stations=stations, caches=caches, counters=_counters(program, parts),
+        primed_requests=primed, simulated_requests=simulated, events=events, wall_s=wall_s,
+    )  # fmt: skip
+
+
+def _counters(program: Program, parts: Parts) -> dict[str, int]:
+    """Counts by dotted name, members of a family added up. Evictions and admissions are of all requests."""
+    counters, base = {}, 0
+    for cache in program.caches:
+        members = slice(base, base + cache.group.size)
+        base += cache.group.size
+        counters[f"{cache.name}.evictions"] = int(parts.evictions[members].sum())
+    base = 0
+    for bucket in program.buckets:
+        members = slice(base, base + bucket.group.size)
+        base += bucket.group.size
+        counters[f"{bucket.name}.admitted"] = int(parts.admitted[members, 0].sum())
+        counters[f"{bucket.name}.throttled"] = int(parts.admitted[members, 1].sum())
+    return counters
+
+
+def _operation(tally: Tally, op: int, span: Span) -> OperationOutcome:
+    ok = int(tally.errors[op, 0])
+    failed = {ERRORS[kind]: int(n) for kind, n in enumerate(tally.errors[op]) if kind and n}
+    requests = int(tally.requests[op])
+    size, full = int(tally.batching[op, 0]), int(tally.batching[op, 1])
+    return OperationOutcome(
+        requests=requests, ok=ok, errors=failed, unfinished=requests - ok - sum(failed.values()),
+        attempts=int(tally.attempts[op]), answers_in_span=int(tally.in_span[op]),
+        latency=Distribution(
+            counts=tally.fine[op].copy(), total_ticks=int(tally.totals[op, 0]) * WORD + int(tally.totals[op, 1]),
+            few_s=tally.few[op, : min(ok, FEW)].copy(),
+            lowest_s=float(tally.extremes[op, 0]), highest_s=float(tally.extremes[op, 1]),
+        ),
+        batch_means_s=tally.batches[op, :full] / (size * TICKS_PER_S), batch_size=size,
+        window_ok=tally.window_ok[op, : span.windows].copy(),
+        window_errors=tally.window_errors[op, : span.windows].copy(),
+        window_latency=tally.window_latency[op, : span.windows].copy(),
+    )  # fmt: skip
+
+
+def _integrals_s(tally: Tally, rows: slice, windows: int) -> Any:
+    """Integral over each window: what changed within it, and the level that it began with."""
+    levels = tally.levels[rows, :windows]
+    at_start = np.cumsum(levels, axis=1) - levels
+    widths = np.diff(tally.edges)[:windows]
+    return (tally.areas[rows, :windows] + at_start * widths) / TICKS_PER_S

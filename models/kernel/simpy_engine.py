@@ -1,0 +1,531 @@
+"""The SimPy engine: the reference. It walks routes as plain Python on a SimPy clock.
+
+Data events are SimPy events at absolute times with a priority after all of SimPy's own, so that control goes before data at
+one instant and data keeps its own sequence. Whatever an event sets going (a request that goes on, a waiting one that a free
+server takes, the legs of a fork) is put in line in `ready` and walks, first come first served, to its first positive delay
+before the next event: a zero delay is no event.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from models.kernel.cache import CacheState
+from models.kernel.laws import draw_law
+from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.plane import Answer, Down
+from models.kernel.program import END, MAX_GROUPS, Program, Site
+from models.kernel.priming import Priming
+from models.kernel.random import stream, uniforms
+from models.kernel.recorder import Meter, Parts, Recorder, Span
+from models.kernel.sources import ordinals,  ClosedSource, OpenSource, Source, ordinals
+from models.kernel.station import REFUSING, SILENT, UP, StationState
+from models.kernel.steps.admit import BucketState
+from models.kernel.steps.base import GONE, PARKED
+from models.kernel.steps.fork import QuorumState, join_leg
+from models.kernel.system import ERRORS, TIMEOUT
+
+FIRST, CONTROL, DATA = -1, 1, 2
+"""Priorities of the run's end, of control and of data: SimPy's own events are 0 (urgent) and 1 (normal)."""
+PROBE_CLIENT = (1 << 24) - 1
+PRIMING_CLIENT = (1 << 24) - 2
+
+
+class Request:
+    """What a client waits for."""
+
+    __slots__ = (
+        "answer", "arrival", "attempt", "attempts", "client", "key", "measured", "operation", "ordinal", "settled",
+        "size", "source", "stamp", "ttl",
+    )  # fmt: skip
+
+    def __init__(self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float) -> None:
+        self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
+        self.key, self.size, self.ttl = key, size, ttl
+        self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
+        self.settled, self.measured = False, False
+        self.answer: simpy.Event | None = None
+
+
+class Token:
+    """One walk over a route: an attempt, or a leg of a fork."""
+
+    __slots__ = (
+        "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
+        "parent_join", "quorum", "request", "site", "stamp",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, site: int) -> None:
+        self.request, self.site, self.attempt = request, site, request.attempt
+        self.parent: Token | None = None
+        self.parent_join, self.leg, self.branch, self.error = 0, 0, 0, 0
+        self.stamp, self.due, self.join = 0, 0.0, 0
+        self.quorum: QuorumState | None = None
+        self.answered, self.failed, self.outstanding = 0, 0, 0
+        self.members = [0] * MAX_GROUPS
+
+
+class MembershipState:
+    """A key-to-member table of the SimPy engine."""
+
+    def __init__(self, program: Program, part: Membership) -> None:
+        self.group = program.group(part.group)
+        self.of = program.group(part.of) if part.of is not None else -1
+        self.rows = [list(row) for row in part.rows]
+        self.turn = 0
+
+
+class LinkState:
+    """A link of the SimPy engine."""
+
+    def __init__(self) -> None:
+        self.state, self.factor = UP, 1.0
+
+
+class Environment(simpy.Environment):
+    """SimPy's environment, with events at absolute times that come after all control of their instant."""
+
+    def at(self, time: float, priority: int, *callbacks: Callable[[simpy.Event], None]) -> simpy.Event:
+        """An event at an absolute time."""
+        event = simpy.Event(self)
+        event._ok, event._value = True, None
+        event.callbacks = list(callbacks)
+        heapq.heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc,arg-type]
+        return event
+
+
+class SimpyPlane:
+    """The data plane of one replication, walked in Python. Implements `plane.Plane`."""
+
+    def __init__(self, program: Program, sources: list[Source], span: Span, seed: int, replication: int) -> None:
+        self.program, self.sites, self.sources = program, program.sites, sources
+        self.env = Environment()
+        self.now = 0.0
+        self.span = span
+        self.ready: deque[Token] = deque()
+        self.priming = False
+        self.events = self.simulated = self.primed = self.probes = 0
+        self.prime_lookups = self.prime_hits = 0
+        self.recorder = Recorder(span, program)
+        self.keys = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
+        self.backoff_key = stream(seed, replication, "system", program.name, "client backoff")
+        self.law_arrays = program.laws.arrays()
+        self.blocks: dict[tuple[int, int, int, int], tuple[int, list[float]]] = {}
+        self.ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
+        self.clients = [o.client for o in program.system.operations.values()]
+        self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
+        self.memberships = [MembershipState(program, part) for part in program.memberships]
+        self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
+        self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
+        self.caches = [CacheState(part) for part in program.caches for _ in range(part.group.size)]
+        self.families = [f for f, part in enumerate(program.caches) for _ in range(part.group.size)]
+        self.buckets = [
+            BucketState(part.rate_per_s, part.burst) for part in program.buckets for _ in range(part.group.size)
+        ]
+        self.quorums = [QuorumState(part) for part in program.quorums]
+        self.active = [True] * len(sources)
+        self.parked: list[deque[int]] = [deque() for _ in sources]
+        self.counts: list[dict[int, int]] = [{} for _ in sources]
+        self.error_watches: list[list[tuple[int, Any]]] = [[] for _ in program.operation_names]
+        self.failures = [0] * len(program.operation_names)
+
+    def meter(self) -> Meter:
+        """An integral over time, for a part that is being made."""
+        return Meter(self)
+
+    # ------------------------------------------------------------ requests
+
+    def run(self) -> None:
+        """From time zero to the end of the drain."""
+        for index, source in enumerate(self.sources):
+            if isinstance(source, OpenSource):
+                self._next_arrival(index, self._arrivals(source))
+            else:
+                for client in range(source.clients):
+                    self._client_at(source.first_wake_s(client), index, client)
+        for control in self.program.system.controls:
+            self.env.process(control(self))
+        self.env.run(until=self.env.at(self.span.end_s, FIRST))
+        self.recorder.finish()
+
+    def _arrivals(self, source: OpenSource) -> Iterator[tuple[float, int, int, int, int, float]]:
+        ordinal = 0
+        for block in source.blocks():
+            for row in block.rows():
+                yield (row[0], ordinal, *row[1:])
+                ordinal += 1
+
+    def _next_arrival(self, index: int, arrivals: Iterator[Any]) -> None:
+        row = next(arrivals, None)
+        if row is not None and row[0] < math.inf:
+            self.env.at(row[0], DATA, lambda _: self._arrive(index, arrivals, row))
+
+    def _arrive(self, index: int, arrivals: Iterator[Any], row: tuple[Any, ...]) -> None:
+        self._tick()
+        self._next_arrival(index, arrivals)
+        if self.active[index]:
+            _, ordinal, operation, key, size, ttl = row
+            self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, ttl))
+            self._drain()
+
+    def _client_at(self, time: float, index: int, client: int) -> None:
+        self.env.at(time, DATA, lambda _: self._wake_client(index, client))
+
+    def _wake_client(self, index: int, client: int) -> None:
+        self._tick()
+        if not self.active[index]:
+            self.parked[index].append(client)
+        elif self.now < self.span.duration_s:
+            self._issue(index, client)
+            self._drain()
+
+    def _issue(self, index: int, client: int) -> None:
+        source = self.sources[index]
+        assert isinstance(source, ClosedSource)
+        ordinal = self.counts[index].get(client, 0)
+        self.counts[index][client] = ordinal + 1
+        operation, key, size = source.request(client, ordinal)
+        self._begin(Request(index, source.client_base + client, ordinal, operation, key, size, math.inf))
+
+    def _begin(self, request: Request) -> None:
+        request.arrival = self.now
+        if request.answer is None:
+            request.measured = self.now >= self.span.warmup_s
+            self.simulated += 1
+            if request.measured:
+                self.recorder.requests[request.operation] += 1
+        self._attempt(request)
+
+    def _attempt(self, request: Request) -> None:
+        request.attempts += 1
+        if request.measured:
+            self.recorder.attempts[request.operation] += 1
+        timeout_s = self.clients[request.operation].timeout_s
+        if timeout_s < math.inf:
+            stamp = request.stamp
+            self.env.at(self.now + timeout_s, DATA, lambda _: self._time_out(request, stamp))
+        self.ready.append(Token(request, self.program.entries[request.operation]))
+
+    def _time_out(self, request: Request, stamp: int) -> None:
+        if request.stamp == stamp:
+            self._tick()
+            self._fail(request, TIMEOUT)
+            self._drain()
+
+    def _fail(self, request: Request, error: int) -> None:
+        """An attempt has failed: try again after a while, or give up."""
+        client = self.clients[request.operation]
+        request.stamp += 1
+        if request.attempt + 1 >= client.max_attempts:
+            self._settle(request, error)
+            return
+        wait_s = self.ceilings[request.operation][request.attempt]
+        request.attempt += 1
+        if wait_s > 0.0 and client.jitter != "none":
+            u, _ = uniforms(*self.backoff_key, request.ordinal, request.client, request.attempt, 0, 0, 0)
+            wait_s = wait_s * u if client.jitter == "full" else wait_s * 0.5 + wait_s * 0.5 * u
+        if wait_s > 0.0:
+            stamp = request.stamp
+            self.env.at(self.now + wait_s, DATA, lambda _: self._retry(request, stamp))
+        else:
+            self._attempt(request)
+
+    def _retry(self, request: Request, stamp: int) -> None:
+        if request.stamp == stamp:
+            self._tick()
+            self._attempt(request)
+            self._drain()
+
+    def _settle(self, request: Request, error: int) -> None:
+        request.settled = True
+        request.stamp += 1
+        if request.answer is not None:
+            request.answer.succeed(Answer(not error, ERRORS[error], self.now - request.arrival, self.now))
+            return
+        self.recorder.settled(request.operation, request.arrival, self.now, request.measured, error)
+        if error:
+            self.failures[request.operation] += 1
+            self.notice(self.error_watches[request.operation], self.failures[request.operation])
+        source = self.sources[request.source]
+        if isinstance(source, ClosedSource):
+            client = request.client - source.client_base
+            think_s = source.think(client, request.ordinal)
+            if think_s > 0.0:
+                self._client_at(self.now + think_s, request.source, client)
+            elif not self.active[request.source]:
+                self.parked[request.source].append(client)
+            elif self.now < self.span.duration_s:
+                self._issue(request.source, client)
+
+    # ------------------------------------------------------------ walks
+
+    def _drain(self) -> None:
+        """Let all that is ready walk to its first positive delay."""
+        ready, sites = self.ready, self.sites
+        while ready:
+            token = ready.popleft()
+            index = token.site
+            while index >= 0:
+                site = sites[index]
+                if (token.error and not site.carries and index != END) or (self.priming and site.step.takes_time):
+                    index = site.next
+                    continue
+                token.site = site.next
+                index = site.step.walk(self, token, site)
+
+    def wake_at(self, time: float, token: Token, station: StationState | None = None) -> None:
+        """Let a token walk on at an absolute time, unless it is cancelled before."""
+        stamp = token.stamp
+        self.env.at(time, DATA, lambda _: self._wake(token, stamp, station))
+
+    def _wake(self, token: Token, stamp: int, station: StationState | None) -> None:
+        if token.stamp == stamp:
+            self._tick()
+            if station is None:
+                self.ready.append(token)
+            else:
+                station.complete(token)
+            self._drain()
+
+    def _tick(self) -> None:
+        self.now = self.env.now
+        self.events += 1
+
+    def cancel(self, token: Token) -> None:
+        """Make the event that would wake the token stale."""
+        token.stamp += 1
+
+    def start_leg(self, parent: Token, leg: int, entry: int) -> None:
+        """A walk down one leg of a fork."""
+        token = Token(parent.request, entry)
+        token.parent, token.parent_join, token.leg, token.attempt = parent, parent.join, leg, parent.attempt
+        token.branch = parent.branch * 64 + leg + 1
+        token.members = parent.members.copy()
+        self.ready.append(token)
+
+    def finish(self, token: Token) -> None:
+        """A walk has come to the end of its route."""
+        request = token.request
+        if token.parent is not None:
+            join_leg(self, token)
+        elif not request.settled and request.attempt == token.attempt:
+            if self.priming:
+                request.settled = True
+            elif token.error:
+                self._fail(request, token.error)
+            else:
+                self._settle(request, 0)
+
+    def vanish(self, token: Token) -> None:
+        """A walk is lost without a word."""
+        token.stamp += 1
+        parent = token.parent
+        if parent is not None and parent.join == token.parent_join:
+            parent.outstanding -= 1
+            if parent.outstanding == 0:
+                parent.join += 1
+                self.vanish(parent)
+
+    def looked_up(self, cache: int, request: Request, hit: bool) -> None:
+        """Count a lookup."""
+        if self.priming:
+            self.prime_lookups += 1
+            self.prime_hits += hit
+        else:
+            self.recorder.looked_up(cache, self.families[cache], self.now, request.measured, hit)
+
+    # ------------------------------------------------------------ draws
+
+    def draw(self, site: Site, token: Token, law: int = -1) -> float:
+        """The variate of a site for a token's identity: from a block, or by itself where blocks would be waste."""
+        law = site.law if law < 0 else law
+        law_ = self.program.laws.laws[law]
+        if type(law_).code == 0:
+            return law_.value  # type: ignore[attr-defined,no-any-return]
+        request = token.request
+        k0, k1 = self.keys[site.stream]
+        if token.attempt or request.answer is not None:
+            return draw_law(
+                *self.law_arrays, law, k0, k1, request.ordinal, request.client, token.attempt, token.branch, site.visit
+            )
+        key = (site.stream << 16 | site.visit, law, token.branch, request.client)
+        block = self.sources[request.source].draw_block
+        number, index = divmod(request.ordinal, block)
+        held = self.blocks.get(key)
+        if held is None or held[0] != number:
+            identity = (request.client, 0, token.branch, site.visit)
+            block_ordinals = ordinals(number * block, block)
+            values = law_.block(lambda draw: uniforms(k0, k1, block_ordinals, *identity, draw)).tolist()
+            held = self.blocks[key] = (number, values)
+        return held[1][index]
+
+    def uniform(self, site: Site, token: Token) -> float:
+        """A uniform of a site for a token's identity."""
+        request = token.request
+        k0, k1 = self.keys[site.stream]
+        if token.attempt or request.answer is not None:
+            u, _ = uniforms(k0, k1, request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
+            return u  # type: ignore[no-any-return]
+        key = (site.stream << 16 | site.visit, -1, token.branch, request.client)
+        block = self.sources[request.source].draw_block
+        number, index = divmod(request.ordinal, block)
+        held = self.blocks.get(key)
+        if held is None or held[0] != number:
+            block_ordinals = ordinals(number * block, block)
+            u, _ = uniforms(k0, k1, block_ordinals, request.client, 0, token.branch, site.visit, 0)
+            held = self.blocks[key] = (number, u.tolist())
+        return held[1][index]
+
+    # ------------------------------------------------------------ before time zero
+
+    def prime(self, source: OpenSource, past: Priming) -> None:
+        """Replay a past through the caches, every delay taken as zero, and call its end time zero."""
+        self.priming = True
+        ordinal = 0
+        for block in source.blocks():
+            self.prime_lookups = self.prime_hits = 0
+            for time, operation, key, size, ttl in block.rows():
+                self.now = time
+                request = Request(0, PRIMING_CLIENT, ordinal, operation, key, size, ttl)
+                self.ready.append(Token(request, self.program.entries[operation]))
+                self._drain()
+                ordinal += 1
+            if past.enough(len(block.keys), self.now, self.prime_lookups, self.prime_hits):
+                break
+        for cache in self.caches:
+            cache.shift(self.now)
+        self.primed, self.now, self.priming = ordinal, 0.0, False
+
+    # ------------------------------------------------------------ control
+
+    def until(self, time_s: float) -> simpy.Event:
+        return self.env.at(max(time_s, self.env.now), CONTROL)
+
+    def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
+        self.now = self.env.now
+        index = self.program.operation_names.index(operation)
+        request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, math.inf)
+        self.probes += 1
+        request.answer = simpy.Event(self.env)
+        self._begin(request)
+        self._drain()
+        return request.answer
+
+    def watch_queue(self, station: Station, member: int, length: int) -> simpy.Event:
+        state = self._station(station, member)
+        return self._watch(state.watches, len(state.queue), length)
+
+    def watch_errors(self, operation: str, count: int) -> simpy.Event:
+        index = self.program.operation_names.index(operation)
+        return self._watch(self.error_watches[index], self.failures[index], count)
+
+    def _watch(self, watches: list[tuple[int, simpy.Event]], value: int, threshold: int) -> simpy.Event:
+        woken = simpy.Event(self.env)
+        watches.append((threshold, woken))
+        self.notice(watches, value)
+        return woken
+
+    def notice(self, watches: list[tuple[int, simpy.Event]], value: int) -> None:
+        """Wake whoever watches for such a value, in the order of watching."""
+        for watch in [watch for watch in watches if value >= watch[0]]:
+            watches.remove(watch)
+            watch[1].succeed()
+
+    def down(self, group: Group, member: int, how: Down) -> None:
+        self.now = self.env.now
+        for station in self._on_member(group, member):
+            station.down(SILENT if how == "silent" else REFUSING)
+        self._drain()
+        for part in self.program.caches:
+            if part.group is group:
+                self.flush(part, member)
+
+    def up(self, group: Group, member: int) -> None:
+        for station in self._on_member(group, member):
+            station.up()
+
+    def pause(self, station: Station, member: int) -> None:
+        self.now = self.env.now
+        self._station(station, member).pause()
+
+    def resume(self, station: Station, member: int) -> None:
+        self.now = self.env.now
+        self._station(station, member).resume()
+        self._drain()
+
+    def slow(self, station: Station, member: int, factor: float) -> None:
+        self.now = self.env.now
+        self._station(station, member).slow(factor)
+
+    def resize(self, station: Station, member: int, servers: int) -> None:
+        self.now = self.env.now
+        self._station(station, member).resize(servers)
+        self._drain()
+
+    def flush(self, cache: Cache, member: int) -> None:
+        self.caches[self.program.cache(cache) + member].flush()
+
+    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+        state = self.buckets[self.program.bucket(bucket) + member]
+        state.refresh(self.env.now)
+        state.rate, state.burst = rate_per_s, burst
+        state.tokens = min(state.tokens, burst)
+
+    def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
+        self.memberships[self.program.membership(membership)].rows[row][slot] = member
+
+    def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
+        self._link(network, source_zone, target_zone).state = SILENT if how == "silent" else REFUSING
+
+    def mend(self, network: Network, source_zone: int, target_zone: int) -> None:
+        link = self._link(network, source_zone, target_zone)
+        link.state, link.factor = UP, 1.0
+
+    def degrade(self, network: Network, source_zone: int, target_zone: int, factor: float) -> None:
+        self._link(network, source_zone, target_zone).factor = factor
+
+    def swap_quorum(self, quorum: Quorum, needed: int) -> None:
+        state = self.quorums[self.program.quorum(quorum)]
+        state.needed, state.table = needed, None
+
+    def stop_source(self, source: int) -> None:
+        self.active[source] = False
+
+    def start_source(self, source: int) -> None:
+        self.now = self.env.now
+        self.active[source] = True
+        parked, self.parked[source] = self.parked[source], deque()
+        for client in parked:
+            if self.now < self.span.duration_s:
+                self._issue(source, client)
+        self._drain()
+
+    def _station(self, station: Station, member: int) -> StationState:
+        return self.stations[self.program.station(station) + member]
+
+    def _on_member(self, group: Group, member: int) -> list[StationState]:
+        return [self._station(part, member) for part in self.program.stations if part.group is group]
+
+    def _link(self, network: Network, source_zone: int, target_zone: int) -> LinkState:
+        index = self.program.network(network)
+        return self.links[self.program.link_base(index) + source_zone * network.zones + target_zone]
+
+    # ------------------------------------------------------------ the outcome
+
+    def parts(self) -> Parts:
+        """What the parts counted."""
+        return Parts(
+            servers=np.array([s.servers for s in self.stations], np.int64),
+            started=np.array([s.started for s in self.stations], np.int64),
+            rejected=np.array([s.rejected for s in self.stations], np.int64),
+            lookups=self.recorder.lookups,
+            evictions=np.array([c.evictions for c in self.caches], np.int64),
+            admitted=np.array([(b.admitted, b.refused) for b in self.buckets], np.int64).reshape(-1, 2),
+        )

@@ -1,0 +1,257 @@
+"""Sources of work: a workload as the scenario describes it, and the streams of requests that a replication draws from it.
+
+Arrivals, keys, operations and sizes are drawn from streams of the workload, not of a system, so all systems of a scenario
+see the same requests. An object's size belongs to its key: it is drawn once for each key, so that reading an object twice
+finds it as large as before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, cast
+
+import numpy as np
+
+from models.kernel.arrivals import Arrivals, Closed, ConstantArrivals, Poisson, ordinals, unit_process
+from models.kernel.keys import KeyLaw
+from models.kernel.laws import Law, LawTable, draw_law, exponential
+from models.kernel.outcome import FloatArray, IntArray
+from models.kernel.random import Stream, stream, uniforms
+
+BLOCK = 4096
+"""Requests that are drawn at once; any size gives the same requests."""
+
+
+class Block(NamedTuple):
+    """Some requests in order of arrival; each array has shape (requests,)."""
+
+    times_s: FloatArray
+    operations: IntArray
+    keys: IntArray
+    sizes_bytes: IntArray
+    ttls_s: FloatArray
+
+    def rows(self) -> Iterator[tuple[float, int, int, int, float]]:
+        """The requests as plain numbers."""
+        return zip(*(column.tolist() for column in self), strict=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Recorded requests.
+
+    Args:
+        block: All of them.
+        key_count: Keys are below this.
+        operation_names: What `block.operations` means.
+    """
+
+    block: Block
+    key_count: int
+    operation_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """What clients ask for.
+
+    Args:
+        arrivals: When, or by whom in a closed loop; ignored with a trace.
+        keys: Which keys.
+        sizes: Bytes of an object's value, drawn once for each key.
+        mix: Share of each operation, by name; shares add up to 1.
+        trace: Recorded requests instead of all of these.
+    """
+
+    arrivals: Arrivals | Closed
+    keys: KeyLaw
+    sizes: Law
+    mix: Mapping[str, float]
+    trace: Trace | None = None
+
+    @property
+    def operation_names(self) -> tuple[str, ...]:
+        """Operations in the order of their index."""
+        return self.trace.operation_names if self.trace is not None else tuple(self.mix)
+
+    @property
+    def key_count(self) -> int:
+        """Keys are below this."""
+        return self.trace.key_count if self.trace is not None else self.keys.count
+
+    def shares(self) -> FloatArray:
+        """Cumulated shares of all operations but the last, shape (operations - 1,)."""
+        return cast(FloatArray, np.cumsum(list(self.mix.values()))[:-1])
+
+
+class Drawing(Protocol):
+    """How blocks are drawn: in NumPy, or compiled; the same bits."""
+
+    def exponentials(self, key: Stream, first: int, size: int) -> FloatArray:
+        """Unit exponentials for the ordinals from `first` on, shape (size,)."""
+
+    def pairs(self, key: Stream, first: int, size: int, client: int) -> tuple[FloatArray, FloatArray]:
+        """Two uniforms for each ordinal from `first` on, each of shape (size,)."""
+
+    def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
+        """A key for each ordinal from `first` on, shape (size,)."""
+
+
+class NumpyDrawing:
+    """Blocks drawn in NumPy."""
+
+    def exponentials(self, key: Stream, first: int, size: int) -> FloatArray:
+        u, _ = self.pairs(key, first, size, 0)
+        return cast(FloatArray, exponential(u, 1.0))
+
+    def pairs(self, key: Stream, first: int, size: int, client: int) -> tuple[FloatArray, FloatArray]:
+        u1, u2 = uniforms(key.key_0, key.key_1, ordinals(first, size), client, 0, 0, 0, 0)
+        return u1, u2
+
+    def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
+        return law.block(*self.pairs(key, first, size, client))
+
+
+class Streams(NamedTuple):
+    """The keys of a workload's streams in one replication."""
+
+    arrivals: Stream
+    operations: Stream
+    keys: Stream
+    sizes: Stream
+    think: Stream
+
+    @classmethod
+    def of(cls, seed: int, replication: int, before: str = "") -> Streams:
+        """Streams of a replication; `before` sets those apart that are drawn before time zero."""
+        names = ("arrivals", "operations", "keys", "sizes", "think")
+        # Sizes belong to keys, before and after time zero alike.
+        return cls(*(stream(seed, replication, "workload", n if n == "sizes" else before + n) for n in names))
+
+
+@dataclass
+class OpenSource:
+    """Requests that come whatever happens to those before them."""
+
+    workload: Workload
+    streams: Streams
+    duration_s: float
+    drawing: Drawing = field(default_factory=NumpyDrawing)
+    block_size: int = BLOCK
+    client_base: int = 0
+    draw_block: int = 2048
+
+    def blocks(self) -> Iterator[Block]:
+        """All requests that arrive before the duration, in blocks."""
+        if self.workload.trace is not None:
+            yield from self._traced(self.workload.trace.block)
+            return
+        arrivals = self.workload.arrivals
+        assert isinstance(arrivals, Arrivals)
+        key = self.streams.arrivals
+        clock = arrivals.clock(key)
+        unit = unit_process(
+            arrivals.random_gaps, lambda first, size: self.drawing.exponentials(key, first, size), self.block_size
+        )
+        while True:
+            first, passed = unit()
+            times = clock(passed)
+            kept = int(np.searchsorted(times, self.duration_s, side="left"))
+            if kept:
+                yield Block(times[:kept], *self.requests(first, kept))
+            if kept < self.block_size:
+                return
+
+    def requests(self, first: int, size: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+        """Operation, key, size and time to live of the requests from ordinal `first` on."""
+        w, streams = self.workload, self.streams
+        keys = self.drawing.keys(w.keys, streams.keys, first, size, 0)
+        operations = np.zeros(size, np.int64)
+        if len(w.mix) > 1:
+            u, _ = self.drawing.pairs(streams.operations, first, size, 0)
+            operations = np.searchsorted(w.shares(), u, side="right").astype(np.int64)
+        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), np.full(size, math.inf)
+
+    def _traced(self, block: Block) -> Iterator[Block]:
+        end = int(np.searchsorted(block.times_s, self.duration_s, side="right"))
+        for first in range(0, end, self.block_size):
+            yield Block(*(column[first : min(first + self.block_size, end)] for column in block))
+
+
+@dataclass
+class ClosedSource:
+    """Clients that wait for an answer, think, and ask again; what a client asks depends on its own past alone."""
+
+    workload: Workload
+    streams: Streams
+    client_base: int = 0
+    draw_block: int = 32
+
+    def __post_init__(self) -> None:
+        closed = self.workload.arrivals
+        assert isinstance(closed, Closed)
+        self.clients: int = closed.clients
+        self._think: Law = closed.think
+        self._held: dict[int, tuple[int, list[tuple[int, int, int]]]] = {}
+        self._table = LawTable()
+        self._table.add(self._think)
+        self._arrays = self._table.arrays()
+
+    def first_wake_s(self, client: int) -> float:
+        """When a client asks first: after a think time, so that not all come at once."""
+        return self._think_s(client, 0, 1)
+
+    def think(self, client: int, ordinal: int) -> float:
+        """Seconds between the answer to a client's request and its next request."""
+        return self._think_s(client, ordinal, 0)
+
+    def _think_s(self, client: int, ordinal: int, visit: int) -> float:
+        index = len(self._table.laws) - 1
+        return draw_law(*self._arrays, index, *self.streams.think, ordinal, self.client_base + client, 0, 0, visit)
+
+    def request(self, client: int, ordinal: int) -> tuple[int, int, int]:
+        """Operation, key and size of a client's request."""
+        number, index = divmod(ordinal, self.draw_block)
+        held = self._held.get(client)
+        if held is None or held[0] != number:
+            held = self._held[client] = (number, self._draw(client, number * self.draw_block))
+        return held[1][index]
+
+    def _draw(self, client: int, first: int) -> list[tuple[int, int, int]]:
+        w, streams, drawing, size = self.workload, self.streams, NumpyDrawing(), self.draw_block
+        keys = drawing.keys(w.keys, streams.keys, first, size, self.client_base + client)
+        u, _ = drawing.pairs(streams.operations, first, size, self.client_base + client)
+        operations = np.searchsorted(w.shares(), u, side="right")
+        sizes = sizes_of(w.sizes, streams.sizes, keys)
+        return list(zip(operations.tolist(), keys.tolist(), sizes.tolist(), strict=True))
+
+
+Source = OpenSource | ClosedSource
+
+
+def sizes_of(law: Law, key: Stream, keys: IntArray) -> IntArray:
+    """Bytes of each key's object, rounded up, shape as `keys`."""
+    values = law.block(lambda draw: uniforms(key.key_0, key.key_1, keys, 0, 0, 0, 0, draw))
+    return cast(IntArray, np.ceil(np.minimum(values, 2.0**50)).astype(np.int64))
+
+
+def sources_of(workload: Workload, seed: int, replication: int, duration_s: float, drawing: Drawing) -> list[Source]:
+    """The sources of one replication."""
+    streams = Streams.of(seed, replication)
+    if workload.trace is None and isinstance(workload.arrivals, Closed):
+        return [ClosedSource(workload, streams)]
+    return [OpenSource(workload, streams, duration_s, drawing)]
+
+
+def priming_source(
+    workload: Workload, seed: int, replication: int, rate_per_s: float, drawing: Drawing
+) -> OpenSource:
+    """The workload as it was before time zero: Poisson arrivals without end, from streams of their own."""
+    arrivals = workload.arrivals
+    before: Arrivals = ConstantArrivals(rate_per_s=rate_per_s) if isinstance(arrivals, ConstantArrivals) else Poisson(
+        rate_per_s=rate_per_s
+    )
+    past = Workload(before, workload.keys, workload.sizes, workload.mix)
+    return OpenSource(past, Streams.of(seed, replication, "before "), math.inf, drawing)

@@ -1,0 +1,15 @@
+"""What a request can do on its way. Each step has its SimPy form and its compiled form side by side.
+
+The SimPy form acts on objects (`runtime`), the compiled form on records of numbers (`world`). Both forms of a step return
+the index of the site to go on with, or `PARKED` when the walk must wait to be woken, or `GONE` when it has ended.
+"""
+
+from models.kernel.steps.admit import Admit
+from models.kernel.steps.base import Step
+from models.kernel.steps.choose import Choose
+from models.kernel.steps.fork import Fork
+from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.serve import Serve
+from models.kernel.steps.travel import Travel
+
+__all__ = ["Admit", "Choose", "Drop", "Fill", "Fork", "Lookup", "Serve", "Step", "Travel"]

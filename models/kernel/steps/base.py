@@ -1,0 +1,41 @@
+"""What every step has: an operation code, its sites on a flattened route, and two forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane, Token
+
+OP_END, OP_CHOOSE, OP_VIA, OP_DELAY, OP_SERVE, OP_LOOKUP, OP_FILL, OP_DROP, OP_ADMIT, OP_FORK = range(10)
+
+PARKED = -1
+"""The walk waits; whoever wakes it goes on at the site's next."""
+GONE = -2
+"""The walk has ended or was lost."""
+
+
+class Step:
+    """One step of a route."""
+
+    op: ClassVar[int]
+    takes_time: ClassVar[bool] = False
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        """Add this step's sites to a program, before the site `after`; returns the index of the first."""
+        raise NotImplementedError
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        """SimPy form: act, and return the site to go on with, or PARKED, or GONE."""
+        raise NotImplementedError
+
+
+class End(Step):
+    """The end of a route: a leg reports to its fork, an attempt to its client."""
+
+    op = OP_END
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        plane.finish(token)
+        return GONE

@@ -1,0 +1,83 @@
+"""Choosing a member of a group, through its key-to-member table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from models.kernel.parts import Membership
+from models.kernel.random import mix, uniforms
+from models.kernel.steps.base import OP_CHOOSE, Step
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane, Token
+
+By = Literal["round-robin", "random", "key", "leg"]
+ROUND_ROBIN, RANDOM, KEY, LEG, SLOT = range(5)
+BY = {"round-robin": ROUND_ROBIN, "random": RANDOM, "key": KEY, "leg": LEG}
+
+
+@dataclass(frozen=True, eq=False)
+class Choose(Step):
+    """Pick a slot of the membership's row, and remember its member.
+
+    Args:
+        membership: The table to pick from; its row is that of the member chosen of the group `of`.
+        by: "round-robin" over the slots, "random", "key" (hash of the request's key), "leg" (the fork's leg number), or the
+            number of a slot.
+    """
+
+    membership: Membership
+    by: By | int = "round-robin"
+    op = OP_CHOOSE
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        by, slot = (SLOT, self.by) if isinstance(self.by, int) else (BY[self.by], 0)
+        drawn = program.visit(f"{self.membership.group.name} choice") if by == RANDOM else {}
+        return program.add(
+            Site(self, self.op, a=program.membership(self.membership), b=by, c=slot, next=after, **drawn)
+        )
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        table = plane.memberships[site.a]
+        row = table.rows[token.members[table.of] if table.of >= 0 else 0]
+        by, width = site.b, len(row)
+        if by == ROUND_ROBIN:
+            slot = table.turn % width
+            table.turn += 1
+        elif by == RANDOM:
+            slot = int(plane.uniform(site, token) * width)
+        elif by == KEY:
+            slot = mix(token.request.key) % width
+        else:
+            slot = (token.leg if by == LEG else site.c) % width
+        token.members[table.group] = row[slot]
+        return site.next
+
+
+def choose(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Choose`."""
+    table = w.memberships[site.a]
+    by, width = site.b, table.width
+    row = token.members[table.of] if table.of >= 0 else 0
+    if by == ROUND_ROBIN:
+        slot = table.turn % width
+        table.turn += 1
+    elif by == RANDOM:
+        request = w.requests[token.request]
+        key = w.keys[site.stream]
+        u, _ = uniforms(
+            key[0], key[1], request.ordinal, request.client, token.attempt, token.branch, site.visit, 0
+        )
+        slot = int(u * width)
+    elif by == KEY:
+        slot = mix(w.requests[token.request].key) % width
+    elif by == LEG:
+        slot = token.leg % width
+    else:
+        slot = site.c % width
+    token.members[table.group] = w.slots[table.start + row * width + slot]
+    return int(site.next)

@@ -1,0 +1,121 @@
+"""Doing several things at once, and going on when enough of them are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.parts import Quorum
+from models.kernel.steps.base import OP_FORK, PARKED, Step
+from models.kernel.system import Route
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane, Token
+
+
+@dataclass(frozen=True, eq=False)
+class Fork(Step):
+    """Send one walk down each leg; go on when the legs that have answered satisfy the quorum.
+
+    Legs that come later finish their work unnoticed. A leg that fails counts against the quorum; when it can no longer be
+    reached, the request fails with that leg's error. A quorum that needs nobody makes the legs detached work.
+
+    Args:
+        quorum: Which answers suffice.
+        legs: A route for each leg, or one route that every leg takes (with `Choose(..., by="leg")` in it).
+    """
+
+    quorum: Quorum
+    legs: tuple[Route, ...] | Route
+    op = OP_FORK
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import END, Site
+
+        count = self.quorum.legs
+        if isinstance(self.legs, Route):
+            entries = [program.flatten(self.legs, END, depth + 1)] * count
+        else:
+            assert len(self.legs) == count, "a route for each leg"
+            entries = [program.flatten(leg, END, depth + 1) for leg in self.legs]
+        start = len(program.legs)
+        program.legs.extend(entries)
+        return program.add(Site(self, self.op, a=start, b=count, c=program.quorum(self.quorum), next=after))
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        quorum = plane.quorums[site.c]
+        token.join += 1
+        for leg in range(site.b):
+            plane.start_leg(token, leg, plane.program.legs[site.a + leg])
+        if quorum.met(0):
+            token.join += 1
+            return site.next
+        token.quorum, token.answered, token.failed, token.outstanding = quorum, 0, 0, site.b
+        return PARKED
+
+
+class QuorumState:
+    """A quorum of the SimPy engine; control may swap what it needs."""
+
+    def __init__(self, part: Quorum) -> None:
+        self.all = (1 << part.legs) - 1
+        self.needed, self.table = part.needed, part.table
+
+    def met(self, answered: int) -> bool:
+        """Whether this set of legs suffices."""
+        if self.needed is None:
+            assert self.table is not None
+            return self.table[answered]
+        return answered.bit_count() >= self.needed
+
+
+def join_leg(plane: SimpyPlane, token: Token) -> None:
+    """A leg has come to its end: tell the walk that waits for it, if it still does."""
+    parent = token.parent
+    assert parent is not None
+    if parent.join != token.parent_join:
+        return
+    parent.outstanding -= 1
+    bit = 1 << token.leg
+    quorum = parent.quorum
+    assert quorum is not None
+    if token.error:
+        parent.failed |= bit
+        if not quorum.met(quorum.all & ~parent.failed):
+            parent.error = token.error
+            parent.join += 1
+            plane.ready.append(parent)
+            return
+    else:
+        parent.answered |= bit
+        if quorum.met(parent.answered):
+            parent.join += 1
+            plane.ready.append(parent)
+            return
+    if parent.outstanding == 0:
+        plane.vanish(parent)
+
+
+def fork(w: Any, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `Fork`."""
+    token.join += 1
+    for leg in range(site.b):
+        start_leg(w, i, leg, w.legs[site.a + leg])
+    if quorum_met(w, site.c, 0):
+        token.join += 1
+        return int(site.next)
+    token.quorum, token.answered, token.failed, token.outstanding = site.c, 0, 0, site.b
+    return PARKED
+
+
+def quorum_met(w: Any, index: int, answered: int) -> bool:
+    """Compiled form of `QuorumState.met`."""
+    quorum = w.quorums[index]
+    if quorum.needed < 0:
+        return bool(w.quorum_table[quorum.start + answered])
+    count = 0
+    while answered:
+        answered &= answered - 1
+        count += 1
+    return bool(count >= quorum.needed)

@@ -1,0 +1,113 @@
+"""Asking a cache, filling it, and dropping from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.cache import cache_drop, cache_fill, cache_lookup
+from models.kernel.parts import Cache
+from models.kernel.steps.base import OP_DROP, OP_FILL, OP_LOOKUP, Step
+from models.kernel.system import Route
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane, Token
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup(Step):
+    """Look the request's key up in the chosen member's cache; a miss takes a way of its own, then goes on as a hit would."""
+
+    cache: Cache
+    on_miss: Route = field(default_factory=Route)
+    op = OP_LOOKUP
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        miss = program.flatten(self.on_miss, after, depth)
+        cache, group = program.cache(self.cache), program.group(self.cache.group)
+        return program.add(Site(self, self.op, a=cache, b=group, next=after, other=miss))
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        cache, request = plane.caches[site.a + token.members[site.b]], token.request
+        hit = cache.lookup(request.key, request.size, plane.now)
+        plane.looked_up(site.a + token.members[site.b], request, hit)
+        return site.next if hit else site.other
+
+
+@dataclass(frozen=True, eq=False)
+class Fill(Step):
+    """Put the request's object into the chosen member's cache."""
+
+    cache: Cache
+    op = OP_FILL
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        return program.add(
+            Site(self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), next=after)
+        )
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        request = token.request
+        plane.caches[site.a + token.members[site.b]].fill(request.key, request.size, plane.now, request.ttl)
+        return site.next
+
+
+@dataclass(frozen=True, eq=False)
+class Drop(Step):
+    """Remove the request's key from the chosen member's cache."""
+
+    cache: Cache
+    op = OP_DROP
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        return program.add(
+            Site(self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), next=after)
+        )
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        plane.caches[site.a + token.members[site.b]].drop(token.request.key)
+        return site.next
+
+
+def look_up(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Lookup`."""
+    request, clock = w.requests[token.request], w.clock[0]
+    index = site.a + token.members[site.b]
+    cache = w.caches[index]
+    hit = cache_lookup(cache, w.entries, request.key, request.size, clock.now)
+    if clock.priming:
+        clock.prime_lookups += 1
+        clock.prime_hits += hit
+    else:
+        if request.measured:
+            cache.lookups += 1
+            cache.hits += hit
+        window = window_of(clock)
+        w.window_lookups[cache.family, window] += 1
+        w.window_hits[cache.family, window] += hit
+    return int(site.next if hit else site.other)
+
+
+def fill(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Fill`."""
+    request = w.requests[token.request]
+    cache_fill(
+        w.caches[site.a + token.members[site.b]], w.entries, request.key, request.size, w.clock[0].now, request.ttl
+    )
+    return int(site.next)
+
+
+def drop(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Drop`."""
+    key = w.requests[token.request].key
+    cache = w.caches[site.a + token.members[site.b]]
+    if w.entries[cache.base + key].held:
+        cache_drop(cache, w.entries, key)
+    return int(site.next)

@@ -1,0 +1,123 @@
+"""Going from one place to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.laws import Constant
+from models.kernel.parts import Group, Network
+from models.kernel.station import REFUSING, SILENT
+from models.kernel.steps.base import GONE, OP_DELAY, OP_VIA, PARKED, Step
+from models.kernel.steps.serve import Serve
+from models.kernel.system import REFUSED
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane, Token
+
+
+@dataclass(frozen=True, eq=False)
+class Travel(Step):
+    """Cross a network: pick the link between two members' zones, wait for its bandwidth, then for its latency.
+
+    A failed request goes the rest of its way too, so that bad news travels no faster than good.
+
+    Args:
+        network: What is crossed.
+        source: Group whose chosen member it starts from; None: zone 0.
+        target: Group whose chosen member it goes to; None: zone 0.
+    """
+
+    network: Network
+    source: Group | None = None
+    target: Group | None = None
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        network = program.network(self.network)
+        links = program.group(program.link_groups[network])
+        base = program.link_base(network)
+        far = self.network.far if self.network.far is not None else self.network.near
+        after = program.add(
+            Site(
+                _Delay(), OP_DELAY, a=base, b=links, c=program.law(far), law=program.law(self.network.near), next=after,
+                carries=1, d=self.network.zones, **program.visit(self.network.name),
+            )
+        )  # fmt: skip
+        if self.network.bytes_per_s is not None:
+            per_byte = Constant(value=1.0 / self.network.bytes_per_s)
+            transmit = Serve(program.link_stations[network], per_byte, unit_bytes=1, carries=True)
+            after = transmit.place(program, after, depth)
+        if self.network.zones > 1:
+            source = -1 if self.source is None else program.group(self.source)
+            target = -1 if self.target is None else program.group(self.target)
+            after = program.add(
+                Site(_Via(), OP_VIA, a=source, b=target, c=self.network.zones, d=links, next=after, carries=1)
+            )
+        return after
+
+
+class _Via(Step):
+    """Pick the link between the zones of two chosen members."""
+
+    op = OP_VIA
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        source = plane.zones[site.a][token.members[site.a]] if site.a >= 0 else 0
+        target = plane.zones[site.b][token.members[site.b]] if site.b >= 0 else 0
+        token.members[site.d] = source * site.c + target
+        return site.next
+
+
+class _Delay(Step):
+    """Take a link's latency: near within a zone, far across."""
+
+    op = OP_DELAY
+    takes_time = True
+
+    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+        member = token.members[site.b]
+        link = plane.links[site.a + member]
+        if link.state == SILENT:
+            plane.vanish(token)
+            return GONE
+        if link.state == REFUSING:
+            token.error = token.error or REFUSED
+            return site.next
+        near = member // site.d == member % site.d
+        delay_s = plane.draw(site, token, site.law if near else site.c) * link.factor
+        if delay_s <= 0.0:
+            return site.next
+        token.due = plane.now + delay_s
+        plane.wake_at(token.due, token)
+        return PARKED
+
+
+def via(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `_Via`."""
+    source = w.zones[w.zone_starts[site.a] + token.members[site.a]] if site.a >= 0 else 0
+    target = w.zones[w.zone_starts[site.b] + token.members[site.b]] if site.b >= 0 else 0
+    token.members[site.d] = source * site.c + target
+    return int(site.next)
+
+
+def delay(w: Any, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `_Delay`."""
+    member = token.members[site.b]
+    link = w.links[site.a + member]
+    if link.state == SILENT:
+        vanish(w, i)
+        return GONE
+    if link.state == REFUSING:
+        if token.error == 0:
+            token.error = REFUSED
+        return int(site.next)
+    near = member // site.d == member % site.d
+    delay_s = draw(w, token, site, site.law if near else site.c) * link.factor
+    if delay_s <= 0.0:
+        return int(site.next)
+    token.due = w.clock[0].now + delay_s
+    push(w, token.due, WAKE, i, token.stamp)
+    return PARKED

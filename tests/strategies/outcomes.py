@@ -1,0 +1,321 @@
+"""Outcomes made up by direct sampling, for tests of everything that reads outcomes and needs no engine.
+
+They keep the laws that real outcomes keep (requests = ok + errors + unfinished, histograms that add up), and look like
+what a table with a cache in front would give; nothing about them is measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from models.kernel.outcome import (
+    COARSE,
+    FEW,
+    FINE,
+    TICKS_PER_S,
+    CacheOutcome,
+    Distribution,
+    OperationOutcome,
+    Outcome,
+    Scale,
+    StationOutcome,
+)
+
+FloatArray = npt.NDArray[np.float64]
+Law = Callable[[np.random.Generator, FloatArray], FloatArray]
+"""Latencies in seconds of requests that arrive at the given times."""
+
+
+@dataclass(frozen=True)
+class OperationSketch:
+    """What to sample for one operation: how many requests, how long they take, how many fail."""
+
+    rate_per_s: float
+    law: Law
+    error_share: Callable[[FloatArray], FloatArray] | float = 0.0
+    error_kind: str = "timeout"
+    unfinished: int = 0
+
+
+@dataclass(frozen=True)
+class SystemSketch:
+    """What to sample for one system."""
+
+    operations: Mapping[str, OperationSketch]
+    hit_ratio: float | None = None
+    cold_s: float = 0.0
+    stations: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """Servers and utilisation by name."""
+
+
+def bins_of(scale: Scale, values_s: FloatArray) -> npt.NDArray[np.int64]:
+    """Bin of each value."""
+    bits = np.ascontiguousarray(values_s, dtype=np.float64).view(np.int64)
+    return np.clip((bits >> scale.shift) - scale.offset, 0, scale.bins - 1)
+
+
+def distribution_of(values_s: FloatArray) -> Distribution:
+    """The distribution that an engine would report for these latencies, in this order of completion."""
+    return Distribution(
+        counts=np.bincount(bins_of(FINE, values_s), minlength=FINE.bins).astype(np.int64),
+        total_ticks=int(np.rint(values_s * TICKS_PER_S).astype(object).sum()) if len(values_s) else 0,
+        few_s=values_s[:FEW].copy(),
+        lowest_s=float(values_s.min()) if len(values_s) else math.inf,
+        highest_s=float(values_s.max()) if len(values_s) else -math.inf,
+    )
+
+
+def constant(seconds: float) -> Law:
+    """Every request takes as long."""
+    return lambda _, times: np.full(len(times), seconds)
+
+
+def lognormal(median_s: float, sigma: float, floor_s: float = 0.0) -> Law:
+    """A floor and a lognormal above it."""
+    return lambda generator, times: floor_s + median_s * np.exp(sigma * generator.standard_normal(len(times)))
+
+
+def mixture(share: float, first: Law, second: Law) -> Law:
+    """A share of requests takes the first law, the others the second: hits and misses."""
+
+    def draw(generator: np.random.Generator, times: FloatArray) -> FloatArray:
+        return np.where(generator.random(len(times)) < share, first(generator, times), second(generator, times))
+
+    return draw
+
+
+def during(from_s: float, until_s: float, times_slower: float, law: Law) -> Law:
+    """The law, slower between two instants: a fault."""
+
+    def draw(generator: np.random.Generator, times: FloatArray) -> FloatArray:
+        slow = np.where((times >= from_s) & (times < until_s), times_slower, 1.0)
+        return law(generator, times) * slow
+
+    return draw
+
+
+def make_outcome(
+    system: str,
+    sketch: SystemSketch,
+    replication: int = 0,
+    *,
+    duration_s: float = 60.0,
+    warmup_s: float = 5.0,
+    windows: int = 60,
+    seed: int = 7,
+) -> Outcome:
+    """One replication of one system, sampled from a sketch of it."""
+    generator = np.random.default_rng([seed, replication, *system.encode()])
+    edges = np.linspace(0.0, duration_s, windows + 1)
+    operations = {
+        name: _operation(generator, operation, edges, warmup_s) for name, operation in sketch.operations.items()
+    }
+    counters: dict[str, int] = {}
+    caches = {}
+    if sketch.hit_ratio is not None and operations:
+        cache = _cache(generator, sketch, next(iter(operations.values())), edges, warmup_s)
+        caches["item_cache"] = cache
+        counters = {"item_cache.lookups": int(cache.lookups.sum()), "item_cache.hits": int(cache.hits.sum())}
+    requests = sum(operation.requests for operation in operations.values())
+    return Outcome(
+        system=system,
+        replication=replication,
+        engine="compiled",
+        span_s=(warmup_s, duration_s),
+        window_edges_s=edges,
+        operations=operations,
+        stations={
+            name: _station(generator, servers, utilization, edges, warmup_s)
+            for name, (servers, utilization) in sketch.stations.items()
+        },
+        caches=caches,
+        counters=counters,
+        primed_requests=0,
+        simulated_requests=requests,
+        events=4 * requests,
+        wall_s=0.5,
+    )
+
+
+def make_outcomes(
+    sketches: Mapping[str, SystemSketch],
+    replications: int = 10,
+    *,
+    duration_s: float = 60.0,
+    warmup_s: float = 5.0,
+    windows: int = 60,
+    seed: int = 7,
+) -> dict[str, list[Outcome]]:
+    """Some replications of each system."""
+    return {
+        system: [
+            make_outcome(
+                system, sketch, index, duration_s=duration_s, warmup_s=warmup_s, windows=windows, seed=seed
+            )
+            for index in range(replications)
+        ]
+        for system, sketch in sketches.items()
+    }
+
+
+def direct_and_dax(
+    replications: int = 10, rate_per_s: float = 2000.0, fault: tuple[float, float] | None = None
+) -> dict[str, list[Outcome]]:
+    """A table read directly, and the same table behind a cache; reads and writes; a fault slows and fails some, if given."""
+    table_read = lognormal(2.4e-3, 0.35, 1.1e-3)
+    table_write = lognormal(3.8e-3, 0.35, 1.2e-3)
+    hit = lognormal(2.2e-4, 0.25, 1.6e-4)
+    dax_read = mixture(0.91, hit, lognormal(2.9e-3, 0.38, 1.3e-3))
+    dax_write = lognormal(4.4e-3, 0.38, 1.5e-3)
+    share: Callable[[FloatArray], FloatArray] | float = 2e-5
+    if fault is not None:
+        from_s, until_s = fault
+        dax_read = during(from_s, until_s, 3.0, dax_read)
+        dax_write = during(from_s, until_s, 1.5, dax_write)
+
+        def share(times: FloatArray) -> FloatArray:
+            return np.where((times >= from_s) & (times < from_s + 4.0), 0.2, 2e-5)
+
+    sketches = {
+        "direct": SystemSketch(
+            operations={
+                "read": OperationSketch(0.95 * rate_per_s, table_read),
+                "write": OperationSketch(0.05 * rate_per_s, table_write, 1e-4, "throttled"),
+            },
+            stations={"replicas": (64, 0.11), "capacity": (1, 0.63)},
+        ),
+        "dax": SystemSketch(
+            operations={
+                "read": OperationSketch(0.95 * rate_per_s, dax_read, share),
+                "write": OperationSketch(0.05 * rate_per_s, dax_write, 1e-4, "throttled", unfinished=1),
+            },
+            hit_ratio=0.91,
+            cold_s=4.0,
+            stations={"nodes": (6, 0.41), "replicas": (64, 0.012), "capacity": (1, 0.09)},
+        ),
+    }
+    return make_outcomes(sketches, replications)
+
+
+def _operation(
+    generator: np.random.Generator, sketch: OperationSketch, edges: FloatArray, warmup_s: float
+) -> OperationOutcome:
+    duration_s = float(edges[-1])
+    arrivals = np.sort(generator.random(generator.poisson(sketch.rate_per_s * duration_s)) * duration_s)
+    latencies = sketch.law(generator, arrivals)
+    share = sketch.error_share(arrivals) if callable(sketch.error_share) else np.full(len(arrivals), sketch.error_share)
+    failed = generator.random(len(arrivals)) < share
+    answers = arrivals + latencies
+    measured = arrivals >= warmup_s
+    ok = measured & ~failed
+    in_order = np.argsort(answers[ok], kind="stable")
+    failures = int((measured & failed).sum())
+    inside = answers[~failed & (answers < duration_s)]
+    which = np.searchsorted(edges, inside, side="right") - 1
+    window_latency = np.zeros((len(edges) - 1, COARSE.bins), dtype=np.int64)
+    np.add.at(window_latency, (which, bins_of(COARSE, latencies[~failed & (answers < duration_s)])), 1)
+    ended = answers[failed & (answers < duration_s)]
+    batches = latencies[~failed][np.argsort(answers[~failed], kind="stable")]
+    batch_size = 5
+    return OperationOutcome(
+        requests=int(ok.sum()) + failures + sketch.unfinished,
+        ok=int(ok.sum()),
+        errors={sketch.error_kind: failures} if failures else {},
+        unfinished=sketch.unfinished,
+        attempts=int(measured.sum()) + sketch.unfinished,
+        answers_in_span=int(((answers >= warmup_s) & (answers < duration_s) & ~failed).sum()),
+        latency=distribution_of(latencies[ok][in_order]),
+        batch_means_s=batches[: len(batches) // batch_size * batch_size].reshape(-1, batch_size).mean(axis=1),
+        batch_size=batch_size,
+        window_ok=window_latency.sum(axis=1),
+        window_errors=np.histogram(ended, edges)[0].astype(np.int64),
+        window_latency=window_latency,
+    )
+
+
+def _cache(
+    generator: np.random.Generator,
+    sketch: SystemSketch,
+    operation: OperationOutcome,
+    edges: FloatArray,
+    warmup_s: float,
+) -> CacheOutcome:
+    assert sketch.hit_ratio is not None
+    lookups = operation.window_ok
+    warming = 1.0 - np.exp(-(edges[:-1] + 0.5) / sketch.cold_s) if sketch.cold_s else np.ones(len(lookups))
+    hits = generator.binomial(lookups, np.clip(sketch.hit_ratio * warming, 0.0, 1.0))
+    kept = edges[:-1] >= warmup_s
+    return CacheOutcome(
+        lookups=np.array([int(lookups[kept].sum())], dtype=np.int64),
+        hits=np.array([int(hits[kept].sum())], dtype=np.int64),
+        window_lookups=lookups,
+        window_hits=hits.astype(np.int64),
+    )
+
+
+def _station(
+    generator: np.random.Generator, servers: int, utilization: float, edges: FloatArray, warmup_s: float
+) -> StationOutcome:
+    widths = np.diff(edges)
+    noise = np.clip(generator.normal(utilization, utilization * 0.02, len(widths)), 0.0, 1.0)
+    busy = noise * servers * widths
+    queue = busy * utilization
+    share = (edges[-1] - warmup_s) / edges[-1]
+    return StationOutcome(
+        servers=np.array([servers], dtype=np.int64),
+        busy_s=busy[np.newaxis, :],
+        queue_s=queue[np.newaxis, :],
+        span_busy_s=np.array([busy.sum() * share]),
+        span_queue_s=np.array([queue.sum() * share]),
+        started=np.array([int(busy.sum() * 1000)], dtype=np.int64),
+        rejected=np.zeros(1, dtype=np.int64),
+    )
+
+
+def degenerate() -> dict[str, dict[str, Sequence[Outcome]]]:
+    """Outcomes at the edges of what can happen, by what is odd about them."""
+    read = OperationSketch(200.0, lognormal(2e-3, 0.4))
+    names = (
+        "aurora-postgresql-serverless-v2-with-two-readers", "dynamodb-provisioned", "dax.r5.large-three-nodes",
+        "elasticache-redis-cluster-mode-enabled-6-shards", "memcached", "s3-express-one-zone-directory-bucket",
+    )  # fmt: skip
+    six = {
+        name: SystemSketch(
+            {
+                "read": OperationSketch(300.0, lognormal(2e-4 * 2.2**index, 0.3 + 0.1 * index)),
+                "write": OperationSketch(100.0, lognormal(9e-4 * 1.7**index, 0.4)),
+            },
+            hit_ratio=0.5 + 0.08 * index if index % 2 else None,
+            stations={"nodes-of-the-primary-availability-zone": (4, 0.1 + 0.13 * index)},
+        )
+        for index, name in enumerate(names)
+    }
+    wide = mixture(0.9, lognormal(2e-5, 0.3), mixture(0.9, lognormal(4e-3, 0.5), lognormal(1.5, 0.4)))
+    failing = OperationSketch(50.0, constant(1.0), 1.0)
+    return {
+        "one-system": dict(make_outcomes({"alone": SystemSketch({"read": read})}, 5)),
+        "one-replication": dict(make_outcomes({"a": SystemSketch({"read": read}), "b": SystemSketch({"read": read})}, 1)),
+        "no-requests": dict(make_outcomes({"idle": SystemSketch({"read": OperationSketch(0.0, constant(1.0))})}, 3)),
+        "no-operations": dict(make_outcomes({"empty": SystemSketch({})}, 2)),
+        "few": dict(make_outcomes({"few": SystemSketch({"read": OperationSketch(0.2, constant(1e-3))})}, 2)),
+        "constant": dict(
+            make_outcomes(
+                {
+                    "a": SystemSketch({"read": OperationSketch(200.0, constant(1e-3))}),
+                    "b": SystemSketch({"read": OperationSketch(200.0, constant(1e-3))}),
+                },
+                3,
+            )
+        ),
+        "zero": dict(make_outcomes({"zero": SystemSketch({"read": OperationSketch(200.0, constant(0.0))})}, 3)),
+        "one-window": dict(make_outcomes({"a": SystemSketch({"read": read}, hit_ratio=0.5)}, 3, windows=1)),
+        "six-long-names": dict(make_outcomes(six, 4)),
+        "five-decades": dict(make_outcomes({"wide": SystemSketch({"read": OperationSketch(3000.0, wide)})}, 4)),
+        "only-errors": dict(make_outcomes({"broken": SystemSketch({"read": failing}), "worse": SystemSketch({"read": failing})}, 3)),
+        "no-warmup": dict(make_outcomes({"a": SystemSketch({"read": read})}, 3, warmup_s=0.0)),
+    }  # fmt: skip
