@@ -7,9 +7,12 @@ what would hurt: within all of them, reading any input at all takes less than ha
 FILE_BYTES_MAX = 1 << 20
 """Bytes of a scenario file (1 MiB). Everything else that reading costs is linear in it."""
 
-NESTING_DEPTH_MAX = 64
-"""How deep a value may lie: parts of its table's header, parts of its key, and brackets around it, together. The TOML
-parser recurses once for each bracket, and its work on one key grows with the square of its parts."""
+LINES_MAX = 50_000
+"""Lines of a scenario file. The TOML parser's work on an empty line is that on fifty characters elsewhere."""
+
+NESTING_DEPTH_MAX = 32
+"""How deep a value may lie: names and indices on its path from the root. The TOML parser recurses once for each
+bracket, walks the whole path for each key, and its work on one key grows with the square of its parts."""
 
 NUMBER_DIGITS_MAX = 400
 """Digits of one number: more than any float has, the largest has 309 before its point. Converting n digits takes time

@@ -9,8 +9,8 @@ import math
 _MS_UNITS = ((1e-3, "µs", 1e3), (1e3, "ms", 1.0), (math.inf, "s", 1e-3))
 """Milliseconds below which a unit serves, its name, and its factor."""
 
-_DIGITS_MAX = 5
-"""A simulation's figure with more digits than these is noise, whatever its interval says."""
+_DIGITS_MAX = 4
+"""Nobody reads more digits of a figure than these, however narrow its interval."""
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -55,9 +55,10 @@ def milliseconds_interval(mean_ms: float, low_ms: float, high_ms: float) -> tupl
 def interval(mean: float, low: float, high: float) -> tuple[str, str]:
     """A mean and its interval: the value, and "±" the interval's half-width.
 
-    The half-width keeps two significant digits and decides how many decimals the value has, up to five digits in all; a
-    half-width below the last of them appears as "±<0.001". Of a lopsided interval the longer side counts. "±0" means
-    exact: every replication gave the same. Where there is no interval (a single replication), the second text is empty.
+    The half-width decides how many decimals both have: it keeps two digits, as long as the value needs no more than
+    four (and those before the point). A half-width too small for the last of them appears as "±<0.001". Of a lopsided
+    interval the longer side counts. "±0" means exact: every replication gave the same. Where there is no interval (a
+    single replication), the second text is empty.
     """
     if not math.isfinite(mean):
         return "–", ""

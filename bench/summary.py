@@ -21,7 +21,7 @@ from bench.statistics.figures import (
     throughput_per_s,
     utilization,
 )
-from bench.statistics.intervals import estimate
+from bench.statistics.intervals import estimate, ratio
 from models.kernel.outcome import Outcome
 
 DOCUMENT_PERCENTILES = ("p50", "p90", "p99", "p999")
@@ -112,7 +112,7 @@ def _cost(replications: Sequence[Outcome], peak_memory_mb: float | None) -> dict
     return {
         "events": sum(int(each.events) for each in replications),
         "wall_s": wall_s,
-        "requests_per_wall_s": simulated / wall_s if wall_s > 0.0 else None,
+        "requests_per_wall_s": ratio([simulated], [wall_s])[0],
         "peak_memory_mb": peak_memory_mb,
     }
 

@@ -1,45 +1,56 @@
 """What the pictures show, as plain numbers: curves, panels and bars, computed from outcomes before anything is drawn.
 
-The drawing code only places what stands here, and the CSV beside each picture holds the same numbers. Intervals are over
-replications, one number each. Not-a-number stands for "no value" and, at the ends of an interval, for "no interval".
+The drawing code only places what stands here, and the CSV beside each picture holds the same numbers. Intervals are
+over replications, one number each. Not-a-number stands for "no value" and, at the ends of an interval, for "no
+interval". It is longer than most modules, because the numbers of all pictures are made of the same pieces.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.pictures.findings import Span, Values, bars_finding, percentiles_finding, plural, timeline_finding
-from bench.quantities import percent, plain
-from bench.statistics.intervals import Band, band, estimate
-from bench.summary import (
-    error_ratio,
-    hit_ratio,
-    lookups,
-    percentile_curve,
-    percentile_ms,
-    throughput_per_s,
-    time_series,
-    utilization,
+from bench.datafiles import csv_text
+from bench.pictures.findings import (
+    Course,
+    Outcomes,
+    Span,
+    Values,
+    bars_finding,
+    nothing_answered,
+    percentiles_finding,
+    plural,
+    timeline_finding,
 )
+from bench.quantities import plain
+from bench.statistics.curves import percentile_curve, time_series
+from bench.statistics.figures import errors, hit_ratio, lookups, percentile_ms, throughput_per_s, utilization
+from bench.statistics.intervals import Band, band, estimate
+from bench.terminal import safe_text
 from models.kernel.outcome import Outcome
 
 FloatArray = npt.NDArray[np.float64]
-Outcomes = Mapping[str, Sequence[Outcome]]
-"""Replications by system, in the scenario's order; at least one of each."""
-
 OPERATIONS_MAX = 4
 """Operations that get panels of their own; more would not be readable, and the caption says what was left out."""
 
+CACHES_MAX = 3
+"""Cache families that get panels of their own over time."""
+
+WINDOWS_KNOWN_MIN = 0.9
+"""Part of the windows with answers whose percentile must be known before their neighbours are left alone."""
+WINDOWS_SHOWN_MIN = 6
+"""Windows that remain when neighbours are taken together."""
+_MERGED_WINDOWS = (1, 2, 3, 4, 5, 6, 10)
+
 FINGERPRINT_SHOWN = 8
 """Characters of the fingerprint in a caption."""
+SCENARIO_SHOWN = 80
+"""Characters of the scenario's name in a caption."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,14 @@ class Context:
         question: Its question.
         fingerprint: Digest of what the models produced.
         faults: Faults with their times.
-        certain: Nothing was left to chance, so that one replication is exact.
+        certain: Systems that left nothing to chance, whose single replication is exact.
     """
 
     scenario: str
     question: str = ""
     fingerprint: str = ""
     faults: Sequence[Span] = ()
-    certain: bool = False
+    certain: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class PercentileData:
-    """Latency percentile curves: a panel for each operation, a curve for each system, x in nines: -log10(1 - fraction)."""
+    """Latency percentile curves by operation and system; x is in nines, -log10(1 - fraction)."""
 
     frame: Frame
     systems: Sequence[str]
@@ -148,7 +159,7 @@ class PercentileData:
             for index, (system, replications) in enumerate(outcomes.items()):
                 if operation not in replications[0].operations:
                     continue
-                curve = percentile_curve(replications, operation, certain=context.certain)
+                curve = percentile_curve(replications, operation, certain=system in context.certain)
                 if len(curve.fractions):
                     x = -np.log10(1.0 - curve.fractions)
                     curves.append(_curve(system, index, x, curve.latency_ms))
@@ -175,12 +186,12 @@ class PercentileData:
             for curve in panel.curves
             for x, y, low, high in _points(curve)
         ]
-        return _csv(("system", "operation", "fraction", "nines", "latency_ms", "low_ms", "high_ms"), rows)
+        return csv_text(("system", "operation", "fraction", "nines", "latency_ms", "low_ms", "high_ms"), rows)
 
 
 @dataclass(frozen=True, eq=False)
 class TimelineData:
-    """The course over time: panels that share their x axis, in seconds; latencies of a window are those of all replications."""
+    """The course over time: panels that share their x axis, in seconds."""
 
     frame: Frame
     systems: Sequence[str]
@@ -193,59 +204,45 @@ class TimelineData:
     def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
         """Compute latency p50 and p99, throughput, errors and hit ratio by window."""
         first = next(iter(outcomes.values()))[0]
+        warmup_s, duration_s = first.span_s
         operations = _operations(outcomes)
-        series = {name: time_series(each, certain=context.certain) for name, each in outcomes.items()}
         looks = {name: index for index, name in enumerate(outcomes)}
-        latencies = {
-            (system, operation, percentile): getattr(each.operations[operation], f"{percentile}_ms")
-            for operation in operations.shown
-            for percentile in ("p50", "p99")
-            for system, each in series.items()
-            if operation in each.operations
-        }
-        headings = {(operation, percentile): f"{operation} latency, {percentile}" for _, operation, percentile in latencies}
-        panels = [
-            Panel(
-                heading,
-                "ms",
-                [
-                    _curve(system, looks[system], series[system].middles_s, _bare(latency))
-                    for (system, *what), latency in latencies.items()
-                    if what == [operation, percentile]
-                ],
-                "latency",
-            )
-            for (operation, percentile), heading in headings.items()
+        latencies = [
+            _latency(outcomes, operation, percentile) for operation in operations.shown for percentile in ("p50", "p99")
         ]
-        panels += [
-            Panel(heading, unit, [_curve(name, looks[name], series[name].middles_s, rates[name]) for name in rates], "rate")
-            for heading, unit, rates in (
-                ("throughput, all operations", "answers/s", _rates(outcomes, "window_ok", certain=context.certain)),
-                ("errors, all operations", "errors/s", _rates(outcomes, "window_errors", certain=context.certain)),
-            )
-        ]
-        hits = [
-            _curve(f"{system}: {cache}", looks[system], each.middles_s, _bare(share * 100.0))
-            for system, each in series.items()
-            for cache, share in each.hit_ratio.items()
-        ]
-        panels.append(Panel("hit ratio", "%", hits, "share"))
-        failed = sum(int(op.window_errors.sum()) for each in outcomes.values() for one in each for op in one.operations.values())
+        panels = [panel for panel, _ in latencies]
+        middles_s = (first.window_edges_s[:-1] + first.window_edges_s[1:]) / 2.0
+        for heading, unit, counted in (
+            ("throughput, all operations", "answers/s", "window_ok"),
+            ("errors, all operations", "errors/s", "window_errors"),
+        ):
+            rates = _rates(outcomes, counted, context.certain)
+            curves = [_curve(name, looks[name], middles_s, rates[name]) for name in rates]
+            panels.append(Panel(heading, unit, curves, "rate"))
+        shares = {name: time_series(replications).hit_ratio for name, replications in outcomes.items()}
+        for cache in list(dict.fromkeys(cache for each in shares.values() for cache in each))[:CACHES_MAX]:
+            curves = [
+                _curve(name, looks[name], middles_s, _bare(each[cache] * 100.0))
+                for name, each in shares.items()
+                if cache in each
+            ]
+            panels.append(Panel(f"hit ratio, {cache}", "%", curves, "share"))
+        shown = [panel for panel in panels if _has_something(panel)]
+        failed = sum(
+            int(each.window_errors.sum())
+            for replications in outcomes.values()
+            for one in replications
+            for each in one.operations.values()
+        )
+        courses = [course for _, courses in latencies for course in courses]
+        finding = timeline_finding(courses, warmup_s, context.faults, failed) if shown else nothing_answered(outcomes)
         notes = [
             _interval_note(outcomes, context, "bands of throughput and errors"),
             "latencies and hit ratios of a window are those of all replications together",
-            "no errors" if not failed else "",
+            "" if failed or not shown else "no errors",
             operations.note(),
         ]
-        warmup_s, duration_s = first.span_s
-        middles_s = next(iter(series.values())).middles_s
-        frame = Frame(
-            "Course over time",
-            context.question,
-            timeline_finding(latencies, middles_s, warmup_s, context.faults, failed),
-            _caption(outcomes, context, notes),
-        )
-        shown = [panel for panel in panels if any(np.isfinite(c.y).any() and (panel.kind != "rate" or c.y.any()) for c in panel.curves)]
+        frame = Frame("Course over time", context.question, finding, _caption(outcomes, context, notes))
         return cls(frame, list(outcomes), shown, duration_s, warmup_s, context.faults)
 
     def csv_text(self) -> str:
@@ -256,7 +253,7 @@ class TimelineData:
             for curve in panel.curves
             for x, y, low, high in _points(curve)
         ]
-        return _csv(("panel", "unit", "curve", "time_s", "value", "low", "high"), rows)
+        return csv_text(("panel", "unit", "curve", "time_s", "value", "low", "high"), rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,49 +289,36 @@ class BarsData:
 
     @classmethod
     def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
-        """Compute latency p50 and p99 by operation, throughput, failed requests, hit ratio and utilisation by system."""
+        """Compute latency p50 and p99, throughput, failed requests, hit ratio and utilization by system."""
         operations = _operations(outcomes)
-        throughputs = {
-            name: _over(replications, lambda each: _sum(throughput_per_s(each, name) for name in each.operations))
-            for name, replications in outcomes.items()
-        }
+        throughputs = {name: [_throughput(each) for each in replications] for name, replications in outcomes.items()}
         panels = [
             _bar_panel(
                 f"{operation} latency, {words}",
                 "ms",
-                {
-                    system: _over(
-                        replications,
-                        lambda each, operation=operation, fraction=fraction: (
-                            percentile_ms(each.operations[operation].latency, fraction)
-                            if operation in each.operations
-                            else None
-                        ),
-                    )
-                    for system, replications in outcomes.items()
-                },
+                {name: [_percentile(each, operation, fraction) for each in outcomes[name]] for name in outcomes},
                 context,
             )
             for operation in operations.shown
             for words, fraction in (("p50", 0.5), ("p99", 0.99))
         ]
         panels.append(_bar_panel("throughput, all operations", "answers/s", throughputs, context))
-        failures = {name: _over(replications, _failed_percent) for name, replications in outcomes.items()}
+        failures = {name: [_failed(each) for each in replications] for name, replications in outcomes.items()}
         if any(any(values) for values in failures.values()):
             panels.append(_bar_panel("failed requests", "%", failures, context, highest=100.0))
         caches = {name: _largest_cache(replications) for name, replications in outcomes.items()}
         hits: dict[str, Values] = {
-            name: _over(outcomes[name], lambda each, cache=cache: _percent(hit_ratio(each, cache))) if cache else [None]
+            name: [_percent(hit_ratio(each, cache)) if cache else None for each in outcomes[name]]
             for name, cache in caches.items()
         }
-        panels.append(_bar_panel("hit ratio", "%", hits, context, notes=caches, highest=100.0))
+        panels.append(_share_panel("hit ratio", "largest cache", hits, caches, context))
         stations = {name: _most_used(replications) for name, replications in outcomes.items()}
         used: dict[str, Values] = {
-            name: _over(outcomes[name], lambda each, station=station: _percent(utilization(each, station))) if station else [None]
+            name: [_percent(utilization(each, station)) if station else None for each in outcomes[name]]
             for name, (station, _) in stations.items()
         }
         station_names = {name: station for name, (station, _) in stations.items()}
-        panels.append(_bar_panel("utilisation, most used station", "%", used, context, notes=station_names, highest=100.0))
+        panels.append(_share_panel("utilization", "most used station", used, station_names, context))
         known = {name: found for name, found in stations.items() if found[0]}
         notes = [_interval_note(outcomes, context, "whisker"), operations.note()]
         frame = Frame(
@@ -355,7 +339,7 @@ class BarsData:
             )
             if math.isfinite(value)
         ]
-        return _csv(("panel", "unit", "system", "value", "low", "high", "note"), rows)
+        return csv_text(("panel", "unit", "system", "value", "low", "high", "note"), rows)
 
 
 # Helpers.
@@ -389,13 +373,67 @@ def _curve(label: str, look: int, x: FloatArray, values: Band) -> Curve:
     return Curve(label, look, x, values.mean, values.low, values.high)
 
 
+def _latency(outcomes: Outcomes, operation: str, percentile: str) -> tuple[Panel, Sequence[Course]]:
+    """A percentile of an operation's latency over time, as a panel and as courses to speak of.
+
+    Where many windows have too few answers for the percentile, neighbours are taken together until they have enough;
+    the heading then says how long the windows are.
+    """
+    having = [name for name, replications in outcomes.items() if operation in replications[0].operations]
+    edges_s = outcomes[having[0]][0].window_edges_s
+    windows = len(edges_s) - 1
+    steps = [step for step in _MERGED_WINDOWS if windows % step == 0 and windows // step >= WINDOWS_SHOWN_MIN] or [1]
+    found: dict[int, dict[str, FloatArray]] = {}
+    for step in steps:
+        series = {name: time_series([_merged(each, operation, step) for each in outcomes[name]]) for name in having}
+        found[step] = {name: getattr(each.operations[operation], f"{percentile}_ms") for name, each in series.items()}
+        answered = sum(int((each.operations[operation].throughput_per_s.mean > 0.0).sum()) for each in series.values())
+        known = sum(int(np.isfinite(values).sum()) for values in found[step].values())
+        if known >= WINDOWS_KNOWN_MIN * answered:
+            break
+    else:
+        step = steps[0]
+    merged_s = edges_s[::step]
+    middles_s = (merged_s[:-1] + merged_s[1:]) / 2.0
+    heading = f"{operation} latency, {percentile}"
+    if step > 1:
+        heading += f", windows of {plain(float(merged_s[1] - merged_s[0]))} s"
+    looks = {name: index for index, name in enumerate(outcomes)}
+    curves = [_curve(name, looks[name], middles_s, _bare(values)) for name, values in found[step].items()]
+    courses = [Course(f"{name} {operation} {percentile}", middles_s, values) for name, values in found[step].items()]
+    return Panel(heading, "ms", curves, "latency"), courses
+
+
+def _merged(outcome: Outcome, operation: str, step: int) -> Outcome:
+    """The outcome with only one operation, and so many neighbouring windows taken together."""
+    whole = outcome.operations[operation]
+    starts = np.arange(0, len(whole.window_ok), step)
+    operations = {
+        operation: replace(
+            whole,
+            window_ok=np.add.reduceat(whole.window_ok, starts),
+            window_errors=np.add.reduceat(whole.window_errors, starts),
+            window_latency=np.add.reduceat(whole.window_latency, starts, axis=0),
+        )
+    }
+    edges_s = outcome.window_edges_s[::step]
+    return replace(outcome, window_edges_s=edges_s, operations=operations, stations={}, caches={})
+
+
+def _has_something(panel: Panel) -> bool:
+    """Whether a panel shows any value; rates that are all zero are said in the caption, not drawn."""
+    values = np.concatenate([curve.y for curve in panel.curves]) if panel.curves else np.empty(0)
+    finite = values[np.isfinite(values)]
+    return bool(finite.any()) if panel.kind == "rate" else bool(len(finite))
+
+
 def _bare(values: FloatArray) -> Band:
     """Values without intervals."""
     nothing = np.full(len(values), math.nan)
     return Band(values, nothing, nothing)
 
 
-def _rates(outcomes: Outcomes, counted: str, *, certain: bool) -> dict[str, Band]:
+def _rates(outcomes: Outcomes, counted: str, certain: Collection[str]) -> dict[str, Band]:
     """What all operations of a system count by window, per second."""
     rates = {}
     for name, replications in outcomes.items():
@@ -404,26 +442,29 @@ def _rates(outcomes: Outcomes, counted: str, *, certain: bool) -> dict[str, Band
             sum((getattr(each, counted) for each in one.operations.values()), np.zeros(len(widths_s))) / widths_s
             for one in replications
         ]
-        rates[name] = band(rows, certain=certain)
+        rates[name] = band(rows, certain=name in certain)
     return rates
 
 
-def _over(replications: Sequence[Outcome], measure: Callable[[Outcome], float | None]) -> Values:
-    return [measure(each) for each in replications]
+def _throughput(outcome: Outcome) -> float | None:
+    """Answers per second of all operations."""
+    rates = [throughput_per_s(outcome, name) for name in outcome.operations]
+    return None if not rates or None in rates else math.fsum(rate for rate in rates if rate is not None)
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    return None if not known or None in known else math.fsum(value for value in known if value is not None)
+def _percentile(outcome: Outcome, operation: str, fraction: float) -> float | None:
+    known = outcome.operations.get(operation)
+    return None if known is None else percentile_ms(known.latency, fraction)
 
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else share * 100.0
 
 
-def _failed_percent(outcome: Outcome) -> float | None:
+def _failed(outcome: Outcome) -> float | None:
+    """Part of all requests that failed, percent."""
     requests = sum(each.requests for each in outcome.operations.values())
-    failed = sum(sum(each.errors.values()) for each in outcome.operations.values())
+    failed = sum(errors(each) for each in outcome.operations.values())
     return failed / requests * 100.0 if requests else None
 
 
@@ -434,7 +475,7 @@ def _largest_cache(replications: Sequence[Outcome]) -> str:
 
 
 def _most_used(replications: Sequence[Outcome]) -> tuple[str, float]:
-    """The station family with the highest utilisation, and that; an empty name if none has one."""
+    """The station family with the highest utilization, and that; an empty name if none has one."""
     shares = {
         name: share
         for name in replications[0].stations
@@ -452,7 +493,7 @@ def _bar_panel(
     notes: Mapping[str, str] | None = None,
     highest: float = math.inf,
 ) -> BarPanel:
-    estimates = [estimate(each, certain=context.certain) for each in values.values()]
+    estimates = [estimate(each, certain=name in context.certain) for name, each in values.items()]
     means, lows, highs = (
         np.array([math.nan if number is None else number for number in numbers], dtype=np.float64)
         for numbers in ([e.mean for e in estimates], [e.low for e in estimates], [e.high for e in estimates])
@@ -460,10 +501,21 @@ def _bar_panel(
     return BarPanel(heading, unit, means, lows, highs, [(notes or {}).get(name, "") for name in values], highest)
 
 
+def _share_panel(
+    heading: str, which: str, values: Mapping[str, Values], parts: Mapping[str, str], context: Context
+) -> BarPanel:
+    """A share of each system's own part; the heading names the part if all have the same, otherwise each bar does."""
+    names = set(filter(None, parts.values()))
+    if len(names) == 1:
+        return _bar_panel(f"{heading}, {names.pop()}", "%", values, context, highest=100.0)
+    return _bar_panel(f"{heading}, {which}", "%", values, context, parts, highest=100.0)
+
+
 def _interval_note(outcomes: Outcomes, context: Context, what: str) -> str:
     if any(len(replications) > 1 for replications in outcomes.values()):
         return f"{what}: 95 % interval of the mean over replications"
-    return "one replication, nothing left to chance" if context.certain else "one replication, hence no interval"
+    exact = set(outcomes) <= set(context.certain)
+    return "one replication, nothing left to chance" if exact else "one replication, hence no interval"
 
 
 def _caption(outcomes: Outcomes, context: Context, notes: Iterable[str]) -> str:
@@ -474,26 +526,14 @@ def _caption(outcomes: Outcomes, context: Context, notes: Iterable[str]) -> str:
         operation.requests for each in outcomes.values() for one in each for operation in one.operations.values()
     )
     count = len(first)
-    pieces = [
-        f"n = {measured:,} measured requests in {count} {'replication' if count == 1 else 'replications'}"
-        f" of {plain(duration_s)} s, of which {plain(warmup_s)} s warm-up",
-        *filter(None, notes),
-    ]
-    mark = f", fingerprint {context.fingerprint[:FINGERPRINT_SHOWN]}" if context.fingerprint else ""
-    return f"{'; '.join(pieces)}. Scenario {context.scenario}{mark}."
+    replications = "1 replication" if count == 1 else f"{count} replications"
+    length = f"{plain(duration_s)} s, of which {plain(warmup_s)} s warm-up"
+    pieces = [f"n = {measured:,} measured requests in {replications} of {length}", *filter(None, notes)]
+    mark = f", fingerprint {safe_text(context.fingerprint[:FINGERPRINT_SHOWN])}" if context.fingerprint else ""
+    return f"{'; '.join(pieces)}. Scenario {safe_text(context.scenario, SCENARIO_SHOWN)}{mark}."
 
 
 def _points(curve: Curve) -> Iterable[tuple[float, float, float, float]]:
     """Points of a curve that have a value."""
     columns = (curve.x.tolist(), curve.y.tolist(), curve.low.tolist(), curve.high.tolist())
     return (point for point in zip(*columns, strict=True) if math.isfinite(point[1]))
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
-    """Comma-separated text; a missing number is an empty cell, any other is written so that it can be read back exactly."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row])
-    return text.getvalue()

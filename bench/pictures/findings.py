@@ -1,25 +1,29 @@
 """Titles that say what a picture shows, in words that its numbers bear out.
 
-A difference between two systems is claimed only when it is visible and sure: their intervals do not overlap, and the
-interval of their ratio, replication by replication, lies beyond the margin of practical indifference. Otherwise there is
-"no difference seen". A change over time is claimed only when it leaves the range of the windows that it is compared with.
+A difference between two systems is claimed only when it is visible and sure: their intervals do not overlap, the
+interval of their ratio, replication by replication, leaves out one, and the ratio is beyond the margin of practical
+indifference. Otherwise there is "no difference seen". A change over time is claimed only when it leaves the range of
+the windows that it is compared with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.quantities import factor, milliseconds, percent, significant
+from bench.statistics.figures import errors, percentile_ms
 from bench.statistics.intervals import Estimate, estimate, ratio
-from bench.summary import error_ratio, percentile_ms
 from bench.terminal import safe_text
 from models.kernel.outcome import Outcome
 
 FloatArray = npt.NDArray[np.float64]
+Outcomes = Mapping[str, Sequence[Outcome]]
+"""Replications by system, in the scenario's order; at least one of each."""
 Values = Sequence[float | None]
 """One number per replication; None where a replication has none."""
 
@@ -32,8 +36,6 @@ NAME_CHARACTERS_MAX = 40
 WINDOWS_MIN = 3
 """Windows that each side of a comparison over time must have."""
 
-ALL_EQUAL = "no difference seen"
-
 
 @dataclass(frozen=True)
 class Span:
@@ -44,192 +46,266 @@ class Span:
     label: str
 
 
+@dataclass(frozen=True)
+class _Comparison:
+    """How one system's figure differs from another's.
+
+    Args:
+        ratio: The one by the other.
+        sure: The difference is beyond chance.
+    """
+
+    ratio: float
+    sure: bool
+
+    @property
+    def size(self) -> float:
+        """The ratio, whichever way it is at least one."""
+        return max(self.ratio, 1.0 / self.ratio)
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the difference is worth a title."""
+        return self.sure and self.size > 1.0 + MARGIN
+
+    @property
+    def times(self) -> str:
+        """By how much: "2.4×", or "4 %" where it is little."""
+        return factor(self.size) if self.size >= 1.1 else f"{significant((self.size - 1.0) * 100.0, 2)} %"
+
+    @property
+    def none_seen(self) -> str:
+        """The words where there is nothing to claim."""
+        return f"no difference beyond {MARGIN:.0%} seen".replace("%", " %") if self.sure else "no difference seen"
+
+
 # Latency by percentile.
 
 
-def percentiles_finding(
-    outcomes: Mapping[str, Sequence[Outcome]], operations: Sequence[str], *, certain: bool = False
-) -> str:
+def percentiles_finding(outcomes: Outcomes, operations: Sequence[str], *, certain: Collection[str] = ()) -> str:
     """What the percentile curves show: with two systems, the second against the first.
 
     Args:
         outcomes: Replications by system.
         operations: Operations to speak of, the most important one first; the first two are mentioned.
-        certain: Nothing was left to chance, so that one replication is exact.
+        certain: Systems that left nothing to chance, whose single replication is exact.
     """
     if not any(_answers(outcomes, name) for name in operations):
-        return _nothing_answered(outcomes)
+        return nothing_answered(outcomes)
     names = list(outcomes)
-    if len(names) == 2:
-        clauses = [
-            _pair_clause(outcomes, names[0], names[1], operation, brief=index > 0, certain=certain)
-            for index, operation in enumerate(operations[:2])
-        ]
-    elif len(names) == 1:
-        clauses = [_single_clause(names[0], outcomes[names[0]], name, brief=i > 0) for i, name in enumerate(operations[:2])]
+    by_chance = any(len(replications) == 1 and name not in certain for name, replications in outcomes.items())
+    if len(names) == 1:
+        clauses = [_single_clause(names[0], outcomes, name, brief=i > 0) for i, name in enumerate(operations[:2])]
+    elif len(names) == 2 and by_chance:
+        clauses = [_single_clause(name, outcomes, operations[0], brief=False) for name in names]
+    elif len(names) == 2:
+        clauses = [_pair_clause(outcomes, name, brief=i > 0, certain=certain) for i, name in enumerate(operations[:2])]
     else:
         clauses = [_range_clause(outcomes, operations[0], certain=certain)]
-    alone = all(len(replications) == 1 for replications in outcomes.values()) and not certain
-    return "; ".join(filter(None, clauses)) + (" (one replication, so chance is unknown)" if alone else "")
+    return "; ".join(filter(None, clauses)) + (" (one replication: chance unknown)" if by_chance else "")
 
 
-def _pair_clause(
-    outcomes: Mapping[str, Sequence[Outcome]], first: str, second: str, operation: str, *, brief: bool, certain: bool
-) -> str:
+def _pair_clause(outcomes: Outcomes, operation: str, *, brief: bool, certain: Collection[str]) -> str:
     """How the second system's latency differs from the first's at the median and in the tail."""
+    first, second = outcomes
     subject = plural(operation)
-    found = []
+    found: dict[str, _Comparison] = {}
     for words, fraction in (("the median", 0.5), _tail(outcomes, operation)):
-        pair = [_percentiles(outcomes[name], operation, fraction) for name in (first, second)]
-        change = _change(*pair, certain=certain)
-        if change is not None:
-            found.append((words, change))
+        slower, faster = (_percentiles(outcomes[name], operation, fraction) for name in (first, second))
+        comparison = _compared(slower, faster, certain={first, second} <= set(certain))
+        if comparison is not None:
+            found[words] = comparison
     if not found:
-        return "" if brief else f"too few {subject} to compare {_name(second)} with {_name(first)}"
-    changed = [(words, change) for words, change in found if change != 1.0]
-    same = [words for words, change in found if change == 1.0]
-    if not changed:
-        places = " and ".join(same)
+        return "" if brief else f"Too few {subject} to compare {_name(second)} with {_name(first)}"
+    claimed = {words: comparison for words, comparison in found.items() if comparison.claimed}
+    others = {words: comparison for words, comparison in found.items() if not comparison.claimed}
+    if not claimed:
+        none_seen = max(comparison.none_seen for comparison in others.values())
         if brief:
-            return f"{subject}: {ALL_EQUAL}"
-        return f"{ALL_EQUAL} between {_name(second)} and {_name(first)} {subject} at {places}"
-    start = f"{subject} are" if brief else f"{_name(second)} {subject} are"
-    words, change = changed[0]
-    clause = f"{start} {_faster(change)}{'' if brief else f' than {_name(first)}'} at {words}"
-    for other, its_change in changed[1:]:
-        alike = (change > 1.0) == (its_change > 1.0)
-        clause += f", {_times(its_change)} at {other}" if alike else f" but {_faster(its_change)} at {other}"
-    return clause + (f", with {ALL_EQUAL} at {same[0]}" if same else "")
+            return f"{subject}: {none_seen}"
+        return _capital(f"{none_seen} between {_name(second)} and {_name(first)} {subject} at {' and '.join(others)}")
+    (words, comparison), *more = claimed.items()
+    clause = (
+        f"{'' if brief else f'{_name(second)} '}{subject} are {comparison.times} {_direction(comparison)}"
+        f"{'' if brief else f' than {_name(first)}'} at {words}"
+    )
+    for its_words, its in more:
+        if _direction(its) != _direction(comparison):
+            clause += f" but {its.times} {_direction(its)} at {its_words}"
+        else:
+            clause += f" and {its_words}" if its.times == comparison.times else f", {its.times} at {its_words}"
+    return clause + "".join(f", with {its.none_seen} at {its_words}" for its_words, its in others.items())
 
 
-def _single_clause(name: str, replications: Sequence[Outcome], operation: str, *, brief: bool) -> str:
+def _single_clause(name: str, outcomes: Outcomes, operation: str, *, brief: bool) -> str:
     """Median and tail of the only system."""
-    words, fraction = _tail({name: replications}, operation)
+    words, fraction = _tail(outcomes, operation)
     pieces = [
         f"{word} {milliseconds(mean)}"
         for word, level in (("median", 0.5), (words, fraction))
-        if (mean := estimate(_percentiles(replications, operation, level)).mean) is not None
+        if (mean := estimate(_percentiles(outcomes[name], operation, level)).mean) is not None
     ]
+    subject = plural(operation) if brief else f"{_name(name)} {plural(operation)}"
     if not pieces:
-        return "" if brief else f"too few {plural(operation)} of {_name(name)} to show a distribution"
-    return f"{plural(operation) if brief else f'{_name(name)} {plural(operation)}'}: {', '.join(pieces)}"
+        return "" if brief else f"Too few {plural(operation)} of {_name(name)} to show a distribution"
+    return f"{subject}: {', '.join(pieces)}"
 
 
-def _range_clause(outcomes: Mapping[str, Sequence[Outcome]], operation: str, *, certain: bool) -> str:
+def _range_clause(outcomes: Outcomes, operation: str, *, certain: Collection[str]) -> str:
     """From which to which latency several systems reach."""
     words, fraction = _tail(outcomes, operation)
-    clause = ""
-    for word, level in ((f"median {plural(operation)} take", 0.5), (f"{words} is", fraction)):
+    pieces: list[str] = []
+    ends_before: tuple[str, str] | None = None
+    for word, level in ((f"Median {plural(operation)} take", 0.5), (words, fraction)):
         values = {name: _percentiles(each, operation, level) for name, each in outcomes.items()}
         means = {name: mean for name in values if (mean := estimate(values[name]).mean) is not None}
         if len(means) < 2:
             continue
-        best, worst = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-        clause += ", " if clause else ""
-        if _change(values[worst], values[best], certain=certain) in {1.0, None}:
-            clause += f"{word} about {milliseconds(means[best], 2)} ({ALL_EQUAL} among {len(means)} systems)"
+        ends = (min(means, key=means.__getitem__), max(means, key=means.__getitem__))
+        comparison = _compared(values[ends[1]], values[ends[0]], certain=set(ends) <= set(certain))
+        low, high = (milliseconds(means[name], 2) for name in ends)
+        if comparison is None:
+            pieces.append(f"{word} from {low} to {high}")
+        elif not comparison.claimed:
+            pieces.append(f"{word} about {high} ({comparison.none_seen} among {len(means)} systems)")
+        elif ends == ends_before:
+            pieces.append(f"{word} from {low} to {high}")
         else:
-            clause += f"{word} from {milliseconds(means[best], 2)} ({_name(best)}) to {milliseconds(means[worst], 2)} ({_name(worst)})"
-    return clause or f"too few {plural(operation)} to compare {len(outcomes)} systems"
+            pieces.append(f"{word} from {low} ({_name(ends[0])}) to {high} ({_name(ends[1])})")
+        ends_before = ends
+    return ", ".join(pieces) or f"Too few {plural(operation)} to compare {len(outcomes)} systems"
 
 
 # Figures by system.
 
 
 def bars_finding(
-    throughputs: Mapping[str, Values], utilizations: Mapping[str, tuple[str, float]], *, certain: bool = False
+    throughputs: Mapping[str, Values],
+    most_used: Mapping[str, tuple[str, float]],
+    *,
+    certain: Collection[str] = (),
 ) -> str:
     """What the bars show: throughput, and the most used station of all.
 
     Args:
         throughputs: Answers per second by system.
-        utilizations: Of each system that has one, its most used station and that station's utilisation.
-        certain: As for `percentiles_finding`.
+        most_used: Of each system that has one, its most used station and that station's utilization.
+        certain: Systems that left nothing to chance, whose single replication is exact.
     """
     means = {name: mean for name, values in throughputs.items() if (mean := estimate(values).mean) is not None}
     clauses = []
     if not any(means.values()):
-        clauses.append("no request was answered in the measured time")
+        clauses.append("No request was answered in the measured time")
     elif len(means) == 1:
         (name, mean), *_ = means.items()
         clauses.append(f"{_name(name)} answers {significant(mean)} requests per second")
     else:
         least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-        change = _change(throughputs[most], throughputs[least], certain=certain)
-        if change is None:
-            clauses.append(f"{_name(most)} answers {significant(means[most])} requests per second, {_name(least)} {significant(means[least])}")
-        elif change == 1.0:
-            clauses.append(f"{ALL_EQUAL} in throughput (about {significant(means[most])} per second)")
+        comparison = _compared(throughputs[most], throughputs[least], certain={most, least} <= set(certain))
+        if comparison is None:
+            rates = f"{significant(means[most])} requests per second, {_name(least)} {significant(means[least])}"
+            clauses.append(f"{_name(most)} answers {rates}")
+        elif not comparison.claimed:
+            about = f"about {significant(means[most])} per second"
+            clauses.append(_capital(f"{comparison.none_seen} in throughput ({about})"))
         else:
-            clauses.append(f"{_name(most)} answers {_times(change, 'more')} requests per second than {_name(least)}")
-    if utilizations:
-        busiest = max(utilizations, key=lambda name: utilizations[name][1])
-        station, share = utilizations[busiest]
-        whose = f"{_name(busiest)}'s {_name(station)}" if len(throughputs) > 1 else f"its {_name(station)}"
-        clauses.append(f"the most used station is {whose}, at {percent(share, 2)}")
+            more = f"{comparison.times} as many" if comparison.times.endswith("×") else f"{comparison.times} more"
+            than = "as" if comparison.times.endswith("×") else "than"
+            clauses.append(f"{_name(most)} answers {more} requests per second {than} {_name(least)}")
+    if most_used:
+        busiest = max(most_used, key=lambda name: most_used[name][1])
+        station, share = most_used[busiest]
+        whose = f" of {_name(busiest)}" if len(throughputs) > 1 else ""
+        clauses.append(f"the most used station is {_name(station)}{whose}, at {percent(share, 2)}")
     return "; ".join(clauses)
 
 
 # Over time.
 
 
-def timeline_finding(
-    latencies: Mapping[tuple[str, str, str], FloatArray],
-    middles_s: FloatArray,
-    warmup_s: float,
-    faults: Sequence[Span],
-    errors_total: int,
-) -> str:
-    """What the course over time shows: the largest change during a fault, or a drift, or none.
+@dataclass(frozen=True, eq=False)
+class Course:
+    """One latency over time.
 
     Args:
-        latencies: Latency by window, ms, by system, operation and percentile ("p50", "p99").
-        middles_s: Middles of the windows.
+        name: Whose it is, such as "dax read p99".
+        middles_s: Middles of its windows, shape (windows,).
+        latency_ms: Latency by window, nan where there is none, shape (windows,).
+    """
+
+    name: str
+    middles_s: FloatArray
+    latency_ms: FloatArray
+
+
+def timeline_finding(courses: Sequence[Course], warmup_s: float, faults: Sequence[Span], errors_total: int) -> str:
+    """What the course over time shows: the largest change during a fault, or else a drift, or none.
+
+    Args:
+        courses: Latencies over time.
         warmup_s: End of the warm-up.
         faults: Faults with their times.
         errors_total: Requests of all systems that failed, warm-up included.
     """
-    measured = middles_s >= warmup_s
-    faulty = np.zeros(len(middles_s), dtype=bool)
-    for fault in faults:
-        faulty |= (middles_s >= fault.from_s) & (middles_s < fault.until_s)
-    if faults:
-        changes = _changes(latencies, measured & ~faulty, measured & faulty)
-        what = f"during {_name(faults[0].label)}" if len(faults) == 1 else f"during {len(faults)} faults"
-    else:
-        positions = np.flatnonzero(measured)
-        third = max(1, len(positions) // 3)
-        first, last = np.zeros(len(middles_s), dtype=bool), np.zeros(len(middles_s), dtype=bool)
-        first[positions[:third]] = True
-        last[positions[-third:]] = len(positions) > 1
-        changes = _changes(latencies, first, last)
-        what = "from the first to the last third of the measured time"
-    errors = f"{errors_total:,} requests failed" if errors_total > 1 else "one request failed" if errors_total else ""
+    changes = [
+        change
+        for course in courses
+        for change in (_fault_changes(course, warmup_s, faults) if faults else _drifts(course, warmup_s))
+    ]
+    failed = "one request failed" if errors_total == 1 else f"{errors_total:,} requests failed" if errors_total else ""
     if not changes:
-        return errors or "too few windows of time to see a change"
-    change, (system, operation, percentile), before, after = max(changes, key=lambda each: (max(each[0], 1 / each[0]), each[1]))
-    if change == 1.0:
-        text = f"no change of latency seen {what}"
+        return _capital(failed) or "Too few windows of time to see a change"
+    largest = max(changes, key=lambda change: abs(math.log(change.ratio)))
+    if largest.ratio == 1.0:
+        names = sorted({change.when for change in changes})
+        text = f"No change of latency seen {names[0] if len(names) == 1 else f'during {len(faults)} faults'}"
     else:
-        direction = "rises" if change > 1.0 else "falls"
-        text = f"{_name(system)} {operation} {percentile} {direction} from {milliseconds(before, 2)} to {milliseconds(after, 2)} {what}"
-    return f"{text}; {errors}" if errors else text
+        direction = "rises" if largest.ratio > 1.0 else "falls"
+        values = f"from {milliseconds(largest.before_ms, 2)} to {milliseconds(largest.after_ms, 2)}"
+        text = f"{largest.course} {direction} {values} {largest.when}"
+    return f"{text}; {failed}" if failed else text
 
 
-def _changes(
-    latencies: Mapping[tuple[str, str, str], FloatArray], before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]
-) -> list[tuple[float, tuple[str, str, str], float, float]]:
-    """Of each curve its change as a ratio, its name, and the middle values; 1.0 if the later one lies in the earlier range."""
-    found = []
-    for name, curve in latencies.items():
-        known = np.isfinite(curve)
-        earlier, later = curve[before & known], curve[after & known]
-        if len(earlier) < WINDOWS_MIN or len(later) < WINDOWS_MIN:
-            continue
-        low, high = float(np.median(earlier)), float(np.median(later))
-        seen = not earlier.min() <= high <= earlier.max() and low > 0.0 and high > 0.0
-        found.append((high / low if seen else 1.0, name, low, high))
-    return found
+@dataclass(frozen=True)
+class _Change:
+    """From one stretch of time to another; the ratio is 1 if the later median lies in the range of what was before."""
+
+    course: str
+    when: str
+    before_ms: float
+    after_ms: float
+    ratio: float
+
+
+def _fault_changes(course: Course, warmup_s: float, faults: Sequence[Span]) -> list[_Change]:
+    """What each fault changed, against the measured windows outside of all faults."""
+    during = [(course.middles_s >= fault.from_s) & (course.middles_s < fault.until_s) for fault in faults]
+    calm = (course.middles_s >= warmup_s) & ~np.any(during, axis=0)
+    changes = [
+        _changed(course, f"during {_name(fault.label)}", course.latency_ms[calm], course.latency_ms[mask])
+        for fault, mask in zip(faults, during, strict=True)
+    ]
+    return [change for change in changes if change is not None]
+
+
+def _drifts(course: Course, warmup_s: float) -> list[_Change]:
+    """What changed from the start to the end of the measured time."""
+    measured = course.latency_ms[course.middles_s >= warmup_s]
+    third = len(measured) // 3
+    if not third:
+        return []
+    when = "from the first to the last third of the measured time"
+    change = _changed(course, when, measured[:third], measured[-third:])
+    return [] if change is None else [change]
+
+
+def _changed(course: Course, when: str, before: FloatArray, after: FloatArray) -> _Change | None:
+    earlier, later = before[np.isfinite(before)], after[np.isfinite(after)]
+    if len(earlier) < WINDOWS_MIN or len(later) < WINDOWS_MIN:
+        return None
+    before_ms, after_ms = float(np.median(earlier)), float(np.median(later))
+    seen = before_ms > 0.0 and after_ms > 0.0 and not earlier.min() <= after_ms <= earlier.max()
+    return _Change(course.name, when, before_ms, after_ms, after_ms / before_ms if seen else 1.0)
 
 
 # Words and helpers.
@@ -243,8 +319,26 @@ def plural(operation: str) -> str:
     return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
+def nothing_answered(outcomes: Outcomes) -> str:
+    """Why there is nothing to show."""
+    operations = [operation for every in outcomes.values() for each in every for operation in each.operations.values()]
+    if not any(operation.requests for operation in operations):
+        return "No request was measured"
+    if all(errors(each) == each.requests for each in operations):
+        return "Every request failed"
+    return "No request was answered"
+
+
 def _name(text: str) -> str:
-    return safe_text(text, NAME_CHARACTERS_MAX)
+    return safe_text(" ".join(text.split()), NAME_CHARACTERS_MAX)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _direction(comparison: _Comparison) -> str:
+    return "faster" if comparison.ratio > 1.0 else "slower"
 
 
 def _percentiles(replications: Sequence[Outcome], operation: str, fraction: float) -> Values:
@@ -254,62 +348,40 @@ def _percentiles(replications: Sequence[Outcome], operation: str, fraction: floa
     ]
 
 
-def _answers(outcomes: Mapping[str, Sequence[Outcome]], operation: str) -> int:
+def _answers(outcomes: Outcomes, operation: str) -> int:
     return sum(
         each.operations[operation].ok for every in outcomes.values() for each in every if operation in each.operations
     )
 
 
-def _tail(outcomes: Mapping[str, Sequence[Outcome]], operation: str) -> tuple[str, float]:
-    """The farthest of p99 and p90 that every system knows; the 99th percentile if none is known."""
+def _tail(outcomes: Outcomes, operation: str) -> tuple[str, float]:
+    """The farthest of p99 and p90 that every system knows; p99 if neither."""
     for words, fraction in (("p99", 0.99), ("p90", 0.9)):
         if all(None not in _percentiles(each, operation, fraction) for each in outcomes.values()):
             return words, fraction
     return "p99", 0.99
 
 
-def _nothing_answered(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
-    shares = [
-        error_ratio(operation) for every in outcomes.values() for each in every for operation in each.operations.values()
-    ]
-    return "every request failed" if any(shares) else "no request was measured"
-
-
-def _change(first: Values, second: Values, *, certain: bool) -> float | None:
-    """Mean of first / second if they differ for sure, 1.0 if no difference is seen, None if they cannot be compared.
-
-    Of a single replication nothing is sure: there the ratio is given as it is.
-    """
-    if None not in first and list(first) == list(second):
-        return 1.0
+def _compared(first: Values, second: Values, *, certain: bool) -> _Comparison | None:
+    """The first by the second; None if they cannot be compared, as when there is no interval."""
+    if None in first or None in second:
+        return None
+    if list(first) == list(second):
+        return _Comparison(1.0, sure=False)
     if len(first) != len(second):
         return None
-    quotient = estimate(ratio(first, second), certain=certain)
-    if quotient.mean is None or quotient.mean <= 0.0:
+    forth, back = (estimate(ratio(*pair), certain=certain) for pair in ((first, second), (second, first)))
+    if not forth.mean or not back.mean or forth.low is None or forth.high is None:
         return None
-    inverse = estimate(ratio(second, first), certain=certain).mean
-    # A mean of ratios below one is said the other way round, as the mean of the inverse ratios.
-    change = quotient.mean if quotient.mean >= 1.0 or not inverse else 1.0 / inverse
-    if quotient.low is None or quotient.high is None:
-        return change if abs(np.log(change)) > np.log1p(MARGIN) else 1.0
-    sure = quotient.low > 1.0 + MARGIN or quotient.high < 1.0 / (1.0 + MARGIN)
-    return change if sure and not _overlap(estimate(first, certain=certain), estimate(second, certain=certain)) else 1.0
+    # A ratio below one is said the other way round, so it is the inverse ratios whose mean is taken.
+    middle = forth.mean if forth.mean >= 1.0 else 1.0 / back.mean
+    apart = not _overlap(estimate(first, certain=certain), estimate(second, certain=certain))
+    return _Comparison(middle, sure=apart and not forth.low <= 1.0 <= forth.high)
 
 
 def _overlap(first: Estimate, second: Estimate) -> bool:
-    ours, theirs = first.interval, second.interval
-    assert ours is not None
-    assert theirs is not None
-    return ours[0] <= theirs[1] and theirs[0] <= ours[1]
-
-
-def _times(change: float, more: str = "") -> str:
-    """By how much, whichever way: "2.4×", or "4 %" where it is little."""
-    size = max(change, 1.0 / change)
-    if size < 1.1:
-        return f"{significant((size - 1.0) * 100.0, 2)} %{' ' + more if more else ''}"
-    return factor(size) + (" as many" if more else "")
-
-
-def _faster(change: float) -> str:
-    return f"{_times(change)} {'faster' if change > 1.0 else 'slower'}"
+    assert first.low is not None
+    assert first.high is not None
+    assert second.low is not None
+    assert second.high is not None
+    return first.low <= second.high and second.low <= first.high

@@ -1,11 +1,12 @@
 """How all pictures look: colours, lines, type, and a sheet with title, legend, panels and caption.
 
 Every system has a colour, a dash pattern and a marker of its own, so that it is told apart in grey and by colour-blind
-readers. The sheet is laid out by hand, in inches: text is measured before it is placed, wrapped to the width and cut with
-an ellipsis when it is too long, so nothing can overflow, whatever a scenario calls itself. The font is the one that comes
-with matplotlib, drawn as paths; with a fixed salt and no date, the same data give the same bytes of SVG.
+readers. The sheet is laid out by hand, in inches: text is measured before it is placed, wrapped to the width, and cut
+with an ellipsis when it is too long, so nothing can overflow, whatever a scenario calls itself. The font is the one
+that comes with matplotlib, drawn as paths; with a fixed salt and no date, the same data give the same bytes of SVG.
 
-matplotlib is imported here, at the top; so whoever wants to start quickly imports this module only to draw.
+matplotlib is imported here, at the top; so whoever wants to start quickly imports this module only to draw. It is
+longer than most, because everything that two pictures must do alike stands here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -39,13 +41,17 @@ from bench.terminal import ELLIPSIS, safe_text
 PNG_DPI = 144
 WIDTH_IN = 8.0
 MARGIN_IN = 0.3
+HEADING_IN = 0.24
+"""Height of the strip for a panel's name."""
 BODY_WIDTH_IN = WIDTH_IN - 2 * MARGIN_IN
 
 INK = "#1a1a1a"
 MUTED = "#595959"
 RULE = "#e3e3e3"
 WARMUP = "#ececec"
-FAULT = "#fbe3d6"
+FAULT = "#f4b393"
+FAULT_ALPHA = 0.4
+"""Faults that overlap shade twice."""
 BAND_ALPHA = 0.18
 
 TITLE_PT = 13.0
@@ -80,7 +86,15 @@ _STYLE = {
 
 # Lightness differs from neighbour to neighbour, and no two differ in nothing but red against green.
 _COLOURS = ("#0b5fa5", "#d1600a", "#1b8a6b", "#9c4f96", "#b28600", "#5aa9dd", "#7a1f2b", "#4d4d4d")
-_DASHES: tuple[tuple[float, ...], ...] = ((), (5, 1.6), (1.4, 1.4), (6, 1.6, 1.4, 1.6), (9, 2), (3, 1.4, 1.4, 1.4, 1.4, 1.4), (2.5, 2.5))
+_DASHES: tuple[tuple[float, ...], ...] = (
+    (),
+    (5, 1.6),
+    (1.4, 1.4),
+    (6, 1.6, 1.4, 1.6),
+    (9, 2),
+    (3, 1.4, 1.4, 1.4, 1.4, 1.4),
+    (2.5, 2.5),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
 
 
@@ -96,14 +110,13 @@ class Look:
     def line(self) -> dict[str, Any]:
         """Keywords for a line."""
         style: Any = (0, self.dashes) if self.dashes else "-"
-        return {"color": self.colour, "linestyle": style, "marker": self.marker, "markersize": 4.0, "markeredgewidth": 0}
+        marker = {"marker": self.marker, "markersize": 4.0, "markeredgewidth": 0}
+        return {"color": self.colour, "linestyle": style, **marker}
 
 
 def look(index: int) -> Look:
     """Look of the system at a place in the scenario; the three cycles differ in length, so hundreds stay distinct."""
-    return Look(
-        _COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)], _MARKERS[index % len(_MARKERS)]
-    )
+    return Look(_COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)], _MARKERS[index % len(_MARKERS)])
 
 
 @contextmanager
@@ -116,9 +129,11 @@ def style_sheet() -> Iterator[None]:
 def render(figure: Figure) -> tuple[bytes, bytes]:
     """A drawn figure as SVG and as PNG; call it within `style_sheet`."""
     svg, png = io.BytesIO(), io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    svg_canvas: Any = FigureCanvasSVG(figure)
+    svg_canvas.print_svg(svg, metadata={"Date": None, "Creator": None})
     figure.set_dpi(PNG_DPI)
-    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    png_canvas: Any = FigureCanvasAgg(figure)
+    png_canvas.print_png(png, metadata={"Software": None})
     return svg.getvalue(), png.getvalue()
 
 
@@ -155,6 +170,7 @@ def drawable(text: str, limit: int = 400) -> str:
     return "".join(shown)
 
 
+@lru_cache(maxsize=4096)
 def width_in(text: str, size_pt: float, bold: bool = False) -> float:
     """Width of a line of text, inches."""
     return float(text_to_path.get_text_width_height_descent(text, font(size_pt, bold), ismath=False)[0]) / 72.0
@@ -175,6 +191,8 @@ def wrap(text: str, room_in: float, size_pt: float, lines_max: int, bold: bool =
         del words[:count]
         if width_in(line, size_pt, bold) > room_in:
             fits = _fitting(line, room_in, size_pt, bold)
+            # A name is broken after a hyphen or the like, if it has one near the end of the line.
+            fits = max((line.rfind(mark, fits // 2, fits) + 1 for mark in "-_./:"), default=0) or fits
             words.insert(0, line[fits:])
             line = line[:fits]
         lines.append(line)
@@ -205,15 +223,16 @@ class Sheet:
 
     Args:
         frame: What stands around the panels.
-        legend: Systems to explain, each with its look's index; with fewer than two there is nothing to tell apart.
+        systems: Systems that a legend explains; with fewer than two there is nothing to tell apart.
         body_height_in: Height of what lies between, inches.
     """
 
-    def __init__(self, frame: Frame, legend: Sequence[tuple[str, int]], body_height_in: float) -> None:
-        kicker = wrap(drawable(f"{frame.subject}. {frame.question}"), BODY_WIDTH_IN, TEXT_PT, 2)
+    def __init__(self, frame: Frame, systems: Sequence[str], body_height_in: float) -> None:
+        question = f". {frame.question}" if frame.question else ""
+        kicker = wrap(drawable(f"{frame.subject}{question}"), BODY_WIDTH_IN, TEXT_PT, 2)
         title = wrap(drawable(frame.finding, 600), BODY_WIDTH_IN, TITLE_PT, 4, bold=True)
         caption = wrap(drawable(frame.caption, 1200), BODY_WIDTH_IN, SMALL_PT, 6)
-        rows = _legend_rows(legend) if len(legend) > 1 else []
+        rows = _legend_rows(systems) if len(systems) > 1 else []
         heights = [
             MARGIN_IN * 0.8,
             len(kicker) * _leading_in(TEXT_PT) + 0.04,
@@ -246,13 +265,32 @@ class Sheet:
         axes.tick_params(length=2.5, pad=2.5)
         return axes
 
+    def heading(self, text: str, left_in: float, top_in: float, room_in: float) -> None:
+        """The name of a panel, in the strip of `HEADING_IN` above its axes."""
+        shown = shorten(drawable(text), room_in, TEXT_PT, bold=True)
+        self.write(shown, left_in, top_in + HEADING_IN * 0.55, TEXT_PT, bold=True)
+
+    def shade(
+        self, left_in: float, top_in: float, width_in: float, height_in: float, colour: str, alpha: float
+    ) -> None:
+        """A filled rectangle within the body."""
+        corner = (
+            (MARGIN_IN + left_in) / WIDTH_IN,
+            1.0 - (self._body_top_in + top_in + height_in) / self.height_in,
+        )
+        size = (width_in / WIDTH_IN, height_in / self.height_in)
+        patch = Rectangle(corner, *size, transform=self.figure.transFigure, color=colour, alpha=alpha, linewidth=0.0)
+        self.figure.add_artist(patch)
+
     def write(
         self, text: str, left_in: float, top_in: float, size_pt: float = SMALL_PT, colour: str = INK, **options: Any
     ) -> None:
         """One line of text within the body; `top_in` is the middle of its height."""
         self._write(text, MARGIN_IN + left_in, self._body_top_in + top_in, size_pt, colour, **options)
 
-    def _write_block(self, lines: Sequence[str], top_in: float, size_pt: float, colour: str, bold: bool = False) -> None:
+    def _write_block(
+        self, lines: Sequence[str], top_in: float, size_pt: float, colour: str, *, bold: bool = False
+    ) -> None:
         for index, line in enumerate(lines):
             middle_in = top_in + (index + 0.5) * _leading_in(size_pt)
             self._write(line, MARGIN_IN, middle_in, size_pt, colour, bold=bold)
@@ -285,6 +323,19 @@ class Sheet:
             self._write(name, start_in + _HANDLE_IN + 0.07, middle_in, TEXT_PT, INK)
 
 
+def empty_sheet(frame: Frame, message: str) -> Sheet:
+    """A sheet that says why it shows nothing."""
+    sheet = Sheet(frame, (), _EMPTY_IN)
+    axes = sheet.axes(0.0, 0.08, BODY_WIDTH_IN, _EMPTY_IN - 0.16)
+    axes.set_facecolor(WARMUP)
+    axes.set_axis_off()
+    axes.add_artist(axes.patch)
+    lines = wrap(message, BODY_WIDTH_IN - 0.4, TEXT_PT, 1)
+    sheet.write(lines[0], BODY_WIDTH_IN / 2, _EMPTY_IN / 2, TEXT_PT, MUTED, ha="center")
+    return sheet
+
+
+_EMPTY_IN = 1.4
 _HANDLE_IN = 0.42
 _LEGEND_ROW_IN = 0.2
 
@@ -293,11 +344,11 @@ def _leading_in(size_pt: float) -> float:
     return size_pt * LEADING / 72.0
 
 
-def _legend_rows(legend: Sequence[tuple[str, int]]) -> list[list[tuple[float, str, int]]]:
+def _legend_rows(systems: Sequence[str]) -> list[list[tuple[float, str, int]]]:
     """Entries from left to right and then below; of each row its entries with their left edge, inches."""
     rows: list[list[tuple[float, str, int]]] = [[]]
     left_in = 0.0
-    for name, index in legend:
+    for index, name in enumerate(systems):
         shown = shorten(drawable(name), BODY_WIDTH_IN - _HANDLE_IN - 0.1, TEXT_PT)
         entry_in = _HANDLE_IN + 0.07 + width_in(shown, TEXT_PT)
         if rows[-1] and left_in + entry_in > BODY_WIDTH_IN:
@@ -337,7 +388,7 @@ def values_of(curves: Sequence[Curve]) -> FloatArray:
 
 
 def wants_log(values: FloatArray) -> bool:
-    """Whether a range of values asks for a logarithmic axis: beyond a factor of eight, a linear one hides the low end."""
+    """Whether values ask for a logarithmic axis: beyond a factor of eight, a linear one hides the low end."""
     positive = values[values > 0.0]
     return bool(len(positive)) and float(positive.max() / positive.min()) > 8.0
 
@@ -390,8 +441,7 @@ def draw_curve(axes: Axes, curve: Curve, *, marks: Sequence[int], line_width: fl
     banded = np.isfinite(curve.low) & np.isfinite(curve.high)
     if banded.any():
         floor = np.maximum(curve.low, np.nanmin(curve.y[finite]) * 1e-3) if axes.get_yscale() == "log" else curve.low
-        axes.fill_between(
-            curve.x, floor, curve.high, where=banded, color=style.colour, alpha=BAND_ALPHA, linewidth=0.0
-        )
+        axes.fill_between(curve.x, floor, curve.high, where=banded, color=style.colour, alpha=BAND_ALPHA, linewidth=0.0)
     every = sorted({int(index) for index in (*marks, *alone)})
-    axes.plot(curve.x, curve.y, linewidth=line_width, markevery=every, label=f"curve {curve.look}", **style.line)
+    # A line at zero is drawn whole, not cut in half by the axis.
+    axes.plot(curve.x, curve.y, linewidth=line_width, markevery=every, label=curve.label, clip_on=False, **style.line)

@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bench.errors import LimitError, Problem, ScenarioError
-from bench.limits import ASSIGNMENT_CHARACTERS_MAX, ASSIGNMENTS_MAX, FILE_BYTES_MAX, NESTING_DEPTH_MAX
-from bench.scenario.locate import KeyPath, Location, Locations, Walk, path_text, read_name, walk
+from bench.limits import ASSIGNMENT_CHARACTERS_MAX, ASSIGNMENTS_MAX, FILE_BYTES_MAX, LINES_MAX, NESTING_DEPTH_MAX
+from bench.scenario.locate import KeyPath, Location, Locations, Walk, match_name, path_text, read_name, walk
 from bench.scenario.suggest import syntax_hint
 from bench.terminal import safe_text
 
 SET: Final = "--set"
 """The source of what was given on the command line."""
+
+
+_TOO_LARGE = "a scenario is a page or two; put data into a trace file"
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ def read_document(source: Path | str | bytes, name: str | None = None) -> Docume
         content = _read_file(source, name)
     if len(content) > FILE_BYTES_MAX:
         what = f"the file is larger than {FILE_BYTES_MAX:,} bytes"
-        raise LimitError([Problem(name, what=what, remedy="a scenario is a page or two; put data into a trace file")])
+        raise LimitError([Problem(name, what=what, remedy=_TOO_LARGE)])
     return _parse(_decode(content, name), name)
 
 
@@ -235,6 +238,10 @@ def _decode(content: bytes, name: str) -> str:
 
 def _parse(text: str, name: str) -> Document:
     """Text to values; the walk goes first, as guard."""
+    lines = text.count("\n")
+    if lines > LINES_MAX:
+        what = f"{lines:,} lines; the limit is {LINES_MAX:,}"
+        raise LimitError([Problem(name, what=what, remedy=_TOO_LARGE)])
     walked = walk(text, name)
     try:
         data = tomllib.loads(text)
@@ -263,6 +270,9 @@ def _syntax_problems(error: str, text: str, name: str, walked: Walk) -> list[Pro
             )
             for repeat in walked.repeats
         ]
+    if walked.stop is not None and message.startswith(_OPEN_STRING):
+        # Where the string starts helps more than where its line or the file ends.
+        line, column = walked.stop.line, walked.stop.column
     lines = text.split("\n", line)
     shown = lines[line - 1].removesuffix("\r")
     remedy = syntax_hint(message, shown[: column - 1], shown[column - 1 :])
@@ -270,6 +280,9 @@ def _syntax_problems(error: str, text: str, name: str, walked: Walk) -> list[Pro
     if message.startswith("Unclosed") and walked.stop is not None and walked.stop.opened_line is not None:
         what += f" (opened on line {walked.stop.opened_line})"
     return [Problem(name, line, column, what=what, remedy=remedy)]
+
+
+_OPEN_STRING = ("Unterminated string", "Expected \"'", "Illegal character '\\n'", "Found invalid character '\\n'")
 
 
 def _split_message(error: str, text: str) -> tuple[str, int, int]:
@@ -346,12 +359,13 @@ def _read_path(assignment: str) -> tuple[KeyPath, int]:
     position = 0
     while True:
         position = _behind_space(assignment, position)
-        found = read_name(assignment, position)
-        if found is None:
+        match = match_name(assignment, position)
+        name = None if match is None else read_name(match[0])
+        if match is None or name is None:
             what = "the path is not complete" if path else "there is no name of a key"
             raise _RefusedError(what, _PATH_REMEDY, path)
-        parts: list[str | int] = [found[0]]
-        position = found[1]
+        parts: list[str | int] = [name]
+        position = match.end()
         while (index := _INDEX.match(assignment, position)) is not None:
             parts.append(int(index[1]))
             position = index.end()

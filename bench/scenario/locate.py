@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
-from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, NoReturn, TypeAlias
 
 from bench.errors import LimitError, Problem
@@ -125,12 +124,15 @@ def walk(text: str, source: str) -> Walk:
     try:
         walker.walk_document()
     except _NotTomlError as error:
-        opened_line = None if error.opened is None else walker.place(error.opened)[0]
-        stop = Stop(*walker.place(error.position), opened_line)
+        opened_line = None if error.opened is None else _places(text, [error.opened])[error.opened][0]
+        stop = Stop(*_places(text, [error.position])[error.position], opened_line)
+    repeated = [offset for _, *both in walker.repeats for offsets in both for offset in offsets]
+    places = _places(text, [*chain.from_iterable(walker.offsets.values()), *repeated])
     return Walk(
-        locations={path: walker.location(*offsets) for path, offsets in walker.offsets.items()},
+        locations={path: Location(*places[key], *places[value]) for path, (key, value) in walker.offsets.items()},
         repeats=tuple(
-            Repeat(path, walker.location(*first), walker.location(*again)) for path, first, again in walker.repeats
+            Repeat(path, *(Location(*places[key], *places[value]) for key, value in both))
+            for path, *both in walker.repeats
         ),
         stop=stop,
     )
@@ -152,35 +154,54 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def read_name(text: str, position: int) -> tuple[str, int] | None:
-    """Read one part of a key, bare or quoted.
+def match_name(text: str, position: int) -> re.Match[str] | None:
+    """Find one part of a key, bare or quoted, that starts at `position`."""
+    return BARE_NAME.match(text, position) or _QUOTED_NAME.match(text, position)
+
+
+def read_name(written: str) -> str | None:
+    """The name that one part of a key stands for.
 
     Args:
-        text: Any text.
-        position: Where the part should start.
+        written: What `match_name` found.
 
     Returns:
-        The name and the position behind it; None if no name starts there.
+        The name, without quotes and escapes; None if an escape is not one of TOML's.
     """
-    match = BARE_NAME.match(text, position) or _QUOTED_NAME.match(text, position)
-    if match is None:
-        return None
-    written = match[0]
     if written[0] not in "\"'":
-        return written, match.end()
+        return written
     if "\\" not in written or written[0] == "'":
-        return written[1:-1], match.end()
+        return written[1:-1]
     try:
-        # Escapes are read by the one reader whose opinion counts.
-        name: str = tomllib.loads(f"name = {written}")["name"]
-    except tomllib.TOMLDecodeError:
+        return _ESCAPE.sub(_unescaped, written[1:-1])
+    except (KeyError, ValueError, OverflowError):
         return None
-    return name, match.end()
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """The character that an escape stands for."""
+    code = escape[1] or escape[2] or escape[3]
+    return chr(int(code, 16)) if code else _SHORT_ESCAPES[escape[4]]
+
+
+def _places(text: str, offsets: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """1-based line and column of each offset; one sweep over the text, however many there are."""
+    places = {}
+    line, line_start, swept = 1, 0, 0
+    for offset in sorted(set(offsets)):
+        line += text.count("\n", swept, offset)
+        line_start = max(line_start, text.rfind("\n", swept, offset) + 1)
+        swept = offset
+        places[offset] = (line, offset - line_start + 1)
+    return places
 
 
 # Possessive repetition (*+, ++) never steps back, so each pattern takes time linear in what it looks at.
 BARE_NAME = re.compile(r"[A-Za-z0-9_-]++")
 _QUOTED_NAME = re.compile(r""" "(?:[^"\\\n]++|\\[^\n])*+" | '[^'\n]*+' """, re.VERBOSE)
+# Escapes of TOML 1.0 and the two that 1.1 adds; whether the document may use these, tomllib knows.
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_SHORT_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 _SPACE = re.compile(r"[ \t]*+")
 _BLANK = re.compile(r"(?:[ \t\r\n]++|\#[^\n]*+)*+")
 # The closing quotes of a multi-line string may be preceded by one or two that belong to it.
@@ -247,16 +268,6 @@ class _Walker:
         # Given by `key = value` or by a `[header]`, not only on the way to something else.
         self._given: set[KeyPath] = set()
         self._last_index: dict[KeyPath, int] = {}
-        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
-
-    def place(self, offset: int) -> tuple[int, int]:
-        """1-based line and column of an offset."""
-        line = bisect_right(self._line_starts, offset)
-        return line, offset - self._line_starts[line - 1] + 1
-
-    def location(self, key: int, value: int) -> Location:
-        """Both places of a key."""
-        return Location(*self.place(key), *self.place(value))
 
     def walk_document(self) -> None:
         """Walk over all statements."""
@@ -317,14 +328,17 @@ class _Walker:
         parts: list[tuple[str, int]] = []
         while True:
             position = self._skip(_SPACE, position)
-            found = read_name(self.text, position)
-            if found is None:
+            match = match_name(self.text, position)
+            if match is None:
                 raise _NotTomlError(position, opened)
-            parts.append((found[0], position))
-            self._check_length("a key", position, found[1])
+            self._check_length("a key", position, match.end())
+            name = read_name(match[0])
+            if name is None:
+                raise _NotTomlError(position, opened)
+            parts.append((name, position))
             # Looked at here already, because a single key may have as many parts as the file has room for.
             self._check_depth(depth + len(parts), position)
-            position = self._skip(_SPACE, found[1])
+            position = self._skip(_SPACE, match.end())
             if not self.text.startswith(".", position):
                 return parts, position
             position += 1
@@ -430,4 +444,5 @@ class _Walker:
 
     def _refuse(self, position: int, what: str, remedy: str) -> NoReturn:
         """End the walk because a bound is exceeded."""
-        raise LimitError([Problem(self.source, *self.place(position), what=what, remedy=remedy)])
+        line, column = _places(self.text, [position])[position]
+        raise LimitError([Problem(self.source, line, column, what=what, remedy=remedy)])

@@ -16,8 +16,9 @@ import math
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
-from functools import lru_cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pydantic
 from pydantic.fields import FieldInfo
@@ -25,7 +26,7 @@ from pydantic_core import ErrorDetails
 
 from bench.errors import Problem
 from bench.limits import PROBLEMS_SHOWN_MAX
-from bench.scenario.document import SET, Document
+from bench.scenario.document import Document
 from bench.scenario.locate import KeyPath, path_text
 from bench.scenario.suggest import did_you_mean, hint, names_text
 from bench.terminal import safe_text
@@ -43,16 +44,19 @@ def problems_from_validation(
         at: The path of the table that was validated; by default all of the document.
 
     Returns:
-        The problems in the order of their lines, those of `--set` last. Advice is only given for as many as are
-        printed at once, because looking for similar names takes time.
+        The problems in the order of their lines, then those of `--set` in its order. Advice is only given for as many
+        as are printed at once, because looking for similar names takes time.
     """
-    details = error.errors(include_url=False)
-    findings = _settled([_follow(one, document, root, at) for one in details])
+    expected = _expected(root)
+    findings = _settled([_follow(details, document, expected, at) for details in error.errors(include_url=False)])
     placed = [(document.problem(finding.path, "", at=finding.points_at), finding) for finding in findings]
-    placed.sort(key=lambda pair: (pair[0].source == SET, pair[0].line or 0, pair[0].column or 0))
+    order = {assignment: number for number, assignment in enumerate(document.assignments.values())}
+    placed.sort(key=lambda pair: (order.get(pair[0].assignment, -1), pair[0].line or 0, pair[0].column or 0))
     problems = []
     for number, (place, finding) in enumerate(placed):
         what, remedy = _words(finding, with_advice=number < PROBLEMS_SHOWN_MAX)
+        if finding.loc[-1:] == ("[key]",):
+            what = f"the key {what}"
         problems.append(dataclasses.replace(place, what=what, remedy=remedy))
     return problems
 
@@ -60,19 +64,101 @@ def problems_from_validation(
 # --- where: along the model and the document -----------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Expected:
-    """What a model expects in one place, without what makes no difference here (`Annotated`, `None`, aliases).
+    """What a model expects in one place.
+
+    What lies below is looked up when it is asked for and then kept, because a file may have thousands of errors.
 
     Args:
-        annotation: The type; of a union, None.
+        whole: The annotation as it was written.
+        annotation: The type in it, without `Annotated`, `None` and aliases, which add no step; of a union, None.
         members: The branches of a union.
         discriminator: The key whose value chooses the branch; None for a union without one, empty for a function.
     """
 
+    whole: Any
     annotation: Any
-    members: tuple[Any, ...] = ()
+    members: tuple[_Expected, ...] = ()
     discriminator: str | None = None
+
+    @cached_property
+    def fields(self) -> Mapping[object, _Expected] | None:
+        """The keys of a table as they are written in a file; None if this is no table with keys of its own."""
+        fields = _annotations_of_fields(self.annotation) if isinstance(self.annotation, type) else None
+        return None if fields is None else {key: _expected(annotation) for key, annotation in fields.items()}
+
+    @cached_property
+    def items(self) -> tuple[_Expected, ...]:
+        """What a tuple expects, by index; of another list or a mapping, what each value has to be."""
+        origin = get_origin(self.annotation)
+        arguments = [argument for argument in get_args(self.annotation) if argument is not Ellipsis]
+        if not isinstance(origin, type) or not issubclass(origin, Mapping | Sequence | set | frozenset):
+            return ()
+        return tuple(map(_expected, arguments if issubclass(origin, tuple) else arguments[-1:]))
+
+    def below(self, step: int | str) -> _Expected | None:
+        """What is expected one step further; None if the model does not say."""
+        if self.fields is not None:
+            return self.fields.get(step)
+        if not self.items or isinstance(step, int) is self.is_mapping:
+            return None
+        return self.items[min(step, len(self.items) - 1)] if isinstance(step, int) else self.items[0]
+
+    @cached_property
+    def is_mapping(self) -> bool:
+        """Whether this is a table whose keys the user chooses."""
+        origin = get_origin(self.annotation)
+        return isinstance(origin, type) and issubclass(origin, Mapping)
+
+    @cached_property
+    def by_tag(self) -> Mapping[str, _Expected]:
+        """The branches of a union by their tags."""
+        return {tag: member for member in self.members for tag in member.tags(self.discriminator)}
+
+    @cached_property
+    def by_label(self) -> dict[str, _Expected]:
+        """The branches of a union without tags by pydantic's names for them."""
+        return {member.label: member for member in self.members}
+
+    def branch(self, label: str) -> _Expected:
+        """The branch of a union without tags that pydantic calls so."""
+        if label not in self.by_label:
+            # Of a branch that refers to other definitions the name may be abridged: list[...] for list[Law].
+            alike = SequenceMatcher(None, b=label)
+            ratios = []
+            for known in self.by_label:
+                alike.set_seq1(known)
+                ratios.append((alike.ratio(), known))
+            self.by_label[label] = self.by_label[max(ratios)[1]]
+        return self.by_label[label]
+
+    @property
+    def label(self) -> str:
+        """Pydantic's name for this as a branch of a union."""
+        if isinstance(self.whole, type) and issubclass(self.whole, pydantic.BaseModel):
+            return self.whole.__name__
+        return str(pydantic.TypeAdapter(self.whole).validator.title)
+
+    def tags(self, discriminator: str | None) -> list[str]:
+        """The tags that choose this as a branch of a union."""
+        metadata = get_args(self.whole)[1:] if get_origin(self.whole) is Annotated else ()
+        own = [one.tag for one in metadata if isinstance(one, pydantic.Tag)]
+        if own or self.members:
+            return own or list(self.by_tag)
+        chooser = (self.fields or {}).get(discriminator)
+        return [] if chooser is None else list(map(str, chooser.choices))
+
+    @cached_property
+    def choices(self) -> list[Any]:
+        """The values of a `Literal` or an `Enum`."""
+        if get_origin(self.annotation) is Literal:
+            values: Iterable[Any] = get_args(self.annotation)
+        elif isinstance(self.annotation, type) and issubclass(self.annotation, enum.Enum):
+            values = self.annotation
+        else:
+            return []
+        return [value.value if isinstance(value, enum.Enum) else value for value in values]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,42 +200,43 @@ class _Finding:
         return self.type in _KINDS or self.type in _CHOICE
 
 
-_ANY = _Expected(Any)
+_ANY = _Expected(Any, Any)
 _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _MISSING = frozenset({"missing", "missing_argument", "missing_keyword_only_argument", "union_tag_not_found"})
 _CHOICE = frozenset({"literal_error", "enum"})
 
 
-def _follow(details: ErrorDetails, document: Document, root: Any, at: KeyPath) -> _Finding:
+def _follow(details: ErrorDetails, document: Document, root: _Expected, at: KeyPath) -> _Finding:
     """Walk the model along pydantic's steps."""
     loc = details["loc"]
     path = at
     node: Any = document.get(at)
-    expected = holder = _expected(root)
+    expected = holder = root
     branches = []
     for position, step in enumerate(loc):
         if expected.discriminator is not None:
-            expected = _expected(_branch_by_tag(expected, step))
+            expected = expected.by_tag.get(str(step), _ANY)
             continue
         if expected.members:
             branches.append(position)
-            expected = _expected(_branch_by_label(expected, step))
+            expected = expected.branch(str(step))
             continue
-        inner = _inner(expected, step)
+        inner = expected.below(step)
         if step == "[key]" or (inner is None and not _is_key(node, step) and not _may_be_missing(details, position)):
             # A mapping's key itself is wrong, or a step of which nothing is known and which the document does not have.
             continue
         path = (*path, step)
         node = _child(node, step)
-        holder, expected = expected, _ANY if inner is None else _expected(inner)
+        holder, expected = expected, inner or _ANY
+    value = details["input"]
     if details["type"].startswith("union_tag_") and expected.discriminator:
+        # Pydantic speaks of the table, but it is the key in it that is wrong.
         path = (*path, expected.discriminator)
-        node = _child(node, expected.discriminator)
-    is_about_table = details["type"].startswith("union_tag_")
+        value = _child(node, expected.discriminator)
     return _Finding(
         type=details["type"],
         loc=loc,
-        value=node if is_about_table else details["input"],
+        value=value,
         context=details.get("ctx", {}),
         message=details["msg"],
         path=path,
@@ -178,8 +265,9 @@ def _child(node: Any, step: int | str) -> Any:
     return None
 
 
-def _expected(annotation: Any) -> _Expected:
+def _expected(whole: Any) -> _Expected:
     """Take off everything that adds no step of its own."""
+    annotation = whole
     discriminator: str | None = None
     while True:
         origin = get_origin(annotation)
@@ -188,16 +276,16 @@ def _expected(annotation: Any) -> _Expected:
             names = [name for name in map(_discriminator, metadata) if name is not None]
             discriminator = names[0] if names else discriminator
         elif origin in {Union, types.UnionType}:
-            members = tuple(member for member in get_args(annotation) if member is not types.NoneType)
+            members = [member for member in get_args(annotation) if member is not types.NoneType]
             if len(members) > 1 or discriminator is not None:
-                return _Expected(None, members, discriminator)
+                return _Expected(whole, None, tuple(map(_expected, members)), discriminator)
             annotation = members[0]
         elif hasattr(annotation, "__value__"):
             annotation = annotation.__value__
         elif isinstance(annotation, type) and issubclass(annotation, pydantic.RootModel):
             annotation = _with_metadata(annotation.model_fields["root"])
         else:
-            return _Expected(annotation)
+            return _Expected(whole, annotation)
 
 
 def _discriminator(metadata: Any) -> str | None:
@@ -212,77 +300,24 @@ def _discriminator(metadata: Any) -> str | None:
     return ""
 
 
-def _branch_by_tag(expected: _Expected, tag: object) -> Any:
-    """The branch of a union that a tag chooses."""
-    return next((member for member in expected.members if str(tag) in _tags(member, expected)), Any)
-
-
-def _tags(member: Any, expected: _Expected) -> list[str]:
-    """The tags that choose this branch."""
-    if get_origin(member) is Annotated:
-        own = [metadata.tag for metadata in get_args(member) if isinstance(metadata, pydantic.Tag)]
-        if own:
-            return own
-    inner = _expected(member)
-    if inner.members:
-        return [tag for branch in inner.members for tag in _tags(branch, inner)]
-    return [str(value) for value in _choices(_expected((_fields(inner.annotation) or {}).get(expected.discriminator)))]
-
-
-def _branch_by_label(expected: _Expected, label: object) -> Any:
-    """The branch of a union without a tag, by pydantic's name for it."""
-    return next((member for member in expected.members if _label(member) == label), Any)
-
-
-def _label(member: Any) -> str:
-    """Pydantic's name for a branch."""
-    if isinstance(member, type) and issubclass(member, pydantic.BaseModel):
-        return member.__name__
-    return str(pydantic.TypeAdapter(member).validator.title)
-
-
-def _inner(expected: _Expected, step: int | str) -> Any:
-    """What the model expects one step further; None if it does not say."""
-    fields = _fields(expected.annotation)
-    if fields is not None:
-        return fields.get(step)
-    origin = get_origin(expected.annotation)
-    arguments = [argument for argument in get_args(expected.annotation) if argument is not Ellipsis]
-    if not isinstance(origin, type) or not arguments:
-        return None
-    if issubclass(origin, Mapping):
-        return arguments[-1]
-    if not isinstance(step, int) or not issubclass(origin, Sequence | set | frozenset):
-        return None
-    return arguments[min(step, len(arguments) - 1)] if issubclass(origin, tuple) else arguments[0]
-
-
 def _with_metadata(field: FieldInfo) -> Any:
     """A field's type together with all else that the field says, as one annotation."""
     return Annotated[field.annotation, field]
 
 
-def _fields(annotation: Any) -> Mapping[object, Any] | None:
-    """The keys of a table as they are written in a file, with what each expects; None if this is no such table."""
-    return _fields_of_class(annotation) if isinstance(annotation, type) else None
-
-
-@lru_cache(maxsize=1024)
-def _fields_of_class(annotation: type) -> Mapping[object, Any] | None:
-    """As `_fields`; looked up once for each class, because a file may have thousands of errors."""
+def _annotations_of_fields(annotation: type) -> Mapping[Any, Any] | None:
+    """The keys of a table as they are written in a file, with what each is to be; None if this is no such table."""
     if issubclass(annotation, pydantic.BaseModel):
         by_name = annotation.model_config.get("populate_by_name") or annotation.model_config.get("validate_by_name")
-        fields: dict[object, Any] = {}
+        fields: dict[str, Any] = {}
         for name, field in annotation.model_fields.items():
             fields |= dict.fromkeys(_names(name, field), _with_metadata(field))
             if by_name:
                 fields.setdefault(name, _with_metadata(field))
         return fields
-    if dataclasses.is_dataclass(annotation) or is_typeddict(annotation):
-        hints: Mapping[object, Any] = get_type_hints(annotation, include_extras=True)
-        if dataclasses.is_dataclass(annotation):
-            return {field.name: hints[field.name] for field in dataclasses.fields(annotation) if field.init}
-        return hints
+    if dataclasses.is_dataclass(annotation):
+        hints = get_type_hints(annotation, include_extras=True)
+        return {field.name: hints[field.name] for field in dataclasses.fields(annotation) if field.init}
     return None
 
 
@@ -316,7 +351,8 @@ def _settled(findings: Sequence[_Finding], level: int = 0) -> list[_Finding]:
             if not all(finding.is_misfit and len(finding.loc) == len(steps) + 1 for finding in found)
         ]
         if meant:
-            settled.extend(_settled(min(meant, key=len), level + 1))
+            candidates = [_settled(found, level + 1) for found in meant]
+            settled.extend(min(candidates, key=len))
         else:
             alternatives = tuple(finding for found in branches.values() for finding in found)
             settled.append(dataclasses.replace(alternatives[0], alternatives=alternatives))
@@ -351,15 +387,17 @@ def _words(finding: _Finding, *, with_advice: bool) -> tuple[str, str]:
     if finding.alternatives:
         return _words_of_alternatives(finding, with_advice=with_advice)
     if finding.type in _UNKNOWN_KEY:
-        known = [str(key) for key in _fields(finding.holder.annotation) or ()]
-        return "unknown key", hint(str(finding.path[-1]), known, "known keys") if with_advice else ""
+        known = finding.holder.fields
+        is_listed = with_advice and known is not None
+        return "unknown key", hint(str(finding.path[-1]), map(str, known or ()), "known keys") if is_listed else ""
+    if finding.type in _MISSING and isinstance(finding.path[-1], int):
+        return "too few elements", f"this list has {len(finding.holder.items)}"
     if finding.type in _MISSING:
         return "required key is missing", _addition(finding)
     if finding.type in _CHOICE or finding.type == "union_tag_invalid":
         return _words_of_choice(finding, with_advice=with_advice)
-    if finding.type in _KINDS:
-        what = f"expected {_KINDS[finding.type]}, got {_got(finding.value)}"
-        return what, _conversion(finding)
+    if finding.type in _KINDS and _KINDS[finding.type] != _got(finding.value):
+        return f"expected {_KINDS[finding.type]}, got {_got(finding.value)}", _conversion(finding)
     if finding.type == "finite_number" or (isinstance(finding.value, float) and math.isnan(finding.value)):
         return f"must be finite, got {_shown(finding.value)}", ""
     if finding.type in _BOUNDS:
@@ -386,9 +424,9 @@ def _words_of_the_rest(finding: _Finding) -> str:
 def _words_of_choice(finding: _Finding, *, with_advice: bool) -> tuple[str, str]:
     """A value that is none of those that may stand there."""
     if finding.type == "union_tag_invalid":
-        choices: list[Any] = [tag for member in finding.expected.members for tag in _tags(member, finding.expected)]
+        choices: list[Any] = list(finding.expected.by_tag)
     else:
-        choices = _choices(finding.expected)
+        choices = finding.expected.choices
     if len(choices) == 1:
         return f"must be {_shown(choices[0])}, got {_shown(finding.value)}", ""
     names = [str(choice) for choice in choices]
@@ -401,24 +439,22 @@ def _words_of_choice(finding: _Finding, *, with_advice: bool) -> tuple[str, str]
 
 def _words_of_alternatives(finding: _Finding, *, with_advice: bool) -> tuple[str, str]:
     """A value that fits no branch of a union."""
-    choices = [choice for one in finding.alternatives if one.type in _CHOICE for choice in _choices(one.expected)]
+    choices = [choice for one in finding.alternatives if one.type in _CHOICE for choice in one.expected.choices]
     kinds = [_KINDS[one.type] for one in finding.alternatives if one.type in _KINDS]
-    expected = " or ".join(dict.fromkeys([*kinds, *map(_shown, choices)]))
-    remedy = ""
-    if isinstance(finding.value, str):
-        remedy = _conversion(finding)
-        nearest = did_you_mean(finding.value, map(str, choices)) if with_advice and not remedy else None
-        remedy = remedy if nearest is None else f"did you mean {nearest}?"
-    return f"expected {expected}, got {_got(finding.value)}", remedy
+    remedy = _conversion(finding)
+    if isinstance(finding.value, str) and with_advice and not remedy:
+        nearest = did_you_mean(finding.value, map(str, choices))
+        remedy = "" if nearest is None else f"did you mean {nearest}?"
+    return f"expected {_either([*kinds, *map(_shown, choices)])}, got {_got(finding.value)}", remedy
 
 
 def _addition(finding: _Finding) -> str:
     """What to add where a key is missing."""
     key = path_text(finding.path[-1:])
     if finding.type == "union_tag_not_found":
-        tags = [tag for member in finding.expected.members for tag in _tags(member, finding.expected)]
-        return f"add `{key} = …`, one of {names_text(tags)}" if finding.expected.discriminator else finding.message
-    choices = _choices(finding.expected)
+        tags = names_text(finding.expected.by_tag)
+        return f"add `{key} = …`, one of {tags}" if finding.expected.discriminator else finding.message
+    choices = finding.expected.choices
     if len(choices) == 1:
         written = f'"{choices[0]}"' if isinstance(choices[0], str) else _shown(choices[0])
         return f"add `{key} = {written}`"
@@ -440,8 +476,8 @@ def _conversion(finding: _Finding) -> str:
         return "put it in quotes"
     discriminator = finding.expected.discriminator
     if "a table" in kinds and discriminator:
-        tags = [tag for member in finding.expected.members for tag in _tags(member, finding.expected)]
-        return f"write {{ {discriminator} = …, … }}, {discriminator} being one of {names_text(tags)}"
+        tags = names_text(finding.expected.by_tag)
+        return f"write {{ {discriminator} = …, … }}, {discriminator} being one of {tags}"
     return ""
 
 
@@ -454,28 +490,17 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _choices(expected: _Expected) -> list[Any]:
-    """The values of a `Literal` or an `Enum`."""
-    if get_origin(expected.annotation) is Literal:
-        values: Iterable[Any] = get_args(expected.annotation)
-    elif isinstance(expected.annotation, type) and issubclass(expected.annotation, enum.Enum):
-        values = expected.annotation
-    else:
-        return []
-    return [value.value if isinstance(value, enum.Enum) else value for value in values]
-
-
 def _kind(expected: _Expected) -> str:
     """What kind of value is expected, in words; empty if that cannot be said."""
     if expected.discriminator is not None:
         return "a table"
     if expected.members:
-        kinds = [_kind(_expected(member)) for member in expected.members]
-        return " or ".join(dict.fromkeys(kinds)) if all(kinds) else ""
-    choices = _choices(expected)
-    if choices:
-        return f"one of {names_text(map(str, choices))}" if len(choices) > 1 else _shown(choices[0])
-    if _fields(expected.annotation) is not None:
+        kinds = [_kind(member) for member in expected.members]
+        return _either(kinds) if all(kinds) else ""
+    if expected.choices:
+        choices = names_text(map(str, expected.choices))
+        return f"one of {choices}" if len(expected.choices) > 1 else choices
+    if expected.fields is not None:
         return "a table"
     kind = get_origin(expected.annotation) or expected.annotation
     if not isinstance(kind, type):
@@ -524,6 +549,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     return "nothing" if value is None else safe_text(str(value), 60)
+
+
+def _either(names: Iterable[str]) -> str:
+    """`a, b or c`, each once."""
+    *others, last = dict.fromkeys(names)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _counted(count: int, value: Any) -> str:

@@ -148,7 +148,8 @@ def _of_value(before: str, rest: str) -> str:
         return "use straight quotes"
     if re.match(r"[+-]?\.[0-9]", word):
         return "write a digit before the point, as in 0.5"
-    return f'text needs quotes: "{safe_text(word, 40)}"'
+    goes_on = re.match(r"\s+[^\s#]", rest[found.end() :])
+    return f'text needs quotes: "{safe_text(word, 40)}{" " + ELLIPSIS if goes_on else ""}"'
 
 
 def _of_statement_end(before: str, rest: str) -> str:

@@ -71,6 +71,11 @@ def hits(outcome: Outcome, cache: str) -> int:
     return int(outcome.caches[cache].hits.sum())
 
 
+def misses(outcome: Outcome, cache: str) -> int:
+    """Lookups that were no hits."""
+    return lookups(outcome, cache) - hits(outcome, cache)
+
+
 def hit_ratio(outcome: Outcome, cache: str) -> float | None:
     """Hits by lookups over all members; None without a lookup."""
     count = lookups(outcome, cache)
@@ -120,7 +125,8 @@ def imbalances(outcome: Outcome) -> list[str]:
             found.append(f"{place}: {what}: {whole} is not {' + '.join(map(str, pieces))}")
 
     for name, each in outcome.operations.items():
-        equal(f"{name}: requests = ok + errors + unfinished", each.requests, each.ok, errors(each), each.unfinished)
+        settled = (each.ok, *each.errors.values())
+        equal(f"{name}: requests = ok + errors + unfinished", each.requests, *settled, each.unfinished)
         equal(f"{name}: latencies = ok", each.latency.count, each.ok)
         by_window = int(each.window_latency.sum())
         equal(f"{name}: latencies = answers, over all windows", by_window, int(each.window_ok.sum()))

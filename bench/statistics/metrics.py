@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from bench.statistics import figures
-from models.kernel.outcome import OperationOutcome, Outcome
+from models.kernel.outcome import Distribution, OperationOutcome, Outcome
 
 Unit = Literal["ms", "/s", "per replication", ""]
 Reading = Callable[[Outcome], float | None]
@@ -84,95 +85,91 @@ class Metric:
 
 def known_metrics(shapes: Mapping[str, Shape]) -> dict[str, Metric]:
     """Every name that an expectation may use, short and full, with its figure; full names first."""
-    short: dict[str, Metric] = {}
-    full: dict[str, Metric] = {}
-    for system, shape in shapes.items():
-        for section, path, label, unit, read in _rows(shape):
-            metric = Metric(system, f"{system}.{section}.{path}", f"{system}{label}", unit, read)
-            full[metric.name] = metric
-            if section not in {"counters", "cost"}:
-                short.setdefault(f"{system}.{path}", metric)
-    return full | {name: metric for name, metric in short.items() if name not in full}
+    named = [(path, metric) for system, shape in shapes.items() for path, metric in _metrics(system, shape)]
+    known: dict[str, Metric] = {}
+    for _, metric in named:
+        known.setdefault(metric.name, metric)
+    for path, metric in named:
+        known.setdefault(f"{metric.system}.{path}", metric)
+    return known
 
 
-Row = tuple[str, str, str, Unit, Reading]
-"""Section, name within it, label after the system's name, unit, reading."""
+_Read = Callable[[Outcome, str], float | None]
+"""A figure of the named part, which the outcome has."""
 
 
-def _rows(shape: Shape) -> Iterator[Row]:
-    """All figures of one system."""
-    for name in shape.operations:
-        yield from _operation_rows(name, shape.error_kinds)
-    for name in shape.caches:
-        yield from _cache_rows(name)
-    for name in shape.stations:
-        yield from _station_rows(name)
+def _latency(figure: Callable[[Distribution], float | None]) -> _Read:
+    """Reads an operation's latencies."""
+    return lambda outcome, name: figure(outcome.operations[name].latency)
+
+
+def _operation(figure: Callable[[OperationOutcome], float | None]) -> _Read:
+    """Reads an operation's counts."""
+    return lambda outcome, name: figure(outcome.operations[name])
+
+
+def _errors_of(kind: str) -> _Read:
+    """Reads one kind of failure. A kind that did not occur may be left out: that is zero, not no data."""
+    return _operation(lambda operation: int(operation.errors.get(kind, 0)))
+
+
+_Table = Mapping[str, tuple[str, Unit, _Read]]
+"""Name within a part, how it is called in a sentence, unit, reading."""
+
+_OPERATIONS: _Table = {
+    "latency_ms.mean": ("mean latency", "ms", _latency(figures.latency_mean_ms)),
+    **{
+        f"latency_ms.{name}": (name, "ms", _latency(partial(figures.percentile_ms, fraction=fraction)))
+        for name, fraction in figures.PERCENTILES.items()
+    },
+    "latency_ms.max": ("maximum latency", "ms", _latency(figures.latency_max_ms)),
+    "throughput_per_s": ("throughput", "/s", figures.throughput_per_s),
+    "requests": ("requests", "per replication", _operation(lambda operation: int(operation.requests))),
+    "ok": ("answers", "per replication", _operation(lambda operation: int(operation.ok))),
+    "unfinished": ("unfinished requests", "per replication", _operation(lambda operation: int(operation.unfinished))),
+    "attempts": ("attempts", "per replication", _operation(lambda operation: int(operation.attempts))),
+    "errors": ("errors", "per replication", _operation(figures.errors)),
+    "error_ratio": ("error ratio", "", _operation(figures.error_ratio)),
+}
+_CACHES: _Table = {
+    "lookups": ("lookups", "per replication", figures.lookups),
+    "hits": ("hits", "per replication", figures.hits),
+    "misses": ("misses", "per replication", figures.misses),
+    "hit_ratio": ("hit ratio", "", figures.hit_ratio),
+}
+_STATIONS: _Table = {
+    "utilization": ("utilization", "", figures.utilization),
+    "mean_queue": ("mean queue", "", figures.mean_queue),
+}
+
+
+def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
+    """All figures of one system, each with its name within the document's section."""
+    errors: _Table = {
+        f"errors.{kind}": (f"{kind} errors", "per replication", _errors_of(kind)) for kind in shape.error_kinds
+    }
+    sections: list[tuple[str, Collection[str], _Table, Callable[[Outcome], Collection[str]]]] = [
+        ("ops", shape.operations, {**_OPERATIONS, **errors}, lambda outcome: outcome.operations),
+        ("caches", shape.caches, _CACHES, lambda outcome: outcome.caches),
+        ("stations", shape.stations, _STATIONS, lambda outcome: outcome.stations),
+    ]
+    for section, parts, table, present in sections:
+        for part in parts:
+            for name, (label, unit, read) in table.items():
+                reading = _where_present(present, part, read)
+                path = f"{part}.{name}"
+                yield path, Metric(system, f"{system}.{section}.{path}", f"{system}.{part} {label}", unit, reading)
     names = {*shape.counters, *(f"{cache}.{word}" for cache in shape.caches for word in ("lookups", "hits"))}
     for name in sorted(names):
-        yield "counters", name, f".{name}", "per replication", _counter(name)
-    yield "cost", "events", " events", "per replication", lambda outcome: int(outcome.events)
+        path = f"counters.{name}"
+        yield path, Metric(system, f"{system}.{path}", f"{system}.{name}", "per replication", _counter(name))
+    path = "cost.events"
+    yield path, Metric(system, f"{system}.{path}", f"{system} events", "per replication", lambda each: int(each.events))
 
 
-def _operation_rows(name: str, error_kinds: Iterable[str]) -> Iterator[Row]:
-    """Figures of one operation."""
-
-    def of(read: Callable[[OperationOutcome], float | None]) -> Reading:
-        return lambda outcome: read(outcome.operations[name]) if name in outcome.operations else None
-
-    def percentile(fraction: float) -> Reading:
-        return of(lambda operation: figures.percentile_ms(operation.latency, fraction))
-
-    def errors_of(kind: str) -> Reading:
-        return of(lambda operation: int(operation.errors.get(kind, 0)))
-
-    latency = f"{name}.latency_ms"
-    mean = of(lambda operation: figures.latency_mean_ms(operation.latency))
-    yield "ops", f"{latency}.mean", f".{name} mean latency", "ms", mean
-    for word, fraction in figures.PERCENTILES.items():
-        yield "ops", f"{latency}.{word}", f".{name} {word}", "ms", percentile(fraction)
-    highest = of(lambda operation: figures.latency_max_ms(operation.latency))
-    yield "ops", f"{latency}.max", f".{name} maximum latency", "ms", highest
-    yield (
-        "ops", f"{name}.throughput_per_s", f".{name} throughput", "/s",
-        lambda outcome: figures.throughput_per_s(outcome, name) if name in outcome.operations else None,
-    )  # fmt: skip
-    counts: dict[str, Callable[[OperationOutcome], float | None]] = {
-        "requests": lambda operation: int(operation.requests),
-        "ok": lambda operation: int(operation.ok),
-        "unfinished": lambda operation: int(operation.unfinished),
-        "attempts": lambda operation: int(operation.attempts),
-        "errors": figures.errors,
-    }
-    for word, read in counts.items():
-        yield "ops", f"{name}.{word}", f".{name} {word}", "per replication", of(read)
-    yield "ops", f"{name}.error_ratio", f".{name} error ratio", "", of(figures.error_ratio)
-    for kind in error_kinds:
-        yield "ops", f"{name}.errors.{kind}", f".{name} {kind} errors", "per replication", errors_of(kind)
-
-
-def _cache_rows(name: str) -> Iterator[Row]:
-    """Figures of one cache family."""
-
-    def of(read: Callable[[Outcome, str], float | None]) -> Reading:
-        return lambda outcome: read(outcome, name) if name in outcome.caches else None
-
-    yield "caches", f"{name}.lookups", f".{name} lookups", "per replication", of(figures.lookups)
-    yield "caches", f"{name}.hits", f".{name} hits", "per replication", of(figures.hits)
-    misses = of(lambda outcome, cache: figures.lookups(outcome, cache) - figures.hits(outcome, cache))
-    yield "caches", f"{name}.misses", f".{name} misses", "per replication", misses
-    yield "caches", f"{name}.hit_ratio", f".{name} hit ratio", "", of(figures.hit_ratio)
-
-
-def _station_rows(name: str) -> Iterator[Row]:
-    """Figures of one station family."""
-    readings = {"utilization": figures.utilization, "mean_queue": figures.mean_queue}
-    for word, read in readings.items():
-        yield "stations", f"{name}.{word}", f".{name} {word.replace('_', ' ')}", "", _station_reading(read, name)
-
-
-def _station_reading(read: Callable[[Outcome, str], float | None], name: str) -> Reading:
-    """A station's figure, None where the outcome has no such station."""
-    return lambda outcome: read(outcome, name) if name in outcome.stations else None
+def _where_present(present: Callable[[Outcome], Collection[str]], part: str, read: _Read) -> Reading:
+    """The figure of a part, None where an outcome has no such part."""
+    return lambda outcome: read(outcome, part) if part in present(outcome) else None
 
 
 def _counter(name: str) -> Reading:

@@ -207,3 +207,19 @@ def unit_process(
 def ordinals(first: int, size: int) -> IntArray:
     """Numbers of a block's requests, shape (size,)."""
     return np.arange(first, first + size, dtype=np.int64)
+
+
+# Blocks, compiled.
+
+
+def fill_exponentials(k0: int, k1: int, first: int, out: FloatArray) -> None:
+    """Unit exponentials for the ordinals from `first` on."""
+    for i in range(out.shape[0]):
+        u, _ = uniforms(k0, k1, first + i, 0, 0, 0, 0, 0)
+        out[i] = exponential(u, 1.0)
+
+
+def fill_pairs(k0: int, k1: int, first: int, client: int, out: FloatArray) -> None:
+    """Pairs of uniforms, `out` of shape (2, ordinals)."""
+    for i in range(out.shape[1]):
+        out[0, i], out[1, i] = uniforms(k0, k1, first + i, client, 0, 0, 0, 0)

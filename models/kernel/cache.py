@@ -156,10 +156,20 @@ def cache_drop(cache: Any, entries: Any, key: int) -> None:
     cache.count -= 1
 
 
-def cache_flush(cache: Any, entries: Any) -> None:
+def flush_cache(w: Any, index: int) -> None:
     """Compiled form of `CacheState.flush`."""
+    cache = w.caches[index]
     while cache.front >= 0:
-        cache_drop(cache, entries, cache.front)
+        cache_drop(cache, w.entries, cache.front)
+
+
+def shift_caches(w: Any, keys: int, by_s: float) -> None:
+    """Compiled form of `CacheState.shift`, for all caches."""
+    for index in range(w.caches.shape[0]):
+        base = w.caches[index].base
+        for key in range(keys):
+            if w.entries[base + key].held:
+                w.entries[base + key].expires -= by_s
 
 
 def cache_touch(cache: Any, entries: Any, key: int, weight: int) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.kernel.numerics import power, to_int
 from models.kernel.outcome import FloatArray, IntArray
+from models.kernel.random import uniforms
 
 UNIFORM_KEYS, ZIPF, SCRAMBLED_ZIPFIAN, HOTSPOT = range(4)
 MAX_KEYS = 50_000_000
@@ -196,3 +197,13 @@ def draw_key(kind: int, count: int, a: float, b: float, table: FloatArray, guide
     if u1 < b:
         return int(u2 * a)
     return int(a + u2 * (float(count) - a))
+
+
+def fill_keys(
+    kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray,
+    k0: int, k1: int, first: int, client: int, out: IntArray,
+) -> None:  # fmt: skip
+    """Keys for the ordinals from `first` on; compiled."""
+    for i in range(out.shape[0]):
+        u1, u2 = uniforms(k0, k1, first + i, client, 0, 0, 0, 0)
+        out[i] = draw_key(kind, count, a, b, table, guide, u1, u2)

@@ -243,12 +243,13 @@ class Outcome:
 
 
 def _canonical(name: str, value: Any) -> Iterator[bytes]:
-    """Bytes that stand for a value: names in sorted order, floats by their bits."""
+    """Bytes that stand for a value: names in sorted order, floats by their bits, lengths before contents."""
     yield name.encode() + b"\0"
     if is_dataclass(value):
         for field in fields(value):
             yield from _canonical(field.name, getattr(value, field.name))
     elif isinstance(value, Mapping):
+        yield b"%d:" % len(value)
         for key in sorted(value):
             yield from _canonical(key, value[key])
     elif isinstance(value, np.ndarray):
@@ -257,7 +258,10 @@ def _canonical(name: str, value: Any) -> Iterator[bytes]:
     elif isinstance(value, float):
         yield np.float64(value).tobytes()
     elif isinstance(value, tuple):
+        yield b"%d:" % len(value)
         for item in value:
             yield from _canonical("", item)
+    elif isinstance(value, int | np.integer):
+        yield b"%d;" % int(value)
     else:
         yield repr(value).encode() + b"\0"

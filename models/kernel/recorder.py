@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from models.kernel.numerics import float_bits
+from models.kernel.numerics import float_bits, select, to_int
 from models.kernel.outcome import (
     COARSE,
     FEW,
@@ -73,8 +73,8 @@ class Tally(NamedTuple):
     One row of windows more than there are takes what comes after the last.
     """
 
-    requests: IntArray  # (ops,) measured requests
-    attempts: IntArray  # (ops,) of measured requests
+    requests_measured: IntArray  # (ops,)
+    attempts_measured: IntArray  # (ops,)
     errors: IntArray  # (ops, kinds) final failures of measured requests; kind 0 is ok
     in_span: IntArray  # (ops,) answers within the measured span
     totals: IntArray  # (ops, 2) sum of latencies in ticks: high, low
@@ -94,6 +94,14 @@ class Tally(NamedTuple):
     window_hits: IntArray  # (families, windows + 1)
 
 
+TALLY_DIMENSIONS = {
+    "requests_measured": 1, "attempts_measured": 1, "errors": 2, "in_span": 1, "totals": 2, "extremes": 2, "fine": 2, "few": 2,
+    "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2, "window_latency": 3, "areas": 2, "levels": 2, "spans": 1,
+    "edges": 1, "window_lookups": 2, "window_hits": 2,
+}  # fmt: skip
+"""Dimensions of each array of a tally."""
+
+
 def new_tally(program: Program, span: Span) -> Tally:
     """A tally with nothing in it."""
     ops, w = len(program.operation_names), span.windows + 1
@@ -104,7 +112,7 @@ def new_tally(program: Program, span: Span) -> Tally:
     extremes = np.empty((ops, 2))
     extremes[:, 0], extremes[:, 1] = math.inf, -math.inf
     return Tally(
-        requests=np.zeros(ops, np.int64), attempts=np.zeros(ops, np.int64),
+        requests_measured=np.zeros(ops, np.int64), attempts_measured=np.zeros(ops, np.int64),
         errors=np.zeros((ops, len(ERRORS)), np.int64), in_span=np.zeros(ops, np.int64),
         totals=np.zeros((ops, 2), np.int64), extremes=extremes, fine=np.zeros((ops, FINE.bins), np.int64),
         few=np.zeros((ops, FEW)), batches=np.zeros((ops, MAX_BATCHES), np.int64), batching=batching,
@@ -119,23 +127,20 @@ def new_tally(program: Program, span: Span) -> Tally:
 
 def to_ticks(seconds: Any) -> Any:
     """Seconds to whole ticks, rounded half up: floats, arrays, or numbers in compiled code."""
-    ticks = np.floor(seconds * TICKS_PER_S + 0.5)
-    return ticks.astype(np.int64) if isinstance(ticks, np.ndarray) else int(ticks)
+    return to_int(np.floor(seconds * TICKS_PER_S + 0.5))
 
 
 def bin_of(seconds: Any, shift: int, offset: int, bins: int) -> Any:
     """Bin of a latency on a `Scale`."""
     index = (float_bits(seconds) >> shift) - offset
-    if isinstance(index, np.ndarray):
-        return np.clip(index, 0, bins - 1)
-    return min(max(index, 0), bins - 1)
+    index = select(index < 0, 0, index)
+    return select(index >= bins, bins - 1, index)
 
 
 def window_of(seconds: Any, window_s: float, windows: int) -> Any:
     """Window of a time; `windows` for all that comes after the last."""
-    if isinstance(seconds, np.ndarray):
-        return np.minimum(seconds / window_s, windows).astype(np.int64)
-    return int(min(seconds / window_s, windows))
+    window = seconds / window_s
+    return to_int(select(window < windows, window, windows * 1.0))
 
 
 class Meter:
@@ -175,7 +180,7 @@ class Recorder:
 
     def __init__(self, span: Span, program: Program) -> None:
         self.span, self.tally = span, new_tally(program, span)
-        self.requests, self.attempts = self.tally.requests, self.tally.attempts
+        self.requests, self.attempts = self.tally.requests_measured, self.tally.attempts_measured
         self.meters = 0
         self.lookups = np.zeros((sum(p.group.size for p in program.caches), 2), np.int64)
         self.rows: list[list[tuple[float, float, bool, int]]] = [[] for _ in program.operation_names]
@@ -377,11 +382,11 @@ def _counters(program: Program, parts: Parts) -> dict[str, int]:
 def _operation(tally: Tally, op: int, span: Span) -> OperationOutcome:
     ok = int(tally.errors[op, 0])
     failed = {ERRORS[kind]: int(n) for kind, n in enumerate(tally.errors[op]) if kind and n}
-    requests = int(tally.requests[op])
+    requests = int(tally.requests_measured[op])
     size, full = int(tally.batching[op, 0]), int(tally.batching[op, 1])
     return OperationOutcome(
         requests=requests, ok=ok, errors=failed, unfinished=requests - ok - sum(failed.values()),
-        attempts=int(tally.attempts[op]), answers_in_span=int(tally.in_span[op]),
+        attempts=int(tally.attempts_measured[op]), answers_in_span=int(tally.in_span[op]),
         latency=Distribution(
             counts=tally.fine[op].copy(), total_ticks=int(tally.totals[op, 0]) * WORD + int(tally.totals[op, 1]),
             few_s=tally.few[op, : min(ok, FEW)].copy(),

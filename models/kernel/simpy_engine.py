@@ -25,17 +25,16 @@ from models.kernel.program import END, MAX_GROUPS, Program, Site
 from models.kernel.priming import Priming
 from models.kernel.random import stream, uniforms
 from models.kernel.recorder import Meter, Parts, Recorder, Span
+from models.kernel.slots import PRIMING_CLIENT, PROBE_CLIENT
 from models.kernel.sources import ordinals,  ClosedSource, OpenSource, Source, ordinals
 from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
 from models.kernel.steps.base import GONE, PARKED
-from models.kernel.steps.fork import QuorumState, join_leg
+from models.kernel.steps.fork import QuorumState, join
 from models.kernel.system import ERRORS, TIMEOUT
 
 FIRST, CONTROL, DATA = -1, 1, 2
 """Priorities of the run's end, of control and of data: SimPy's own events are 0 (urgent) and 1 (normal)."""
-PROBE_CLIENT = (1 << 24) - 1
-PRIMING_CLIENT = (1 << 24) - 2
 
 
 class Request:
@@ -59,11 +58,11 @@ class Token:
 
     __slots__ = (
         "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
-        "parent_join", "quorum", "request", "site", "stamp",
+        "parent_join", "place", "quorum", "request", "site", "stamp",
     )  # fmt: skip
 
     def __init__(self, request: Request, site: int) -> None:
-        self.request, self.site, self.attempt = request, site, request.attempt
+        self.request, self.site, self.place, self.attempt = request, site, site, request.attempt
         self.parent: Token | None = None
         self.parent_join, self.leg, self.branch, self.error = 0, 0, 0, 0
         self.stamp, self.due, self.join = 0, 0.0, 0
@@ -277,7 +276,7 @@ class SimpyPlane:
                 if (token.error and not site.carries and index != END) or (self.priming and site.step.takes_time):
                     index = site.next
                     continue
-                token.site = site.next
+                token.place, token.site = index, site.next
                 index = site.step.walk(self, token, site)
 
     def wake_at(self, time: float, token: Token, station: StationState | None = None) -> None:
@@ -314,7 +313,7 @@ class SimpyPlane:
         """A walk has come to the end of its route."""
         request = token.request
         if token.parent is not None:
-            join_leg(self, token)
+            join(self, token)
         elif not request.settled and request.attempt == token.attempt:
             if self.priming:
                 request.settled = True

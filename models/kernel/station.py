@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.laws import draw_law
+from models.kernel.recorder import shift_level
+from models.kernel.slots import (
+    QUEUE_GREW,
+    WAKE,
+    draw,
+    heap_push,
+    ready_put,
+    vanish,
+    wake_control,
+)
 from models.kernel.steps.base import GONE, PARKED
 from models.kernel.system import REFUSED, REJECTED
 
@@ -20,8 +29,6 @@ if TYPE_CHECKING:
     from models.kernel.simpy_engine import SimpyPlane, Token
 
 UP, REFUSING, SILENT = range(3)
-IDLE, QUEUED, IN_SERVICE, IN_FLIGHT = range(4)
-"""Where a token is."""
 
 
 class StationState:
@@ -90,7 +97,7 @@ class StationState:
         while self.queue and self.has_room():
             token = self.queue.popleft()
             self.queue_changes.add(-1)
-            if self.start(token, self.plane.sites[token.site]):
+            if self.start(token, self.plane.sites[token.place]):
                 self.plane.ready.append(token)
 
     def resize(self, servers: int) -> None:
@@ -146,5 +153,165 @@ class StationState:
         self.state, self.paused = UP, False
 
 
-def station_enter(w, index, i, site):
-    raise NotImplementedError
+# The compiled form.
+
+
+def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `StationState.enter`."""
+    station = w.stations[index]
+    if station.state == REFUSING:
+        token.error = REFUSED
+        return int(site.next)
+    if station.state == SILENT:
+        vanish(w, i)
+        return GONE
+    if station_has_room(station):
+        return int(site.next) if station_start(w, index, i, token, site) else PARKED
+    if station.limit >= 0 and station.queued >= station.limit:
+        station.rejected += 1
+        token.error = REJECTED
+        return int(site.next)
+    token.after = -1
+    if station.queued == 0:
+        station.head = i
+    else:
+        w.tokens[station.tail].after = i
+    station.tail = i
+    station.queued += 1
+    shift_level(w.clock[0], w.tally, 2 * index + 1, 1)
+    if station.queued >= station.watch_at:
+        wake_control(w, QUEUE_GREW, index, station.queued, 0.0)
+    return PARKED
+
+
+def station_has_room(station: Any) -> bool:
+    """Compiled form of `StationState.has_room`."""
+    return bool(station.paused == 0 and (station.servers == 0 or station.busy < station.servers))
+
+
+def station_start(w: Any, index: int, i: int, token: Any, site: Any) -> bool:
+    """Compiled form of `StationState.start`."""
+    station, clock = w.stations[index], w.clock[0]
+    work_s = draw(w, token, site, site.law)
+    if site.c:
+        work_s *= float(-(-w.requests[token.request].size // site.c))
+    work_s *= station.slowdown
+    station.started += 1
+    if work_s <= 0.0:
+        return True
+    station.busy += 1
+    shift_level(clock, w.tally, 2 * index, 1)
+    token.before, token.after, token.where = station.last, -1, index
+    if station.last < 0:
+        station.first = i
+    else:
+        w.tokens[station.last].after = i
+    station.last = i
+    token.due = clock.now + work_s
+    heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
+    return False
+
+
+def station_complete(w: Any, index: int, i: int, token: Any) -> None:
+    """Compiled form of `StationState.complete`."""
+    station = w.stations[index]
+    if token.before < 0:
+        station.first = token.after
+    else:
+        w.tokens[token.before].after = token.after
+    if token.after < 0:
+        station.last = token.before
+    else:
+        w.tokens[token.after].before = token.before
+    token.where = -1
+    station.busy -= 1
+    shift_level(w.clock[0], w.tally, 2 * index, -1)
+    ready_put(w.clock[0], w.tokens, i)
+    station_take_waiting(w, index)
+
+
+def station_take_waiting(w: Any, index: int) -> None:
+    """Compiled form of `StationState.take_waiting`."""
+    station = w.stations[index]
+    while station.queued > 0 and station_has_room(station):
+        i = station.head
+        token = w.tokens[i]
+        station.head = token.after
+        station.queued -= 1
+        shift_level(w.clock[0], w.tally, 2 * index + 1, -1)
+        if station_start(w, index, i, token, w.sites[token.place]):
+            ready_put(w.clock[0], w.tokens, i)
+
+
+def station_resize(w: Any, index: int, servers: int) -> None:
+    """Compiled form of `StationState.resize`."""
+    w.stations[index].servers = servers
+    station_take_waiting(w, index)
+
+
+def station_pause(w: Any, index: int) -> None:
+    """Compiled form of `StationState.pause`."""
+    station = w.stations[index]
+    if station.paused == 0:
+        station.paused, station.paused_at = 1, w.clock[0].now
+        i = station.first
+        while i >= 0:
+            w.tokens[i].stamp += 1
+            i = w.tokens[i].after
+
+
+def station_resume(w: Any, index: int) -> None:
+    """Compiled form of `StationState.resume`."""
+    station, clock = w.stations[index], w.clock[0]
+    if station.paused:
+        station.paused = 0
+        i = station.first
+        while i >= 0:
+            token = w.tokens[i]
+            token.due += clock.now - station.paused_at
+            heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
+            i = token.after
+        station_take_waiting(w, index)
+
+
+def station_slow(w: Any, index: int, factor: float) -> None:
+    """Compiled form of `StationState.slow`."""
+    station, clock = w.stations[index], w.clock[0]
+    base_s = station.paused_at if station.paused else clock.now
+    i = station.first
+    while i >= 0:
+        token = w.tokens[i]
+        token.due = base_s + (token.due - base_s) * (factor / station.slowdown)
+        if station.paused == 0:
+            token.stamp += 1
+            heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
+        i = token.after
+    station.slowdown = factor
+
+
+def station_down(w: Any, index: int, state: int) -> None:
+    """Compiled form of `StationState.down`."""
+    station, clock = w.stations[index], w.clock[0]
+    shift_level(clock, w.tally, 2 * index, -station.busy)
+    shift_level(clock, w.tally, 2 * index + 1, -station.queued)
+    in_service, waiting = station.first, station.head if station.queued else -1
+    station.first, station.last, station.head, station.tail, station.busy, station.queued = -1, -1, -1, -1, 0, 0
+    station.state = state
+    for i in (in_service, waiting):
+        while i >= 0:
+            token = w.tokens[i]
+            after = token.after
+            token.stamp += 1
+            token.where = -1
+            if state == REFUSING:
+                token.error = REFUSED
+                ready_put(clock, w.tokens, i)
+            else:
+                vanish(w, i)
+            i = after
+
+
+def station_up(w: Any, index: int) -> None:
+    """Compiled form of `StationState.up`."""
+    station = w.stations[index]
+    station.state, station.paused = UP, 0

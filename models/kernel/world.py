@@ -1,77 +1,140 @@
 """The compiled engine's world: everything that a system is and does, as records of numbers.
 
-The compiled forms of the steps read like the SimPy forms because the records have names: `token.due`, `station.busy`. One
-`World` is one replication. Arrays that grow with what is in flight (tokens, requests, events, ready) are replaced by larger
-ones between two calls of the loop, never within one.
+The compiled forms of the steps read like the SimPy forms because the records have names: `token.due`, `station.busy`. A
+`World` is one replication. The arrays that follow what is in flight (heap, tokens, requests, wakeups) are replaced by larger
+ones between two calls of the loop, never within one. This module is plain NumPy; numba only compiles what acts on it.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from models.kernel.program import MAX_GROUPS
+from models.kernel.program import MAX_GROUPS, SITE
+from models.kernel.recorder import TALLY_DIMENSIONS
 
 Records = Any
 """An array of records."""
 
-I, F = np.int64, np.float64  # noqa: E741
-
 
 def _record(ints: str, floats: str = "", *more: tuple[Any, ...]) -> np.dtype[Any]:
-    return np.dtype([(n, I) for n in ints.split()] + [(n, F) for n in floats.split()] + list(more))
+    return np.dtype([(n, np.int64) for n in ints.split()] + [(n, np.float64) for n in floats.split()] + list(more))
 
+
+EVENT = _record("seq what", "time")
+"""A scheduled event: `what` packs its kind, whom it concerns and the stamp that must still be theirs (see `loop`)."""
 
 TOKEN = _record(
-    "request parent parent_join leg attempt branch error site after before station where stamp "
-    "join quorum answered failed outstanding",
+    "request site place attempt branch leg error parent parent_join join quorum answered failed outstanding "
+    "where after before stamp",
     "due",
-    ("members", np.int32, (MAX_GROUPS,)),
+    ("members", np.int64, (MAX_GROUPS,)),
 )
-"""One walk: an attempt, or a leg of a fork. `after` and `before` link it into one list at a time (free, ready, queue, in
-service); `where` says which; `stamp` makes events for an earlier wait stale; `join` numbers its forks, so that a straggler's
-answer to an earlier one is known for what it is."""
+"""A walk. `after` and `before` link it into one list at a time (free, ready, a queue, in service); `where` is the station
+that serves it, or -1. `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
-    "source client ordinal operation key size attempt attempts stamp tokens settled measured probe free priming",
-    "arrival ttl",
+    "source client ordinal operation key size attempt stamp tokens settled measured probe after", "arrival ttl"
 )
+"""What a client waits for; the slot is free again when it is settled and no walk of it is left."""
+
 STATION = _record(
-    "servers limit busy queued state paused head tail first last started rejected area_base watch_at watch_id",
-    "slowdown paused_at span_busy_unused",
+    "servers limit state paused busy queued head tail first last started rejected watch_at", "slowdown paused_at"
 )
-LINK = _record("law state", "factor")
+"""`head` to `tail` wait, `first` to `last` are in service, each in order."""
+
+LINK = _record("state", "factor")
 CACHE = _record(
-    "policy capacity in_bytes overhead used count head tail entries family lookups hits evictions",
-    "ttl",
+    "policy capacity in_bytes overhead base family used count front end lookups hits evictions", "ttl"
 )
-ENTRY = np.dtype([("before", np.int32), ("after", np.int32), ("held", np.int8), ("marked", np.int8), ("size", np.int64),
-                  ("expires", np.float64)])  # fmt: skip
+ENTRY = np.dtype(
+    [("size", np.int64), ("expires", np.float64), ("before", np.int32), ("after", np.int32), ("held", np.int32),
+     ("marked", np.int32)]
+)  # fmt: skip
 BUCKET = _record("admitted refused", "rate burst tokens last")
 MEMBERSHIP = _record("group of width start turn")
-QUORUM = _record("legs needed start")
-OPERATION = _record(
-    "entry max_attempts jitter backoff requests ok settled answers_in_span attempts total_high total_low few "
-    "failed watch_at watch_id batch_size batch_count batch_filled batch_total",
-    "timeout lowest highest",
-)
+QUORUM = _record("needed everyone start")
+OPERATION = _record("entry max_attempts jitter failures watch_at", "timeout")
 SOURCE = _record(
-    "closed client active block_at block_end clients operation_count keys_kind keys_count size_law parked arrived",
-    "think_unused",
+    "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law"
 )
 CLOCK = _record(
-    "seq heap free_token free_request ready_head ready_tail tokens requests events simulated answers priming "
-    "windows need measuring stuck lookups hits",
+    "seq heap free_tokens free_requests spare_tokens spare_requests most_legs ready_head ready_tail wakeups need priming "
+    "events simulated idle windows duration_ticks prime_lookups prime_hits backoff_stream work_stream",
     "now warmup duration window",
 )
-EVENT = np.dtype([("time", F), ("seq", I), ("what", I)])
+WAKEUP = _record("kind who value", "latency")
+"""Something that control waits for has happened."""
 
 
-class World(NamedTuple):
-    """All arrays of one replication. Shapes are given where they are made, in `compiled_engine`."""
+INT, FLOAT = np.dtype(np.int64), np.dtype(np.float64)
 
-    clock: Records
-    heap: Records
-    tokens: Records
-    requests: Records
+ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
+    ("clock", CLOCK, 1),  # one
+    ("heap", EVENT, 1),  # capacity
+    ("tokens", TOKEN, 1),  # capacity
+    ("requests", REQUEST, 1),  # capacity
+    ("wakeups", WAKEUP, 1),  # capacity
+    ("sites", SITE, 1),
+    ("legs", INT, 1),  # entry site of each leg of each fork
+    ("keys", INT, 2),  # streams, words of the key
+    ("law_kinds", INT, 1),
+    ("law_starts", INT, 1),
+    ("law_data", FLOAT, 1),
+    ("stations", STATION, 1),
+    ("links", LINK, 1),
+    ("caches", CACHE, 1),
+    ("entries", ENTRY, 1),  # caches x keys
+    ("buckets", BUCKET, 1),
+    ("memberships", MEMBERSHIP, 1),
+    ("slots", INT, 1),  # members, of all tables
+    ("quorums", QUORUM, 1),
+    ("quorum_table", INT, 1),  # entries of all truth tables
+    ("zones", INT, 1),  # of all members of all groups
+    ("zone_starts", INT, 1),  # groups
+    ("operations", OPERATION, 1),
+    ("ceilings", FLOAT, 2),  # operations, attempts: ceiling of the wait before a retry
+    ("sources", SOURCE, 1),
+    ("block_times", FLOAT, 2),  # sources, requests
+    ("block_ints", INT, 3),  # sources, (operation, key, size), requests
+    ("block_ttls", FLOAT, 2),  # sources, requests
+    ("client_ordinals", INT, 2),  # sources, clients
+    ("parked", INT, 2),  # sources, clients
+    ("shares", FLOAT, 1),  # cumulated shares of all operations but the last
+    ("key_law", INT, 1),  # kind and count
+    ("key_floats", FLOAT, 1),  # two parameters
+    ("key_table", FLOAT, 1),
+    ("key_guide", INT, 1),
+    *((name, FLOAT if name in ("extremes", "few") else INT, dimensions) for name, dimensions in TALLY_DIMENSIONS.items()),
+)
+"""What a world is made of: name, type, dimensions. The names of a tally are among them."""
+
+
+class World:
+    """All arrays of one replication, and the table of their addresses that compiled code goes by."""
+
+    def __init__(self, **arrays: Any) -> None:
+        self.table = np.zeros((len(ARRAYS), 4), np.int64)
+        for name, _, _ in ARRAYS:
+            self.replace(name, arrays[name])
+
+    def replace(self, name: str, array: Any) -> None:
+        """Put another array in the place of one, a longer one mostly."""
+        index = _INDEX[name]
+        _, dtype, dimensions = ARRAYS[index]
+        assert array.dtype == dtype and array.ndim == dimensions and array.flags.c_contiguous, name
+        setattr(self, name, array)
+        self.table[index, 0] = array.ctypes.data
+        self.table[index, 1 : 1 + dimensions] = array.shape
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+    @property
+    def address(self) -> int:
+        """Of the table."""
+        return self.table.ctypes.data
+
+
+_INDEX = {name: index for index, (name, _, _) in enumerate(ARRAYS)}

@@ -5,6 +5,7 @@ linear equations, integrals, enumerations, textbook recursions in exact arithmet
 import itertools
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -23,14 +24,14 @@ FloatArray = npt.NDArray[np.float64]
 
 def zipf(count: int, exponent: float) -> FloatArray:
     weights = np.arange(1, count + 1, dtype=np.float64) ** -exponent
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def stationary(generator: FloatArray) -> FloatArray:
     """Stationary law of a chain in continuous time, as a linear system; the diagonal is filled in here."""
     generator = generator - np.diag(generator.sum(axis=1))
     equations = np.vstack([generator.T, np.ones(len(generator))])
-    return np.linalg.lstsq(equations, np.append(np.zeros(len(generator)), 1.0), rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(equations, np.append(np.zeros(len(generator)), 1.0), rcond=None)[0])
 
 
 # Stations
@@ -265,8 +266,8 @@ def simulated_hit_ratio(keys: npt.NDArray[np.int64], capacity: int, policy: str,
 @pytest.mark.parametrize("policy", ["lru", "fifo"])
 @pytest.mark.parametrize("ttl", [math.inf, 6_000.0, 1_000.0, 100.0])
 def test_simulated_caches_come_within_a_few_thousandths(policy: str, ttl: float) -> None:
-    """Method: 600,000 independent Zipf requests with a frozen seed; 0.004 is over four standard errors, and Che's own
-    error is about 0.001. Characteristic times: LRU 2,282, FIFO about 1,700, so that the ttls lie on all sides.
+    """Method: 600,000 independent Zipf requests with a frozen seed, the second half counted: 99.9 % band 0.003. The
+    characteristic times are 2,282 (LRU) and 2,625 (FIFO), so that the ttls lie on both sides.
     """
     generator = np.random.default_rng(20_261_123)
     rates = zipf(10_000, 0.99)
@@ -276,7 +277,7 @@ def test_simulated_caches_come_within_a_few_thousandths(policy: str, ttl: float)
 
     expected = simulated_hit_ratio(keys, 1_000, policy, ttl, gaps)
 
-    assert form(rates, 1_000, ttl) == pytest.approx(expected, abs=0.004)
+    assert form(rates, 1_000, ttl) == pytest.approx(expected, abs=0.003)
 
 
 def hits_per_fill_by_series(load: float, lives: float) -> float:
@@ -426,7 +427,7 @@ def test_quorum_levels_are_those_of_the_beta_law() -> None:
                 assert cf.k_of_n_level(copies, needed, fraction) == pytest.approx(expected, rel=1e-9)
 
 
-def chance_met(quorum: list[tuple[int, ...]], copies: int, arrived: float) -> float:
+def chance_met(quorum: Sequence[tuple[int, ...]], copies: int, arrived: float) -> float:
     """Probability that the copies that have arrived form a quorum: every subset enumerated."""
     return math.fsum(
         math.prod(arrived if up else 1 - arrived for up in ups)
@@ -533,7 +534,7 @@ def test_networks_agree_with_mean_value_analysis() -> None:
     """
     think, single, several, servers, clients = Fraction(3), Fraction(1, 4), Fraction(2), 8, 60
     queue, marginals = Fraction(0), [Fraction(1)] + [Fraction(0)] * (servers - 1)
-    expected = []
+    expected: list[tuple[Fraction, Fraction, Fraction]] = []
     for present in range(1, clients + 1):
         at_single = single * (1 + queue)
         waiting = sum(((servers - 1 - j) * marginals[j] for j in range(servers - 1)), Fraction(0))

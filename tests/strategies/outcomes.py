@@ -7,7 +7,7 @@ what a table with a cache in front would give; nothing about them is measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,7 +50,7 @@ class SystemSketch:
     hit_ratio: float | None = None
     cold_s: float = 0.0
     stations: Mapping[str, tuple[int, float]] = field(default_factory=dict)
-    """Servers and utilisation by name."""
+    """Servers and utilization by name."""
 
 
 def bins_of(scale: Scale, values_s: FloatArray) -> npt.NDArray[np.int64]:
@@ -154,9 +154,7 @@ def make_outcomes(
     """Some replications of each system."""
     return {
         system: [
-            make_outcome(
-                system, sketch, index, duration_s=duration_s, warmup_s=warmup_s, windows=windows, seed=seed
-            )
+            make_outcome(system, sketch, index, duration_s=duration_s, warmup_s=warmup_s, windows=windows, seed=seed)
             for index in range(replications)
         ]
         for system, sketch in sketches.items()
@@ -166,7 +164,7 @@ def make_outcomes(
 def direct_and_dax(
     replications: int = 10, rate_per_s: float = 2000.0, fault: tuple[float, float] | None = None
 ) -> dict[str, list[Outcome]]:
-    """A table read directly, and the same table behind a cache; reads and writes; a fault slows and fails some, if given."""
+    """A table read directly, and the same table behind a cache, which a fault slows and makes fail, if one is given."""
     table_read = lognormal(2.4e-3, 0.35, 1.1e-3)
     table_write = lognormal(3.8e-3, 0.35, 1.2e-3)
     hit = lognormal(2.2e-4, 0.25, 1.6e-4)
@@ -277,7 +275,7 @@ def _station(
     )
 
 
-def degenerate() -> dict[str, dict[str, Sequence[Outcome]]]:
+def degenerate() -> dict[str, dict[str, list[Outcome]]]:
     """Outcomes at the edges of what can happen, by what is odd about them."""
     read = OperationSketch(200.0, lognormal(2e-3, 0.4))
     names = (
@@ -297,25 +295,19 @@ def degenerate() -> dict[str, dict[str, Sequence[Outcome]]]:
     }
     wide = mixture(0.9, lognormal(2e-5, 0.3), mixture(0.9, lognormal(4e-3, 0.5), lognormal(1.5, 0.4)))
     failing = OperationSketch(50.0, constant(1.0), 1.0)
-    return {
-        "one-system": dict(make_outcomes({"alone": SystemSketch({"read": read})}, 5)),
-        "one-replication": dict(make_outcomes({"a": SystemSketch({"read": read}), "b": SystemSketch({"read": read})}, 1)),
-        "no-requests": dict(make_outcomes({"idle": SystemSketch({"read": OperationSketch(0.0, constant(1.0))})}, 3)),
-        "no-operations": dict(make_outcomes({"empty": SystemSketch({})}, 2)),
-        "few": dict(make_outcomes({"few": SystemSketch({"read": OperationSketch(0.2, constant(1e-3))})}, 2)),
-        "constant": dict(
-            make_outcomes(
-                {
-                    "a": SystemSketch({"read": OperationSketch(200.0, constant(1e-3))}),
-                    "b": SystemSketch({"read": OperationSketch(200.0, constant(1e-3))}),
-                },
-                3,
-            )
-        ),
-        "zero": dict(make_outcomes({"zero": SystemSketch({"read": OperationSketch(200.0, constant(0.0))})}, 3)),
-        "one-window": dict(make_outcomes({"a": SystemSketch({"read": read}, hit_ratio=0.5)}, 3, windows=1)),
-        "six-long-names": dict(make_outcomes(six, 4)),
-        "five-decades": dict(make_outcomes({"wide": SystemSketch({"read": OperationSketch(3000.0, wide)})}, 4)),
-        "only-errors": dict(make_outcomes({"broken": SystemSketch({"read": failing}), "worse": SystemSketch({"read": failing})}, 3)),
-        "no-warmup": dict(make_outcomes({"a": SystemSketch({"read": read})}, 3, warmup_s=0.0)),
-    }  # fmt: skip
+    sketches: dict[str, tuple[int, dict[str, SystemSketch]]] = {
+        "one-system": (5, {"alone": SystemSketch({"read": read})}),
+        "one-replication": (1, {"a": SystemSketch({"read": read}), "b": SystemSketch({"read": read})}),
+        "no-requests": (3, {"idle": SystemSketch({"read": OperationSketch(0.0, constant(1.0))})}),
+        "no-operations": (2, {"empty": SystemSketch({})}),
+        "few": (2, {"few": SystemSketch({"read": OperationSketch(0.2, constant(1e-3))})}),
+        "constant": (3, {name: SystemSketch({"read": OperationSketch(200.0, constant(1e-3))}) for name in "ab"}),
+        "zero": (3, {"zero": SystemSketch({"read": OperationSketch(200.0, constant(0.0))})}),
+        "six-long-names": (4, six),
+        "five-decades": (4, {"wide": SystemSketch({"read": OperationSketch(3000.0, wide)})}),
+        "only-errors": (3, {"broken": SystemSketch({"read": failing}), "worse": SystemSketch({"read": failing})}),
+    }
+    outcomes = {name: make_outcomes(systems, replications) for name, (replications, systems) in sketches.items()}
+    outcomes["one-window"] = make_outcomes({"a": SystemSketch({"read": read}, hit_ratio=0.5)}, 3, windows=1)
+    outcomes["no-warmup"] = make_outcomes({"a": SystemSketch({"read": read})}, 3, warmup_s=0.0)
+    return outcomes

@@ -89,3 +89,8 @@ def bucket_refresh(bucket: Any, now: float) -> None:
     """Compiled form of `BucketState.refresh`."""
     bucket.tokens = min(bucket.burst, bucket.tokens + (now - bucket.last) * bucket.rate)
     bucket.last = now
+
+
+def refresh_bucket(w: Any, index: int, now: float) -> None:
+    """`bucket_refresh` for control."""
+    bucket_refresh(w.buckets[index], now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.parts import Quorum
+from models.kernel.slots import ready_put, start_leg, vanish
 from models.kernel.steps.base import OP_FORK, PARKED, Step
 from models.kernel.system import Route
 
@@ -70,7 +71,7 @@ class QuorumState:
         return answered.bit_count() >= self.needed
 
 
-def join_leg(plane: SimpyPlane, token: Token) -> None:
+def join(plane: SimpyPlane, token: Token) -> None:
     """A leg has come to its end: tell the walk that waits for it, if it still does."""
     parent = token.parent
     assert parent is not None
@@ -94,6 +95,7 @@ def join_leg(plane: SimpyPlane, token: Token) -> None:
             plane.ready.append(parent)
             return
     if parent.outstanding == 0:
+        parent.join += 1
         plane.vanish(parent)
 
 
@@ -119,3 +121,29 @@ def quorum_met(w: Any, index: int, answered: int) -> bool:
         answered &= answered - 1
         count += 1
     return bool(count >= quorum.needed)
+
+
+def join_leg(w: Any, token: Any) -> None:
+    """Compiled form of `join`."""
+    up = token.parent
+    parent = w.tokens[up]
+    if parent.join != token.parent_join:
+        return
+    parent.outstanding -= 1
+    bit = 1 << token.leg
+    if token.error:
+        parent.failed |= bit
+        if not quorum_met(w, parent.quorum, w.quorums[parent.quorum].everyone & ~parent.failed):
+            parent.error = token.error
+            parent.join += 1
+            ready_put(w.clock[0], w.tokens, up)
+            return
+    else:
+        parent.answered |= bit
+        if quorum_met(w, parent.quorum, parent.answered):
+            parent.join += 1
+            ready_put(w.clock[0], w.tokens, up)
+            return
+    if parent.outstanding == 0:
+        parent.join += 1
+        vanish(w, up)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.cache import cache_drop, cache_fill, cache_lookup
 from models.kernel.parts import Cache
+from models.kernel.recorder import window_of
 from models.kernel.steps.base import OP_DROP, OP_FILL, OP_LOOKUP, Step
 from models.kernel.system import Route
 
@@ -89,9 +90,9 @@ def look_up(w: Any, token: Any, site: Any) -> int:
         if request.measured:
             cache.lookups += 1
             cache.hits += hit
-        window = window_of(clock)
-        w.window_lookups[cache.family, window] += 1
-        w.window_hits[cache.family, window] += hit
+        window = window_of(clock.now, clock.window, clock.windows)
+        w.tally.window_lookups[cache.family, window] += 1
+        w.tally.window_hits[cache.family, window] += hit
     return int(site.next if hit else site.other)
 
 

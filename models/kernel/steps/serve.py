@@ -48,4 +48,4 @@ class Serve(Step):
 
 def serve(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `Serve`."""
-    return int(station_enter(w, site.a + token.members[site.b], i, site))
+    return int(station_enter(w, site.a + token.members[site.b], i, token, site))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.laws import Constant
 from models.kernel.parts import Group, Network
+from models.kernel.slots import WAKE, draw, heap_push, vanish
 from models.kernel.station import REFUSING, SILENT
 from models.kernel.steps.base import GONE, OP_DELAY, OP_VIA, PARKED, Step
 from models.kernel.steps.serve import Serve
@@ -119,5 +120,5 @@ def delay(w: Any, i: int, token: Any, site: Any) -> int:
     if delay_s <= 0.0:
         return int(site.next)
     token.due = w.clock[0].now + delay_s
-    push(w, token.due, WAKE, i, token.stamp)
+    heap_push(w.clock[0], w.heap, token.due, WAKE, i, token.stamp)
     return PARKED

@@ -1,0 +1,178 @@
+"""The tables of a run folder, as comma-separated values: how latencies are distributed, and what happens over time.
+
+Numbers are written so that they can be read back exactly; an empty cell is a number that does not exist.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.statistics.curves import SystemSeries, time_series
+from models.kernel.outcome import FINE, Outcome
+
+FloatArray = npt.NDArray[np.float64]
+
+_DISTRIBUTION_COLUMNS = ("system", "operation", "replication", "lower_s", "upper_s", "count")
+_SERIES_COLUMNS = ("system", "from_s", "until_s", "kind", "name", "quantity", "value", "low", "high")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredDistribution:
+    """Latencies of one operation in one replication; arrays of shape (non-empty bins,)."""
+
+    system: str
+    operation: str
+    replication: int
+    lower_s: FloatArray
+    upper_s: FloatArray
+    counts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """One quantity of one part in one window of time.
+
+    Args:
+        system: The system.
+        from_s: Start of the window.
+        until_s: Its end.
+        kind: "operation", "cache" or "station".
+        name: Name of the part.
+        quantity: What it is, with its unit.
+        value: Its value; nan where there is none.
+        low: Lower end of its interval over replications; nan where there is none.
+        high: Upper end.
+    """
+
+    system: str
+    from_s: float
+    until_s: float
+    kind: str
+    name: str
+    quantity: str
+    value: float
+    low: float
+    high: float
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
+    """A table as text; nan becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(["" if cell != cell else cell for cell in row] for row in rows)  # noqa: PLR0124 - only nan is not itself
+    return text.getvalue()
+
+
+def distributions_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+    """Non-empty bins of all latencies, by system, replication and operation."""
+    edges = FINE.edges_s().tolist()
+    return csv_text(
+        _DISTRIBUTION_COLUMNS,
+        (
+            (system, name, outcome.replication, edges[index], edges[index + 1], int(operation.latency.counts[index]))
+            for system, replications in outcomes.items()
+            for outcome in replications
+            for name, operation in outcome.operations.items()
+            for index in np.flatnonzero(operation.latency.counts).tolist()
+        ),
+    )
+
+
+def parse_distributions(text: str) -> list[StoredDistribution]:
+    """What `distributions_text` wrote.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    rows: dict[tuple[str, str, int], list[tuple[float, float, int]]] = {}
+    for system, operation, replication, lower, upper, count in _rows(text, _DISTRIBUTION_COLUMNS):
+        found = rows.setdefault((system, operation, int(replication)), [])
+        found.append((float(lower), float(upper), int(count)))
+    return [
+        StoredDistribution(
+            *key,
+            np.array([lower for lower, _, _ in found]),
+            np.array([upper for _, upper, _ in found]),
+            np.array([count for _, _, count in found], dtype=np.int64),
+        )
+        for key, found in rows.items()
+    ]
+
+
+def series_text(outcomes: Mapping[str, Sequence[Outcome]], certain: Collection[str] = ()) -> str:
+    """Rates, latencies, hit ratios, utilization and queues by window of time.
+
+    Args:
+        outcomes: Replications by system.
+        certain: Systems that left nothing to chance, whose single replication is exact.
+    """
+    return csv_text(
+        _SERIES_COLUMNS,
+        (
+            row
+            for system, replications in outcomes.items()
+            for row in _series_rows(system, time_series(replications, certain=system in certain))
+        ),
+    )
+
+
+def parse_series(text: str) -> list[SeriesRow]:
+    """What `series_text` wrote.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    return [
+        SeriesRow(system, float(start), float(end), kind, name, quantity, *map(_number, numbers))
+        for system, start, end, kind, name, quantity, *numbers in _rows(text, _SERIES_COLUMNS)
+    ]
+
+
+def _series_rows(system: str, series: SystemSeries) -> Iterator[tuple[str | float, ...]]:
+    nothing = np.full(len(series.edges_s) - 1, math.nan)
+    columns: list[tuple[str, str, str, FloatArray, FloatArray, FloatArray]] = []
+    for name, operation in series.operations.items():
+        rate, errors = operation.throughput_per_s, operation.errors_per_s
+        columns += [
+            ("operation", name, "throughput_per_s", rate.mean, rate.low, rate.high),
+            ("operation", name, "errors_per_s", errors.mean, errors.low, errors.high),
+            ("operation", name, "latency_p50_ms", operation.p50_ms, nothing, nothing),
+            ("operation", name, "latency_p99_ms", operation.p99_ms, nothing, nothing),
+        ]
+    columns += [("cache", name, "hit_ratio", share, nothing, nothing) for name, share in series.hit_ratio.items()]
+    for name, station in series.stations.items():
+        columns += [
+            ("station", name, "utilization", station.utilization, nothing, nothing),
+            ("station", name, "mean_queue", station.mean_queue, nothing, nothing),
+        ]
+    windows = list(itertools.pairwise(series.edges_s.tolist()))
+    for kind, name, quantity, *arrays in columns:
+        for window, numbers in zip(windows, np.column_stack(arrays).tolist(), strict=True):
+            yield system, *window, kind, name, quantity, *numbers
+
+
+def _rows(text: str, columns: Sequence[str]) -> Iterator[list[str]]:
+    """Rows below the header, each with as many cells as there are columns."""
+    rows = csv.reader(io.StringIO(text), strict=True)
+    try:
+        if next(rows, None) != list(columns):
+            raise ValueError(f"its columns are not {', '.join(columns)}")
+        for row in rows:
+            if len(row) != len(columns):
+                raise ValueError(f"line {rows.line_num} has {len(row)} cells instead of {len(columns)}")
+            yield row
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num}: {error}") from error
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell else math.nan

@@ -1,0 +1,52 @@
+"""Pictures of a run: what its numbers look like, each with its title, its small print and its numbers as a table.
+
+`data` computes what is shown, `style` says how it looks, and each picture has a module that places it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from bench.pictures.data import BarsData, Context, PercentileData, Picture, TimelineData
+from bench.pictures.findings import Outcomes, Span
+
+__all__ = ["BarsData", "Context", "Outcomes", "PercentileData", "Picture", "Span", "TimelineData", "draw_all"]
+
+
+def draw_all(
+    outcomes: Outcomes,
+    scenario_name: str,
+    *,
+    question: str = "",
+    fingerprint: str = "",
+    faults: Sequence[Span] = (),
+    certain: Collection[str] = (),
+) -> dict[str, Picture]:
+    """Draw every picture of a run.
+
+    Args:
+        outcomes: Replications by system, in the scenario's order; at least one system, and one replication of each.
+        scenario_name: As the user wrote it; it is made safe to draw.
+        question: The scenario's question, likewise.
+        fingerprint: Digest of what the models produced.
+        faults: Faults with their times, to be shaded.
+        certain: Systems that left nothing to chance, whose single replication is exact.
+
+    Returns:
+        Pictures by name: "percentiles", "timeline", "bars".
+    """
+    # matplotlib takes half a second to import; only whoever draws waits for it.
+    from bench.pictures import bars, percentiles, timeline
+    from bench.pictures.style import render, style_sheet
+
+    context = Context(scenario_name, question, fingerprint, tuple(faults), certain)
+    pictures = {}
+    with style_sheet():
+        for name, data, figure in (
+            ("percentiles", (curves := PercentileData.from_outcomes(outcomes, context)), percentiles.draw(curves)),
+            ("timeline", (course := TimelineData.from_outcomes(outcomes, context)), timeline.draw(course)),
+            ("bars", (figures := BarsData.from_outcomes(outcomes, context)), bars.draw(figures)),
+        ):
+            svg, png = render(figure)
+            pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
+    return pictures

@@ -1,0 +1,145 @@
+"""Turning the plain functions of the compiled forms into machine code, with numba, when the engine first runs.
+
+numba is imported here and nowhere else. What is compiled is kept on disk under a name made of the content of the kernel's
+sources and of the versions at hand, so that a second process pays nothing and a change anywhere in the kernel is seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.kernel import arrivals, keys, laws, loop, numerics, random, recorder, slots, station
+from models.kernel import cache as caches
+from models.kernel.steps import admit, choose, fork, lookup, serve, travel
+
+CALLED: tuple[Callable[..., Any], ...] = (
+    numerics.log, numerics.exp, numerics.power, numerics.normal_quantile,
+    random.philox, random.uniforms, random.mix,
+    laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
+    keys.ycsb_rank, keys.fnv, keys.draw_key,
+    recorder.to_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch, recorder.record_settled,
+    recorder.shift_level,
+    slots.vanish, slots.start_leg, slots.wake_control, slots.free_request, slots.ready_put, slots.stamp_of,
+    slots.heap_push, slots.heap_pop, slots.start_walk, slots.take_token, slots.free_token, slots.draw, slots.has_room,
+    station.station_has_room, station.station_enter, station.station_start, station.station_complete,
+    station.station_take_waiting,
+    caches.cache_lookup, caches.cache_fill, caches.cache_drop, caches.cache_touch,
+    caches.cache_make_room, caches.cache_link, caches.cache_unlink,
+    travel.via, travel.delay, serve.serve, choose.choose, lookup.look_up, lookup.fill, lookup.drop,
+    admit.admit, admit.bucket_refresh, fork.fork, fork.quorum_met, fork.join_leg,
+    loop.drain, loop.walk, loop.finish, loop.begin, loop.attempt, loop.arrive, loop.settle, loop.fail, loop.think,
+    loop.issue,
+)  # fmt: skip
+"""Plain functions that compiled code calls."""
+
+
+def available() -> bool:
+    """Whether numba is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("numba") is not None
+
+
+@cache
+def _prepared() -> Any:
+    """numba, told how to compile the kernel's plain functions wherever compiled code calls them."""
+    import numba
+    from numba.extending import register_jitable
+
+    importlib.import_module("models.kernel.numba_types")
+    for function in CALLED:
+        register_jitable(function)
+    return numba
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the kernel, compiled; kept on disk where there is a place for it."""
+    dispatcher: Callable[..., Any] = _prepared().njit(nogil=True)(function)
+    _keep(dispatcher)
+    return dispatcher
+
+
+@cache
+def content() -> str:
+    """Digest of the kernel's sources and of the versions that compile them."""
+    import llvmlite
+    import numba
+
+    digest = hashlib.blake2b(digest_size=12)
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, platform.machine())
+    digest.update(repr(versions).encode())
+    return digest.hexdigest()
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where compiled code is kept; None where nothing can be."""
+    given = os.environ.get("TIERBENCH_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(given) if given else Path(home) / "tierbench"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
+
+
+def _keep(dispatcher: Any) -> None:
+    """Let numba keep a function's code under our name for it."""
+    folder = cache_folder()
+    if folder is None:
+        return
+    from numba.core import caching
+
+    class Place(caching._CacheLocator):  # type: ignore[misc]
+        """Files named after the content, whatever file the function came from."""
+
+        def __init__(self, function: Any) -> None:
+            self._name = function.__qualname__
+
+        def get_cache_path(self) -> str:
+            return str(folder / content())
+
+        def get_source_stamp(self) -> str:
+            return content()
+
+        def get_disambiguator(self) -> str:
+            return self._name
+
+        @classmethod
+        def from_function(cls, function: Any, path: str) -> Any:
+            return cls(function)
+
+    class Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+        _locator_classes = [Place]
+
+    class Cache(caching.FunctionCache):  # type: ignore[misc]
+        _impl_class = Implementation
+
+    dispatcher._cache = Cache(dispatcher.py_func)
+
+
+@cache
+def functions() -> dict[str, Callable[..., Any]]:
+    """The kernel's compiled entry points, by name."""
+    entries: tuple[Callable[..., Any], ...] = (
+        loop.advance, loop.prime, loop.drain_now, loop.submit, loop.wake_clients, loop.issue_parked,
+        station.station_resize, station.station_pause, station.station_resume, station.station_slow, station.station_down,
+        station.station_up, caches.flush_cache, caches.shift_caches, admit.refresh_bucket,
+        arrivals.fill_exponentials, arrivals.fill_pairs, keys.fill_keys,
+    )  # fmt: skip
+    return {function.__name__: compiled(function) for function in entries}

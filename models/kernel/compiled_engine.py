@@ -1,0 +1,550 @@
+"""The compiled engine: the same routes, walked by one numba loop over records; the same bits as the SimPy engine.
+
+SimPy's clock rules. Before each control event the data plane is advanced to that instant; when data wakes control, the loop
+returns early, and control runs at that instant before the data that is left of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import simpy
+
+from models.kernel import compilation, loop, slots, world
+from models.kernel.cache import POLICY
+from models.kernel.keys import KeyLaw, Zipf, guide
+from models.kernel.outcome import FloatArray, IntArray
+from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.plane import Answer, Down
+from models.kernel.priming import Priming
+from models.kernel.program import Program
+from models.kernel.random import Stream, stream
+from models.kernel.recorder import Parts, Span, new_tally, to_ticks
+from models.kernel.simpy_engine import CONTROL, FIRST, Environment
+from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
+from models.kernel.station import REFUSING, SILENT, UP
+from models.kernel.system import ERRORS
+
+NEVER = 1 << 62
+JITTER = {"none": 0, "full": 1, "equal": 2}
+
+
+class CompiledDrawing:
+    """Blocks drawn in compiled loops. Implements `sources.Drawing`."""
+
+    def __init__(self) -> None:
+        self._functions = compilation.functions()
+
+    def exponentials(self, key: Stream, first: int, size: int) -> FloatArray:
+        out = np.empty(size)
+        self._functions["fill_exponentials"](*key, first, out)
+        return out
+
+    def pairs(self, key: Stream, first: int, size: int, client: int) -> tuple[FloatArray, FloatArray]:
+        out = np.empty((2, size))
+        self._functions["fill_pairs"](*key, first, client, out)
+        return out[0], out[1]
+
+    def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
+        out = np.empty(size, np.int64)
+        numbers, floats, table, where = key_arrays(law)
+        self._functions["fill_keys"](*numbers.tolist(), *floats.tolist(), table, where, *key, first, client, out)
+        return out
+
+
+def key_arrays(law: KeyLaw) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
+    """A law of keys as `draw_key` reads it: kind and count, two parameters, table, guide."""
+    where = guide(law.count, law.exponent) if isinstance(law, Zipf) else np.empty(0, np.int64)
+    return np.array([law.code, law.count]), np.array(law.parameters()[:2]), law.table(), where
+
+
+class HybridEnvironment(Environment):
+    """SimPy keeps the clock; before each of its events the data plane catches up."""
+
+    plane: CompiledPlane
+
+    def step(self) -> None:
+        woken_at = self.plane.advance(self.peek())
+        if woken_at is None:
+            super().step()
+        else:
+            self._now = woken_at
+            self.plane.wake_control()
+
+
+class CompiledPlane:
+    """The data plane of one replication, walked in compiled code. Implements `plane.Plane`."""
+
+    def __init__(self, program: Program, sources: list[Source], span: Span, seed: int, replication: int) -> None:
+        self.program, self.sources, self.span = program, sources, span
+        self.f = compilation.functions()
+        self.env = HybridEnvironment()
+        self.env.plane = self
+        self.primed = self.probes = 0
+        self.answers: dict[int, simpy.Event] = {}
+        self.queue_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
+        self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
+        self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
+        self.tally = new_tally(program, span)
+        self.w = self._world(seed, replication)
+        self.clock = self.w.clock[0]
+
+    # ------------------------------------------------------------ the run
+
+    def run(self) -> None:
+        """From time zero to the end of the drain."""
+        for index, source in enumerate(self.sources):
+            if isinstance(source, OpenSource):
+                self.blocks[index] = source.blocks()
+                self._reset_block(index)
+                self._more_requests(index)
+                record = self.w.sources[index]
+                if record["block_end"] > 0:
+                    self._push(float(self.w.block_times[index, 0]), slots.ARRIVAL, index, 0)
+            else:
+                self._ensure_heap(source.clients)
+                self.f["wake_clients"](self.w, index)
+        for control in self.program.system.controls:
+            self.env.process(control(self))
+        self.env.run(until=self.env.at(self.span.end_s, FIRST))
+
+    def advance(self, until: float) -> float | None:
+        """Run the data plane up to an instant; returns the earlier one at which it woke control, or None."""
+        until = min(until, self.span.end_s)
+        while True:
+            need = self.f["advance"](self.w, until)
+            if need == loop.NOTHING:
+                return None
+            if need == loop.CONTROL:
+                return float(self.clock["now"])
+            self._provide(need)
+
+    def _provide(self, need: int) -> None:
+        if need == loop.ROOM:
+            self._grow()
+        elif need == loop.REQUESTS:
+            for index, source in enumerate(self.w.sources):
+                if source["more"] and source["block_at"] + 1 >= source["block_end"]:
+                    self._more_requests(index)
+        else:
+            raise StandstillError(f"time stands still at {self.clock['now']:g} s: requests go round without any delay")
+
+    def _drain(self) -> None:
+        """Let what control has done run, and wake control of what comes of it."""
+        while need := self.f["drain_now"](self.w, self.env.now):
+            self._provide(need)
+        self.wake_control()
+
+    def wake_control(self) -> None:
+        """Tell control what it waits for, in order of happening."""
+        count, self.clock["wakeups"] = int(self.clock["wakeups"]), 0
+        for wakeup in self.w.wakeups[:count].copy():
+            kind, who, value = int(wakeup["kind"]), int(wakeup["who"]), int(wakeup["value"])
+            if kind == slots.ANSWERED:
+                answer = Answer(not value, ERRORS[value], float(wakeup["latency"]), self.env.now)
+                self.answers.pop(who).succeed(answer)
+            elif kind == slots.QUEUE_GREW:
+                self._notice(self.queue_watches, self.w.stations, who, value)
+            else:
+                self._notice(self.error_watches, self.w.operations, who, value)
+
+    def _notice(self, watches: dict[int, list[tuple[int, simpy.Event]]], records: Any, who: int, value: int) -> None:
+        waiting = watches.get(who, [])
+        for watch in [watch for watch in waiting if value >= watch[0]]:
+            waiting.remove(watch)
+            watch[1].succeed()
+        records[who]["watch_at"] = min((mark for mark, _ in waiting), default=NEVER)
+
+    # ------------------------------------------------------------ before time zero
+
+    def prime(self, source: OpenSource, past: Priming) -> None:
+        """Replay a past through the caches, every delay taken as zero, and call its end time zero."""
+        record = self.w.sources[0]
+        self.clock["priming"] = 1
+        record["ordinal"] = 0
+        for block in source.blocks():
+            count = self._put_block(0, 0, block)
+            record["block_at"] = 0
+            self.clock["prime_lookups"] = self.clock["prime_hits"] = 0
+            while need := self.f["prime"](self.w, count):
+                self._provide(need)
+            hits, lookups = int(self.clock["prime_hits"]), int(self.clock["prime_lookups"])
+            if past.enough(count, float(self.clock["now"]), lookups, hits):
+                break
+        self.f["shift_caches"](self.w, self._key_count(), float(self.clock["now"]))
+        self.primed, self.clock["now"], self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0.0, 0, 0
+
+    # ------------------------------------------------------------ control
+
+    def until(self, time_s: float) -> simpy.Event:
+        return self.env.at(max(time_s, self.env.now), CONTROL)
+
+    def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
+        answer = self.answers[self.probes] = simpy.Event(self.env)
+        while not self._has_room():
+            self._grow()
+        index = self.program.operation_names.index(operation)
+        self.f["submit"](self.w, self.env.now, self.probes, index, key, size_bytes)
+        self.probes += 1
+        self._drain()
+        return answer
+
+    def watch_queue(self, station: Station, member: int, length: int) -> simpy.Event:
+        index = self.program.station(station) + member
+        return self._watch(self.queue_watches, self.w.stations, index, "queued", length)
+
+    def watch_errors(self, operation: str, count: int) -> simpy.Event:
+        index = self.program.operation_names.index(operation)
+        return self._watch(self.error_watches, self.w.operations, index, "failures", count)
+
+    def _watch(self, watches: dict[int, Any], records: Any, who: int, field: str, mark: int) -> simpy.Event:
+        woken = simpy.Event(self.env)
+        watches.setdefault(who, []).append((mark, woken))
+        self._notice(watches, records, who, int(records[who][field]))
+        return woken
+
+    def down(self, group: Group, member: int, how: Down) -> None:
+        for index in self._on_member(group, member):
+            self._station_call("station_down", index, SILENT if how == "silent" else REFUSING)
+        self._drain()
+        for part in self.program.caches:
+            if part.group is group:
+                self.flush(part, member)
+
+    def up(self, group: Group, member: int) -> None:
+        for index in self._on_member(group, member):
+            self._station_call("station_up", index)
+
+    def pause(self, station: Station, member: int) -> None:
+        self._station_call("station_pause", self.program.station(station) + member)
+
+    def resume(self, station: Station, member: int) -> None:
+        self._station_call("station_resume", self.program.station(station) + member)
+        self._drain()
+
+    def slow(self, station: Station, member: int, factor: float) -> None:
+        self._station_call("station_slow", self.program.station(station) + member, float(factor))
+
+    def resize(self, station: Station, member: int, servers: int) -> None:
+        self._station_call("station_resize", self.program.station(station) + member, servers)
+        self._drain()
+
+    def flush(self, cache: Cache, member: int) -> None:
+        self.f["flush_cache"](self.w, self.program.cache(cache) + member)
+
+    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+        index = self.program.bucket(bucket) + member
+        self.f["refresh_bucket"](self.w, index, self.env.now)
+        state = self.w.buckets[index]
+        state["rate"], state["burst"] = rate_per_s, burst
+        state["tokens"] = min(state["tokens"], burst)
+
+    def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
+        table = self.w.memberships[self.program.membership(membership)]
+        self.w.slots[table["start"] + row * table["width"] + slot] = member
+
+    def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
+        self._link(network, source_zone, target_zone)["state"] = SILENT if how == "silent" else REFUSING
+
+    def mend(self, network: Network, source_zone: int, target_zone: int) -> None:
+        link = self._link(network, source_zone, target_zone)
+        link["state"], link["factor"] = UP, 1.0
+
+    def degrade(self, network: Network, source_zone: int, target_zone: int, factor: float) -> None:
+        self._link(network, source_zone, target_zone)["factor"] = factor
+
+    def swap_quorum(self, quorum: Quorum, needed: int) -> None:
+        self.w.quorums[self.program.quorum(quorum)]["needed"] = needed
+
+    def stop_source(self, source: int) -> None:
+        self.w.sources[source]["active"] = 0
+
+    def start_source(self, source: int) -> None:
+        record = self.w.sources[source]
+        record["active"] = 1
+        while not self._has_room(int(record["parked_count"])):
+            self._grow()
+        self.f["issue_parked"](self.w, self.env.now, source)
+        self._drain()
+
+    def _station_call(self, name: str, index: int, *arguments: Any) -> None:
+        self._ensure_heap(len(self.w.tokens))
+        self.clock["now"] = self.env.now
+        self.f[name](self.w, index, *arguments)
+
+    def _on_member(self, group: Group, member: int) -> list[int]:
+        return [self.program.station(part) + member for part in self.program.stations if part.group is group]
+
+    def _link(self, network: Network, source_zone: int, target_zone: int) -> Any:
+        base = self.program.link_base(self.program.network(network))
+        return self.w.links[base + source_zone * network.zones + target_zone]
+
+    # ------------------------------------------------------------ requests from the sources
+
+    def _reset_block(self, index: int) -> None:
+        record = self.w.sources[index]
+        record["block_at"] = record["block_end"] = 0
+        record["more"] = 1
+
+    def _more_requests(self, index: int) -> None:
+        """Move what is left of a source's block to its front, and add the next block."""
+        w, record = self.w, self.w.sources[index]
+        at, end = int(record["block_at"]), int(record["block_end"])
+        kept = end - at
+        for column in (w.block_times[index], *w.block_ints[index], w.block_ttls[index]):
+            column[:kept] = column[at:end].copy()
+        block = next(self.blocks[index], None)
+        if block is None:
+            record["more"] = 0
+            record["block_end"] = kept
+        else:
+            record["block_end"] = self._put_block(index, kept, block)
+        record["block_at"] = 0
+
+    def _put_block(self, index: int, at: int, block: Block) -> int:
+        end = at + len(block.times_s)
+        w = self.w
+        w.block_times[index, at:end], w.block_ttls[index, at:end] = block.times_s, block.ttls_s
+        w.block_ints[index, 0, at:end], w.block_ints[index, 1, at:end] = block.operations, block.keys
+        w.block_ints[index, 2, at:end] = block.sizes_bytes
+        return end
+
+    # ------------------------------------------------------------ room
+
+    def _has_room(self, more: int = 0) -> bool:
+        clock = self.clock
+        wanted = int(clock["most_legs"]) + slots.MARGIN + 3 * more + 1
+        return bool(
+            clock["spare_tokens"] > wanted
+            and clock["spare_requests"] > wanted
+            and clock["heap"] + wanted <= len(self.w.heap)
+            and clock["wakeups"] + wanted <= len(self.w.wakeups)
+        )
+
+    def _grow(self) -> None:
+        """Make all that follows what is in flight twice as large."""
+        w = self.w
+        tokens, requests = _longer(w.tokens), _longer(w.requests)
+        link_free(self.clock, "tokens", tokens, len(w.tokens))
+        link_free(self.clock, "requests", requests, len(w.requests))
+        w.replace("tokens", tokens)
+        w.replace("requests", requests)
+        w.replace("heap", _longer(w.heap))
+        w.replace("wakeups", _longer(w.wakeups))
+
+    def _ensure_heap(self, more: int) -> None:
+        while self.clock["heap"] + more + slots.MARGIN > len(self.w.heap):
+            self.w.replace("heap", _longer(self.w.heap))
+
+    def _push(self, time: float, kind: int, who: int, stamp: int) -> None:
+        slots.heap_push(_Attributes(self.clock), _AttributeRows(self.w.heap), time, kind, who, stamp)
+
+    # ------------------------------------------------------------ the world
+
+    @cached_property
+    def _workload(self) -> Workload:
+        return self.sources[0].workload
+
+    def _key_count(self) -> int:
+        return self._workload.key_count
+
+    def _world(self, seed: int, replication: int) -> world.World:
+        program, workload = self.program, self._workload
+        law_indexes = [
+            (program.law(workload.sizes), program.law(s._think) if isinstance(s, ClosedSource) else 0)
+            for s in self.sources
+        ]
+        most_legs = sum(len(range(site.b)) for site in program.sites if site.op == 9)
+        capacity = 1 << (4 * (most_legs + slots.MARGIN) + 64 - 1).bit_length()
+        clock = np.zeros(1, world.CLOCK)
+        streams = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
+        first = self.sources[0].streams
+        own = [stream(seed, replication, "system", program.name, "client backoff")]
+        work = [first.keys, first.operations, first.sizes, first.think]
+        c = clock[0]
+        c["backoff_stream"], c["work_stream"] = len(streams), len(streams) + 1
+        c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = -1
+        c["most_legs"], c["windows"], c["window"] = most_legs, self.span.windows, self.span.window_s
+        c["warmup"], c["duration"] = self.span.warmup_s, self.span.duration_s
+        c["duration_ticks"] = to_ticks(self.span.duration_s)
+        tokens, requests = np.zeros(capacity, world.TOKEN), np.zeros(capacity, world.REQUEST)
+        link_free(c, "tokens", tokens, 0)
+        link_free(c, "requests", requests, 0)
+        zones, starts = program.zones()
+        kinds, law_starts, data = program.laws.arrays()
+        block = max((s.block_size for s in self.sources if isinstance(s, OpenSource)), default=1) + 4097
+        clients = max((s.clients for s in self.sources if isinstance(s, ClosedSource)), default=1)
+        n = len(self.sources)
+        key_law, key_floats, key_table, key_guide = (
+            key_arrays(workload.keys) if workload.trace is None
+            else (np.zeros(2, np.int64), np.zeros(2), np.empty(0), np.empty(0, np.int64))
+        )  # fmt: skip
+        ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
+        return world.World(
+            clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
+            wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
+            keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
+            stations=self._stations(), links=self._links(), caches=self._caches(), entries=self._entries(),
+            buckets=self._buckets(), memberships=self._memberships(),
+            slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
+            quorums=self._quorums(),
+            quorum_table=_ints([int(x) for part in program.quorums for x in part.table or ()]),
+            zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(),
+            ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
+            block_times=np.zeros((n, block)), block_ints=np.zeros((n, 3, block), np.int64),
+            block_ttls=np.zeros((n, block)), client_ordinals=np.zeros((n, clients), np.int64),
+            parked=np.zeros((n, clients), np.int64), shares=np.ascontiguousarray(workload.shares()),
+            key_law=key_law, key_floats=key_floats, key_table=key_table.copy() if key_table.size < 2 else key_table,
+            key_guide=key_guide, **self.tally._asdict(),
+        )  # fmt: skip
+
+    def _stations(self) -> Any:
+        records = np.zeros(max(1, sum(p.group.size for p in self.program.stations)), world.STATION)
+        parts = [part for part in self.program.stations for _ in range(part.group.size)]
+        for record, part in zip(records, parts, strict=False):
+            record["servers"], record["limit"] = part.servers, -1 if part.queue_limit is None else part.queue_limit
+            record["head"] = record["tail"] = record["first"] = record["last"] = -1
+            record["slowdown"], record["watch_at"] = 1.0, NEVER
+        return records
+
+    def _links(self) -> Any:
+        records = np.zeros(max(1, sum(p.zones**2 for p in self.program.networks)), world.LINK)
+        records["factor"] = 1.0
+        return records
+
+    def _caches(self) -> Any:
+        parts = [(f, part) for f, part in enumerate(self.program.caches) for _ in range(part.group.size)]
+        records = np.zeros(max(1, len(parts)), world.CACHE)
+        for index, (family, part) in enumerate(parts):
+            record = records[index]
+            record["policy"], record["capacity"], record["family"] = POLICY[part.policy], part.capacity, family
+            record["in_bytes"], record["overhead"] = part.capacity_bytes is not None, part.overhead_bytes
+            record["ttl"] = math.inf if part.ttl_s is None else part.ttl_s
+            record["base"] = index * self._key_count()
+            record["front"] = record["end"] = -1
+        return records
+
+    def _entries(self) -> Any:
+        caches = sum(p.group.size for p in self.program.caches)
+        return np.zeros(max(1, caches * self._key_count()), world.ENTRY)
+
+    def _buckets(self) -> Any:
+        parts = [part for part in self.program.buckets for _ in range(part.group.size)]
+        records = np.zeros(max(1, len(parts)), world.BUCKET)
+        for record, part in zip(records, parts, strict=False):
+            record["rate"], record["burst"], record["tokens"] = part.rate_per_s, part.burst, part.burst
+        return records
+
+    def _memberships(self) -> Any:
+        records = np.zeros(max(1, len(self.program.memberships)), world.MEMBERSHIP)
+        start = 0
+        for record, part in zip(records, self.program.memberships, strict=False):
+            record["group"] = self.program.group(part.group)
+            record["of"] = self.program.group(part.of) if part.of is not None else -1
+            record["width"], record["start"] = part.width, start
+            start += part.width * len(part.rows)
+        return records
+
+    def _quorums(self) -> Any:
+        records = np.zeros(max(1, len(self.program.quorums)), world.QUORUM)
+        start = 0
+        for record, part in zip(records, self.program.quorums, strict=False):
+            record["needed"] = -1 if part.needed is None else part.needed
+            record["everyone"], record["start"] = (1 << part.legs) - 1, start
+            start += len(part.table or ())
+        return records
+
+    def _operations(self) -> Any:
+        records = np.zeros(len(self.program.operation_names), world.OPERATION)
+        for index, operation in enumerate(self.program.system.operations.values()):
+            record, client = records[index], operation.client
+            record["entry"], record["timeout"] = self.program.entries[index], client.timeout_s
+            record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
+            record["watch_at"] = NEVER
+        return records
+
+    def _sources(self, law_indexes: list[tuple[int, int]]) -> Any:
+        records = np.zeros(len(self.sources), world.SOURCE)
+        for index, source in enumerate(self.sources):
+            record = records[index]
+            record["size_law"], record["think_law"] = law_indexes[index]
+            record["active"], record["client_base"] = 1, source.client_base
+            if isinstance(source, ClosedSource):
+                record["closed"], record["clients"] = 1, source.clients
+        return records
+
+    # ------------------------------------------------------------ the outcome
+
+    def parts(self) -> Parts:
+        """What the parts counted."""
+        program, w = self.program, self.w
+        stations = w.stations[: sum(p.group.size for p in program.stations)]
+        caches = w.caches[: sum(p.group.size for p in program.caches)]
+        buckets = w.buckets[: sum(p.group.size for p in program.buckets)]
+        return Parts(
+            servers=stations["servers"].copy(), started=stations["started"].copy(),
+            rejected=stations["rejected"].copy(), lookups=np.stack([caches["lookups"], caches["hits"]], axis=1),
+            evictions=caches["evictions"].copy(), admitted=np.stack([buckets["admitted"], buckets["refused"]], axis=1),
+        )  # fmt: skip
+
+
+class StandstillError(RuntimeError):
+    """A system in which requests go round without any time passing."""
+
+
+def link_free(clock: Any, name: str, records: Any, first: int) -> None:
+    """Put the slots from `first` on in the list of free ones, lowest first."""
+    count = len(records) - first
+    records["after"][first:] = np.arange(first + 1, len(records) + 1)
+    records["after"][-1] = clock[f"free_{name}"]
+    clock[f"free_{name}"] = first
+    clock[f"spare_{name}"] += count
+
+
+def _longer(records: Any) -> Any:
+    longer = np.zeros(2 * len(records), records.dtype)
+    longer[: len(records)] = records
+    return longer
+
+
+def _ints(values: list[int]) -> IntArray:
+    return np.array(values or [0], np.int64)
+
+
+def _matrix(rows: list[list[float]]) -> FloatArray:
+    matrix = np.zeros((len(rows), max(1, *(len(row) for row in rows), 1)))
+    for index, row in enumerate(rows):
+        matrix[index, : len(row)] = row
+    return matrix
+
+
+class _Attributes:
+    """A record seen by plain Python as compiled code sees it."""
+
+    def __init__(self, record: Any) -> None:
+        object.__setattr__(self, "_record", record)
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._record[name]
+        return value.item() if isinstance(value, np.generic) else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._record[name] = value
+
+
+class _AttributeRows:
+    """An array of records seen by plain Python as compiled code sees it."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+        self.shape = records.shape
+
+    def __getitem__(self, index: int) -> Any:
+        return _Attributes(self._records[index])
+
+
+_ = cast

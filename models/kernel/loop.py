@@ -1,0 +1,383 @@
+"""The compiled engine's loop: events, walks, requests. Plain functions on a `World`, compiled when the engine runs.
+
+It is the SimPy engine's counterpart, line by line where it can be: `ready`, `drain`, `finish`, `vanish`, `fail` and `settle`
+mean the same there. Nothing here allocates: before each walk the loop looks whether there is room for what one walk can
+start, and returns for more when there is not.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from models.kernel.keys import draw_key
+from models.kernel.laws import draw_law
+from models.kernel.random import uniforms
+from models.kernel.recorder import record_settled
+from models.kernel.slots import (
+    ANSWERED,
+    FAILED,
+    PRIMING_CLIENT,
+    PROBE_CLIENT,
+    ARRIVAL,
+    CLIENT,
+    RETRY,
+    TIMER,
+    WAKE,
+    free_request,
+    free_token,
+    has_room,
+    heap_pop,
+    heap_push,
+    ready_put,
+    stamp_of,
+    start_walk,
+    wake_control,
+)
+from models.kernel.station import station_complete
+from models.kernel.steps.admit import admit
+from models.kernel.steps.base import (
+    GONE,
+    OP_ADMIT,
+    OP_CHOOSE,
+    OP_DELAY,
+    OP_DROP,
+    OP_FILL,
+    OP_FORK,
+    OP_LOOKUP,
+    OP_SERVE,
+    OP_VIA,
+)
+from models.kernel.steps.choose import choose
+from models.kernel.steps.fork import fork, join_leg
+from models.kernel.steps.lookup import drop, fill, look_up
+from models.kernel.steps.serve import serve
+from models.kernel.steps.travel import delay, via
+from models.kernel.system import TIMEOUT
+
+NOTHING, ROOM, REQUESTS, CONTROL, STUCK = range(5)
+"""What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still."""
+STANDSTILL = 20_000_000
+"""Walks within one instant after which time is taken to stand still."""
+
+
+def advance(w: Any, until: float) -> int:
+    """Run all events before `until`; returns what it needs, and nothing is half done then."""
+    clock = w.clock[0]
+    if clock.ready_head >= 0:
+        drain(w)
+        if clock.need:
+            return int(clock.need)
+        if clock.wakeups:
+            return CONTROL
+    while clock.heap > 0:
+        top = w.heap[0]
+        now, what = top.time, top.what
+        if now >= until:
+            break
+        kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
+        if kind == ARRIVAL and w.sources[who].more and w.sources[who].block_at + 1 >= w.sources[who].block_end:
+            return REQUESTS
+        if not has_room(w):
+            return ROOM
+        heap_pop(clock, w.heap)
+        clock.idle = 0
+        if kind == WAKE:
+            token = w.tokens[who]
+            if stamp_of(token.stamp) != stamp:
+                continue
+            clock.now = now
+            clock.events += 1
+            if token.where >= 0:
+                station_complete(w, token.where, who, token)
+            else:
+                ready_put(clock, w.tokens, who)
+        elif kind == ARRIVAL:
+            clock.now = now
+            clock.events += 1
+            arrive(w, who)
+        elif kind == CLIENT:
+            clock.now = now
+            clock.events += 1
+            source = stamp
+            if not w.sources[source].active:
+                w.parked[source, w.sources[source].parked_count] = who
+                w.sources[source].parked_count += 1
+            elif now < clock.duration:
+                issue(w, source, who)
+        else:
+            request = w.requests[who]
+            if stamp_of(request.stamp) != stamp:
+                continue
+            clock.now = now
+            clock.events += 1
+            if kind == TIMER:
+                fail(w, who, TIMEOUT)
+            else:
+                attempt(w, who)
+        drain(w)
+        if clock.need:
+            return int(clock.need)
+        if clock.wakeups:
+            return CONTROL
+    return NOTHING
+
+
+def drain(w: Any) -> None:
+    """Let all that is ready walk to its first positive delay."""
+    clock = w.clock[0]
+    clock.need = NOTHING
+    while clock.ready_head >= 0:
+        if not has_room(w):
+            clock.need = ROOM
+            return
+        clock.idle += 1
+        if clock.idle > STANDSTILL:
+            clock.need = STUCK
+            return
+        i = clock.ready_head
+        clock.ready_head = w.tokens[i].after
+        walk(w, i)
+
+
+def walk(w: Any, i: int) -> None:
+    """Let one token walk on."""
+    token = w.tokens[i]
+    priming = w.clock[0].priming
+    index = token.site
+    while index > 0:
+        site = w.sites[index]
+        if (token.error and not site.carries) or (priming and site.takes_time):
+            index = site.next
+            continue
+        token.place, token.site = index, site.next
+        op = site.op
+        if op == OP_DELAY:
+            index = delay(w, i, token, site)
+        elif op == OP_SERVE:
+            index = serve(w, i, token, site)
+        elif op == OP_CHOOSE:
+            index = choose(w, token, site)
+        elif op == OP_LOOKUP:
+            index = look_up(w, token, site)
+        elif op == OP_FILL:
+            index = fill(w, token, site)
+        elif op == OP_VIA:
+            index = via(w, token, site)
+        elif op == OP_FORK:
+            index = fork(w, i, token, site)
+        elif op == OP_ADMIT:
+            index = admit(w, token, site)
+        elif op == OP_DROP:
+            index = drop(w, token, site)
+        else:
+            index = GONE
+    if index == 0:
+        finish(w, i, token)
+
+
+def finish(w: Any, i: int, token: Any) -> None:
+    """A walk has come to the end of its route."""
+    r = token.request
+    request = w.requests[r]
+    if token.parent >= 0:
+        join_leg(w, token)
+    elif request.settled == 0 and request.attempt == token.attempt:
+        if w.clock[0].priming:
+            request.settled = 1
+        elif token.error:
+            fail(w, r, token.error)
+        else:
+            settle(w, r, 0)
+    free_token(w, i)
+
+
+def prime(w: Any, count: int) -> int:
+    """Replay the block's requests through the caches, every delay taken as zero; returns what it needs."""
+    clock, source = w.clock[0], w.sources[0]
+    while True:
+        drain(w)
+        if clock.need:
+            return int(clock.need)
+        at = source.block_at
+        if at == count:
+            return NOTHING
+        source.block_at += 1
+        clock.now = w.block_times[0, at]
+        clock.idle = 0
+        ordinal = source.ordinal
+        source.ordinal += 1
+        begin(
+            w, 0, PRIMING_CLIENT, ordinal, w.block_ints[0, 0, at], w.block_ints[0, 1, at], w.block_ints[0, 2, at],
+            w.block_ttls[0, at], -1,
+        )  # fmt: skip
+
+
+def drain_now(w: Any, now: float) -> int:
+    """What control has just done runs to its first positive delay; returns what it needs."""
+    w.clock[0].now = now
+    drain(w)
+    return int(w.clock[0].need)
+
+
+def submit(w: Any, now: float, probe: int, operation: int, key: int, size: int) -> None:
+    """A request of control's own begins."""
+    w.clock[0].now = now
+    begin(w, 0, PROBE_CLIENT, probe, operation, key, size, math.inf, probe)
+
+
+def wake_clients(w: Any, s: int) -> None:
+    """The clients of a closed source think before their first request."""
+    clock, source = w.clock[0], w.sources[s]
+    stream = clock.work_stream + 3
+    for client in range(source.clients):
+        think_s = draw_law(
+            w.law_kinds, w.law_starts, w.law_data, source.think_law, w.keys[stream, 0], w.keys[stream, 1],
+            0, source.client_base + client, 0, 0, 1,
+        )  # fmt: skip
+        heap_push(clock, w.heap, think_s, CLIENT, client, s)
+
+
+def issue_parked(w: Any, now: float, s: int) -> None:
+    """A closed source goes on: clients that have thought meanwhile ask, in order."""
+    clock, source = w.clock[0], w.sources[s]
+    clock.now = now
+    count = source.parked_count
+    source.parked_count = 0
+    for index in range(count):
+        if now < clock.duration:
+            issue(w, s, w.parked[s, index])
+
+
+# ---------------------------------------------------------------- requests
+
+
+def arrive(w: Any, s: int) -> None:
+    """An open source's next request."""
+    clock, source = w.clock[0], w.sources[s]
+    at = source.block_at
+    source.block_at += 1
+    if source.block_at < source.block_end:
+        heap_push(clock, w.heap, w.block_times[s, source.block_at], ARRIVAL, s, 0)
+    ordinal = source.ordinal
+    source.ordinal += 1
+    if source.active:
+        begin(
+            w, s, source.client_base, ordinal, w.block_ints[s, 0, at], w.block_ints[s, 1, at], w.block_ints[s, 2, at],
+            w.block_ttls[s, at], -1,
+        )  # fmt: skip
+
+
+def issue(w: Any, s: int, client: int) -> None:
+    """A closed source's client asks."""
+    clock, source = w.clock[0], w.sources[s]
+    ordinal = w.client_ordinals[s, client]
+    w.client_ordinals[s, client] = ordinal + 1
+    who, stream = source.client_base + client, clock.work_stream
+    u1, u2 = uniforms(w.keys[stream, 0], w.keys[stream, 1], ordinal, who, 0, 0, 0, 0)
+    key = draw_key(
+        w.key_law[0], w.key_law[1], w.key_floats[0], w.key_floats[1], w.key_table, w.key_guide, u1, u2
+    )
+    operation = 0
+    if w.shares.shape[0]:
+        u1, _ = uniforms(w.keys[stream + 1, 0], w.keys[stream + 1, 1], ordinal, who, 0, 0, 0, 0)
+        while operation < w.shares.shape[0] and w.shares[operation] <= u1:
+            operation += 1
+    size = draw_law(
+        w.law_kinds, w.law_starts, w.law_data, source.size_law, w.keys[stream + 2, 0], w.keys[stream + 2, 1],
+        key, 0, 0, 0, 0,
+    )  # fmt: skip
+    begin(w, s, who, ordinal, operation, key, int(math.ceil(min(size, 2.0**50))), math.inf, -1)
+
+
+def begin(
+    w: Any, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float, probe: int
+) -> None:
+    """A request begins."""
+    clock = w.clock[0]
+    r = clock.free_requests
+    request = w.requests[r]
+    clock.free_requests = request.after
+    clock.spare_requests -= 1
+    request.source, request.client, request.ordinal, request.operation = source, client, ordinal, operation
+    request.key, request.size, request.ttl, request.arrival = key, size, ttl, clock.now
+    request.attempt, request.tokens, request.settled, request.measured, request.probe = 0, 0, 0, 0, probe
+    if clock.priming == 0:
+        if probe < 0:
+            clock.simulated += 1
+            if clock.now >= clock.warmup:
+                request.measured = 1
+                w.tally.requests_measured[operation] += 1
+        attempt(w, r)
+    else:
+        start_walk(w, r, w.operations[operation].entry)
+
+
+def attempt(w: Any, r: int) -> None:
+    """An attempt begins, and its time runs."""
+    clock, request = w.clock[0], w.requests[r]
+    operation = w.operations[request.operation]
+    if request.measured:
+        w.tally.attempts_measured[request.operation] += 1
+    if operation.timeout < math.inf:
+        heap_push(clock, w.heap, clock.now + operation.timeout, TIMER, r, request.stamp)
+    start_walk(w, r, operation.entry)
+
+
+def fail(w: Any, r: int, error: int) -> None:
+    """An attempt has failed: try again after a while, or give up."""
+    clock, request = w.clock[0], w.requests[r]
+    operation = w.operations[request.operation]
+    request.stamp += 1
+    if request.attempt + 1 >= operation.max_attempts:
+        settle(w, r, error)
+        return
+    wait_s = w.ceilings[request.operation, request.attempt]
+    request.attempt += 1
+    if wait_s > 0.0 and operation.jitter:
+        stream = clock.backoff_stream
+        u, _ = uniforms(w.keys[stream, 0], w.keys[stream, 1], request.ordinal, request.client, request.attempt, 0, 0, 0)
+        wait_s = wait_s * u if operation.jitter == 1 else wait_s * 0.5 + wait_s * 0.5 * u
+    if wait_s > 0.0:
+        heap_push(clock, w.heap, clock.now + wait_s, RETRY, r, request.stamp)
+    else:
+        attempt(w, r)
+
+
+def settle(w: Any, r: int, error: int) -> None:
+    """A request has come to its end; a client of a closed source thinks of its next."""
+    clock, request = w.clock[0], w.requests[r]
+    request.settled = 1
+    request.stamp += 1
+    if request.probe >= 0:
+        wake_control(w, ANSWERED, request.probe, error, clock.now - request.arrival)
+    else:
+        record_settled(w, request.operation, request.arrival, request.measured, error)
+        if error:
+            operation = w.operations[request.operation]
+            operation.failures += 1
+            if operation.failures >= operation.watch_at:
+                wake_control(w, FAILED, request.operation, operation.failures, 0.0)
+        if w.sources[request.source].closed:
+            think(w, request.source, request.client, request.ordinal)
+    if request.tokens == 0:
+        free_request(w, r)
+
+
+def think(w: Any, s: int, who: int, ordinal: int) -> None:
+    """A client of a closed source has its answer."""
+    clock, source = w.clock[0], w.sources[s]
+    stream, client = clock.work_stream + 3, who - source.client_base
+    think_s = draw_law(
+        w.law_kinds, w.law_starts, w.law_data, source.think_law, w.keys[stream, 0], w.keys[stream, 1],
+        ordinal, who, 0, 0, 0,
+    )  # fmt: skip
+    if think_s > 0.0:
+        heap_push(clock, w.heap, clock.now + think_s, CLIENT, client, s)
+    elif source.active == 0:
+        w.parked[s, source.parked_count] = client
+        source.parked_count += 1
+    elif clock.now < clock.duration:
+        issue(w, s, client)
+
+

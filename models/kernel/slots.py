@@ -1,0 +1,176 @@
+"""Slots, lists and events of the compiled engine: what its steps and its loop both stand on.
+
+Plain functions on a `World`, compiled when the engine runs. Nothing here allocates: free slots are linked in lists, and
+`has_room` says whether there are enough of them for whatever one walk can start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.kernel.laws import CONSTANT, draw_law
+
+WAKE, TIMER, RETRY, ARRIVAL, CLIENT = range(5)
+"""Kinds of events: a walk goes on; an attempt's time is up; a wait before a retry is over; a source's next request; a client
+of a closed source has thought."""
+ANSWERED, QUEUE_GREW, FAILED = range(3)
+"""Kinds of wakeups: control's own request is answered; a queue, or the failures of an operation, have come to a mark."""
+PROBE_CLIENT = (1 << 24) - 1
+PRIMING_CLIENT = (1 << 24) - 2
+"""Clients of their own for control's requests and for those before time zero."""
+MARGIN = 8
+"""Events, walks and wakeups that a walk may start beside the legs of its forks."""
+
+
+def has_room(w: Any) -> bool:
+    """Whether one more walk can start all that it may start."""
+    clock = w.clock[0]
+    return bool(
+        clock.spare_tokens > clock.most_legs + MARGIN
+        and clock.spare_requests > MARGIN
+        and clock.heap + clock.most_legs + MARGIN <= w.heap.shape[0]
+        and clock.wakeups + clock.most_legs + MARGIN <= w.wakeups.shape[0]
+    )
+
+
+def take_token(w: Any, r: int) -> int:
+    """A free slot for a walk of a request."""
+    clock = w.clock[0]
+    i = clock.free_tokens
+    token = w.tokens[i]
+    clock.free_tokens = token.after
+    clock.spare_tokens -= 1
+    token.request, token.error, token.where = r, 0, -1
+    w.requests[r].tokens += 1
+    return int(i)
+
+
+def free_token(w: Any, i: int) -> None:
+    """A walk has ended; what was to wake it is stale."""
+    clock, token = w.clock[0], w.tokens[i]
+    r = token.request
+    token.stamp += 1
+    token.join += 1
+    token.after = clock.free_tokens
+    clock.free_tokens = i
+    clock.spare_tokens += 1
+    w.requests[r].tokens -= 1
+    if w.requests[r].tokens == 0 and w.requests[r].settled:
+        free_request(w, r)
+
+
+def free_request(w: Any, r: int) -> None:
+    """Nobody waits for this request and nothing walks for it any more."""
+    clock = w.clock[0]
+    w.requests[r].after = clock.free_requests
+    clock.free_requests = r
+    clock.spare_requests += 1
+
+
+def ready_put(clock: Any, tokens: Any, i: int) -> None:
+    """Put a walk in line."""
+    tokens[i].after = -1
+    if clock.ready_head < 0:
+        clock.ready_head = i
+    else:
+        tokens[clock.ready_tail].after = i
+    clock.ready_tail = i
+
+
+def stamp_of(stamp: int) -> int:
+    """As much of a stamp as an event carries."""
+    return stamp & 0xFFFFFFF
+
+
+def heap_push(clock: Any, heap: Any, time: float, kind: int, who: int, stamp: int) -> None:
+    """Schedule an event; those of one time keep their order."""
+    i = clock.heap
+    clock.heap = i + 1
+    while i > 0:
+        parent = (i - 1) >> 1
+        above = heap[parent]
+        if time >= above.time:
+            break
+        here = heap[i]
+        here.time, here.seq, here.what = above.time, above.seq, above.what
+        i = parent
+    here = heap[i]
+    here.time, here.seq, here.what = time, clock.seq, kind | who << 3 | stamp_of(stamp) << 35
+    clock.seq += 1
+
+
+def heap_pop(clock: Any, heap: Any) -> None:
+    """Remove the first event."""
+    n = clock.heap - 1
+    clock.heap = n
+    last = heap[n]
+    time, seq, what, i = last.time, last.seq, last.what, 0
+    child = 1
+    while child < n:
+        below = heap[child]
+        if child + 1 < n:
+            other = heap[child + 1]
+            if other.time < below.time or (other.time == below.time and other.seq < below.seq):
+                child += 1
+                below = other
+        if time < below.time or (time == below.time and seq < below.seq):
+            break
+        here = heap[i]
+        here.time, here.seq, here.what = below.time, below.seq, below.what
+        i = child
+        child = 2 * i + 1
+    here = heap[i]
+    here.time, here.seq, here.what = time, seq, what
+
+
+def vanish(w: Any, i: int) -> None:
+    """A walk is lost without a word, and with it whoever waits only for it."""
+    while i >= 0:
+        token = w.tokens[i]
+        parent, parent_join = token.parent, token.parent_join
+        free_token(w, i)
+        i = -1
+        if parent >= 0 and w.tokens[parent].join == parent_join:
+            w.tokens[parent].outstanding -= 1
+            if w.tokens[parent].outstanding == 0:
+                w.tokens[parent].join += 1
+                i = parent
+
+
+def start_walk(w: Any, r: int, entry: int) -> None:
+    """The walk of an attempt."""
+    i = take_token(w, r)
+    token = w.tokens[i]
+    token.site, token.attempt, token.branch, token.leg, token.parent = entry, w.requests[r].attempt, 0, 0, -1
+    token.members[:] = 0
+    ready_put(w.clock[0], w.tokens, i)
+
+
+def start_leg(w: Any, parent: int, leg: int, entry: int) -> None:
+    """A walk down one leg of a fork."""
+    above = w.tokens[parent]
+    i = take_token(w, above.request)
+    token = w.tokens[i]
+    token.site, token.attempt, token.branch, token.leg = entry, above.attempt, above.branch * 64 + leg + 1, leg
+    token.parent, token.parent_join = parent, above.join
+    token.members[:] = above.members
+    ready_put(w.clock[0], w.tokens, i)
+
+
+def draw(w: Any, token: Any, site: Any, law: int) -> float:
+    """The variate of a site for a token's identity."""
+    if w.law_kinds[law] == CONSTANT:
+        return float(w.law_data[w.law_starts[law]])
+    request, stream = w.requests[token.request], site.stream
+    return float(draw_law(
+        w.law_kinds, w.law_starts, w.law_data, law, w.keys[stream, 0], w.keys[stream, 1],
+        request.ordinal, request.client, token.attempt, token.branch, site.visit,
+    ))  # fmt: skip
+
+
+def wake_control(w: Any, kind: int, who: int, value: int, latency: float) -> None:
+    """Something that control waits for has happened."""
+    clock = w.clock[0]
+    wakeup = w.wakeups[clock.wakeups]
+    wakeup.kind, wakeup.who, wakeup.value, wakeup.latency = kind, who, value, latency
+    clock.wakeups += 1
