@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-_MS_UNITS = ((1e-3, "µs", 1e3), (1e3, "ms", 1.0), (math.inf, "s", 1e-3))
+_MS_UNITS = ((0.1, "µs", 1e3), (1e3, "ms", 1.0), (math.inf, "s", 1e-3))
 """Milliseconds below which a unit serves, its name, and its factor."""
 
 _DIGITS_MAX = 4

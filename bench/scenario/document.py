@@ -192,7 +192,8 @@ def _read_file(path: Path | str, name: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             _check_regular(os.fstat(descriptor), name)
-            return file.read(FILE_BYTES_MAX + 1)
+            # What has nothing ready without waiting, such as some files below /proc, gives None.
+            return file.read(FILE_BYTES_MAX + 1) or b""
     except FileNotFoundError:
         raise _refusal(name, "there is no such file", "check the name") from None
     except PermissionError:

@@ -351,8 +351,8 @@ def _settled(findings: Sequence[_Finding], level: int = 0) -> list[_Finding]:
             if not all(finding.is_misfit and len(finding.loc) == len(steps) + 1 for finding in found)
         ]
         if meant:
-            candidates = [_settled(found, level + 1) for found in meant]
-            settled.extend(min(candidates, key=len))
+            likeliest = min([_settled(found, level + 1) for found in meant], key=len)
+            settled.extend(likeliest)
         else:
             alternatives = tuple(finding for found in branches.values() for finding in found)
             settled.append(dataclasses.replace(alternatives[0], alternatives=alternatives))

@@ -148,8 +148,8 @@ class Meter:
 
     def __init__(self, plane: SimpyPlane) -> None:
         self.plane = plane
-        self.row = plane.recorder.meters
-        plane.recorder.meters += 1
+        self.row = len(plane.recorder.meters)
+        plane.recorder.meters.append(self)
         self.times: list[float] = []
         self.changes: list[int] = []
 
@@ -181,7 +181,7 @@ class Recorder:
     def __init__(self, span: Span, program: Program) -> None:
         self.span, self.tally = span, new_tally(program, span)
         self.requests, self.attempts = self.tally.requests_measured, self.tally.attempts_measured
-        self.meters = 0
+        self.meters: list[Meter] = []
         self.lookups = np.zeros((sum(p.group.size for p in program.caches), 2), np.int64)
         self.rows: list[list[tuple[float, float, bool, int]]] = [[] for _ in program.operation_names]
         self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
@@ -205,6 +205,8 @@ class Recorder:
 
     def finish(self) -> None:
         """Add up all that is left."""
+        for meter in self.meters:
+            meter.flush()
         for operation in range(len(self.rows)):
             self._flush(operation)
             if self.latencies[operation]:

@@ -1,0 +1,331 @@
+"""The product of `run` on a terminal: what was asked, the verdict, a table for each operation, and what was written.
+
+Everything comes from the document of the run, so a stored run prints the same. Whatever a scenario named is printed as
+text, never as markup, with control characters made visible. Colour only repeats what the words say; a pipe gets the
+same words in the same places, and a narrow terminal gets lists instead of tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.quantities import interval, milliseconds_interval, percent, significant
+from bench.terminal import safe_text
+
+LATENCIES = {"mean": "mean", "p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
+"""Latency figures of the document, and how their columns are headed."""
+
+TABLE_WIDTH_MIN = 80
+"""Columns of a terminal that a table needs; below, the same figures are listed."""
+
+NAME_WIDTH_MAX = 20
+PART_WIDTH_MAX = 16
+"""Characters of the name of a cache or a station."""
+TEXT_CHARACTERS_MAX = 1000
+ERROR_KINDS_SHOWN = 5
+
+_FACTS = ("engine", "hit ratio", "writes lost", "most used station", "simulated/s")
+"""What is said of a system as a whole, in this order."""
+_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
+_ASCII = {"±": "+/-", "×": "x", "…": "...", "–": "-", "−": "-", "µ": "u", "≥": ">=", "≤": "<="}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the command knows about a run beside its document.
+
+    Args:
+        question: The scenario's question.
+        reasons: What to add to each expectation's verdict, in their order; may be shorter.
+        warnings: What the reader should know before believing the figures.
+        written: Paths that were written.
+        next_command: What to do now.
+    """
+
+    question: str = ""
+    reasons: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    written: Sequence[str] = ()
+    next_command: str = ""
+
+
+def print_run(console: Console, document: Mapping[str, Any], surroundings: Surroundings) -> None:
+    """Print a run.
+
+    Args:
+        console: Where to; with its file's width and encoding.
+        document: The document of `run`.
+        surroundings: What else there is to say.
+    """
+    page = _Page(console)
+    if surroundings.question:
+        page.line(surroundings.question, "bold")
+    page.verdict(str(document["verdict"]), _tally(document["expectations"]), str(document["scenario"]))
+    systems: Mapping[str, Mapping[str, Any]] = document["systems"]
+    for operation in dict.fromkeys(name for system in systems.values() for name in system["ops"]):
+        having = {name: system["ops"][operation] for name, system in systems.items() if operation in system["ops"]}
+        page.gap()
+        page.operation(operation, having)
+    page.gap()
+    page.systems(systems)
+    if document["expectations"]:
+        page.gap()
+        page.expectations(document["expectations"], surroundings.reasons)
+    page.gap()
+    for note in _notes(systems):
+        page.line(note, "dim")
+    for warning in surroundings.warnings:
+        page.line(f"warning: {warning}", "yellow")
+    for path in surroundings.written:
+        page.unbroken("written", path)
+    if surroundings.next_command:
+        page.unbroken("next", surroundings.next_command)
+
+
+class _Page:
+    """Prints pieces of the product in a form that suits the console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._narrow = console.width < TABLE_WIDTH_MIN
+
+    def gap(self) -> None:
+        """An empty line."""
+        self._console.print()
+
+    def line(self, text: str, style: str = "") -> None:
+        """Text, wrapped to the width."""
+        self._console.print(self._text(text, style))
+
+    def unbroken(self, label: str, text: str) -> None:
+        """Something to copy: the terminal may wrap it, we put no line break into it."""
+        line = self._text(f"{label}: ", "dim")
+        line.append_text(self._text(text))
+        self._console.print(line, soft_wrap=True)
+
+    def verdict(self, verdict: str, tally: str, scenario: str) -> None:
+        """The verdict, how it came about, and of which scenario."""
+        line = self._text(f"{scenario}: ")
+        line.append_text(self._text(verdict, _STYLES.get(verdict, "bold")))
+        line.append_text(self._text(f" ({tally})"))
+        self._console.print(line)
+
+    def operation(self, operation: str, systems: Mapping[str, Mapping[str, Any]]) -> None:
+        """Figures of one operation: a row for each system, with the failures below its name."""
+        header = [operation, "answers/s", *LATENCIES.values()]
+        rows = []
+        for name, figures in systems.items():
+            cells = [_figure(figures["throughput_per_s"])]
+            cells += [_latency(figures["latency_ms"].get(key)) for key in LATENCIES]
+            rows.append((name, _failures(figures), cells))
+        if self._narrow:
+            for name, failures, cells in rows:
+                self._list(f"{operation}, {name}", [*zip(header[1:], map(" ".join, cells), strict=True)], failures)
+            return
+        table = _grid(header)
+        for name, failures, cells in rows:
+            first = Text.assemble(self._text(safe_text(name, NAME_WIDTH_MAX), "bold"))
+            for failure in failures:
+                first.append_text(self._text("\n"))
+                first.append_text(self._text(failure, "dim" if failure.startswith("no ") else "red"))
+            table.add_row(first, *(self._cell(*cell) for cell in cells))
+        self._print(table)
+
+    def systems(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
+        """What is known of each system as a whole."""
+        facts = {name: _facts(system) for name, system in systems.items()}
+        header = [key for key in _FACTS if any(key in known for known in facts.values())]
+        if self._narrow:
+            for name, known in facts.items():
+                self._list(name, [(key, ", ".join(known[key])) for key in known], [])
+            return
+        table = _grid(["system", *header], numbers=False)
+        for name, known in facts.items():
+            cells = [self._text("\n".join(known.get(key, ["–"]))) for key in header]
+            table.add_row(self._text(safe_text(name, NAME_WIDTH_MAX), "bold"), *cells)
+            for column, cell in zip(table.columns[1:], cells, strict=True):
+                # Where the table is too wide, lines are broken between words only.
+                column.min_width = max(column.min_width or 0, *map(len, cell.plain.split()))
+        self._print(table)
+
+    def expectations(self, expectations: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> None:
+        """Each expectation with its verdict, and on what numbers that rests."""
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for index, expectation in enumerate(expectations):
+            verdict = str(expectation["verdict"])
+            body = self._text(safe_text(str(expectation["text"]), TEXT_CHARACTERS_MAX))
+            body.append_text(self._text(f"\n{_measured(expectation)}", "dim"))
+            reason = reasons[index] if index < len(reasons) else ""
+            if reason:
+                body.append_text(self._text(f"\n{safe_text(reason, TEXT_CHARACTERS_MAX)}", "dim"))
+            table.add_row(self._text(verdict, _STYLES.get(verdict, "bold")), body)
+        self._print(table)
+
+    def _print(self, table: Table) -> None:
+        """A table; for a pipe, without the spaces that fill its lines."""
+        if self._console.is_terminal:
+            self._console.print(table)
+            return
+        with self._console.capture() as captured:
+            self._console.print(table)
+        for line in captured.get().splitlines():
+            self._console.out(line.rstrip(), highlight=False)
+
+    def _list(self, title: str, entries: Sequence[tuple[str, str]], extra: Iterable[str]) -> None:
+        """Entries below a title, for narrow terminals."""
+        self.line(title, "bold")
+        width = max((len(label) for label, _ in entries), default=0)
+        for label, value in entries:
+            self.line(f"  {label:{width}}  {value}".rstrip())
+        for text in extra:
+            self.line(f"  {text}")
+
+    def _cell(self, value: str, plus_minus: str) -> Text:
+        cell = self._text(value)
+        cell.append_text(self._text(f"\n{plus_minus}", "dim"))
+        return cell
+
+    def _text(self, text: str, style: str = "") -> Text:
+        """Text as it may be printed: no markup, nothing invisible, nothing that the console's encoding lacks."""
+        lines = [safe_text(line, TEXT_CHARACTERS_MAX) for line in text.split("\n")]
+        return Text("\n".join(map(self._encodable, lines)), style=style)
+
+    def _encodable(self, text: str) -> str:
+        encoding = self._console.encoding
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            plain = "".join(_ASCII.get(character, character) for character in text)
+            return plain.encode(encoding, "backslashreplace").decode(encoding)
+        return text
+
+
+def _grid(header: Sequence[str], *, numbers: bool = True) -> Table:
+    """A table without lines: the first column is a name, the others are numbers, unless said otherwise."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if numbers else (0, 2, 0, 0), header_style="bold")
+    for index, name in enumerate(header):
+        right = numbers and index > 0
+        table.add_column(
+            Text(safe_text(name, NAME_WIDTH_MAX)),
+            justify="right" if right else "left",
+            no_wrap=right or index == 0,
+            overflow="fold",
+        )
+    return table
+
+
+def _tally(expectations: Sequence[Mapping[str, Any]]) -> str:
+    """How the verdict came about."""
+    if not expectations:
+        return "nothing is expected"
+    counts = dict.fromkeys(("fail", "unknown", "pass"), 0)
+    for expectation in expectations:
+        counts[expectation["verdict"]] += 1
+    found = [f"{count} {verdict}" for verdict, count in counts.items() if count]
+    return f"of {len(expectations)} {'expectation' if len(expectations) == 1 else 'expectations'}: {', '.join(found)}"
+
+
+def _bounds(estimate: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Mean, low and high of an estimate of the document, nan where it has none."""
+    mean, ends = estimate["mean"], estimate["ci95"]
+    low, high = (math.nan, math.nan) if ends is None else ends
+    return (math.nan if mean is None else mean), low, high
+
+
+def _figure(estimate: Mapping[str, Any]) -> tuple[str, str]:
+    return interval(*_bounds(estimate))
+
+
+def _latency(estimate: Mapping[str, Any] | None) -> tuple[str, str]:
+    return ("–", "") if estimate is None or estimate["mean"] is None else milliseconds_interval(*_bounds(estimate))
+
+
+def _failures(figures: Mapping[str, Any]) -> list[str]:
+    """Errors by kind, the most frequent first, and what never settled."""
+    kinds = sorted(
+        ((count, kind) for kind, count in figures["errors"].items() if count), key=lambda each: (-each[0], each[1])
+    )
+    found = [f"{count:,} {safe_text(kind, NAME_WIDTH_MAX)}" for count, kind in kinds[:ERROR_KINDS_SHOWN]]
+    others = kinds[ERROR_KINDS_SHOWN:]
+    if others:
+        found.append(f"{sum(count for count, _ in others):,} of {len(others)} other kinds")
+    if figures["unfinished"]:
+        found.append(f"{figures['unfinished']:,} unfinished")
+    return found or (["no errors"] if figures["requests"] else ["no requests"])
+
+
+def _facts(system: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is known of a system, by heading."""
+    counters: Mapping[str, int] = system["counters"]
+    facts = {"engine": [str(system["engine"])]}
+    hits = []
+    for name, lookups in counters.items():
+        cache = name.removesuffix(".lookups")
+        if cache != name and lookups:
+            hits.append(f"{safe_text(cache, PART_WIDTH_MAX)} {percent(counters.get(f'{cache}.hits', 0) / lookups)}")
+    if hits:
+        facts["hit ratio"] = hits
+    if counters.get("writes.acknowledged"):
+        lost = counters.get("writes.lost", 0)
+        facts["writes lost"] = [f"{lost:,} of {counters['writes.acknowledged']:,}"]
+    used = {name: each["utilization"] for name, each in system["stations"].items() if each["utilization"] is not None}
+    if used:
+        station = max(used, key=used.__getitem__)
+        facts["most used station"] = [f"{safe_text(station, PART_WIDTH_MAX)} {percent(used[station])}"]
+    rate = system["cost"]["requests_per_wall_s"]
+    if rate is not None:
+        facts["simulated/s"] = [significant(rate)]
+    return facts
+
+
+def _measured(expectation: Mapping[str, Any]) -> str:
+    """Value, interval and bound of an expectation."""
+    value, ends = expectation["value"], expectation["ci95"]
+    bound = f"bound {_exact(expectation['bound'])}"
+    if value is None:
+        return f"no value; {bound}"
+    if ends is None:
+        return f"{significant(value, 4)}, no interval; {bound}"
+    if ends[0] == ends[1]:
+        return f"{significant(value, 4)} exactly; {bound}"
+    return f"{significant(value, 4)}, 95 % interval {_between(*ends)}; {bound}"
+
+
+def _between(low: float, high: float) -> str:
+    """Both ends of an interval, with as many digits as tell them apart."""
+    digits = 4
+    while digits < 12 and significant(low, digits) == significant(high, digits):
+        digits += 1
+    return f"{significant(low, digits)} to {significant(high, digits)}"
+
+
+def _exact(bound: float | None) -> str:
+    return "none" if bound is None else f"{bound:,.12g}"
+
+
+def _notes(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the signs in the tables mean, as far as they occur."""
+    figures = [
+        estimate
+        for system in systems.values()
+        for operation in system["ops"].values()
+        for estimate in (operation["throughput_per_s"], *(operation["latency_ms"].get(key) for key in LATENCIES))
+        if estimate is not None
+    ]
+    notes = []
+    if any(estimate["ci95"] is not None for estimate in figures):
+        notes.append("±: half of the 95 % interval over replications.")
+    if any(estimate["ci95"] is None and estimate["mean"] is not None for estimate in figures):
+        notes.append("Figures without ±: one replication gives no interval.")
+    if any(estimate["mean"] is None for estimate in figures):
+        notes.append("–: too few requests in a replication to say.")
+    return notes

@@ -1,0 +1,292 @@
+"""A trace, and how it is read: what was asked for is checked, its columns are found, its rows are taken in."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.scenario.suggest import hint, names_text
+from bench.traces import limits
+from bench.traces.columns import OPERATIONS, Column, FieldError, Keys, Operations, Sizes, Times, Ttls, shown
+from bench.traces.complaints import Complaints
+from bench.traces.rows import RowReader, Rows
+from bench.traces.unpacking import open_file, pieces_of, texts_of, unpacked
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Pace = str | Mapping[str, float]
+"""When requests arrive: `"recorded"`, `{"speed": 10.0}` or `{"rate_per_s": 1000.0}`."""
+
+COLUMNS = ("time_s", "key", "size_bytes", "op", "ttl_s")
+"""What a trace can tell of a request."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Requests in order; each array has shape (requests,).
+
+    Args:
+        name: The file as the user named it.
+        sha256: Digest of the file's bytes, in hexadecimal.
+        times_s: Intended arrivals on the simulation's clock, seconds; the first is 0.
+        operations: Index into `operation_names`.
+        operation_names: By first appearance; ("read",) where the file does not tell.
+        keys: Numbers from 0 by first appearance; all 0 where the file does not tell.
+        key_count: Different keys.
+        sizes_bytes: Sizes of the objects; all 0 where the file does not tell.
+        ttls_s: Time to live of the objects, seconds; nan or inf where there is none.
+        has_keys: Whether the file tells keys.
+        has_sizes: Whether the file tells sizes.
+        has_operations: Whether the file tells operations.
+        has_ttls: Whether the file tells times to live.
+    """
+
+    name: str
+    sha256: str
+    times_s: FloatArray
+    operations: IntArray
+    operation_names: tuple[str, ...]
+    keys: IntArray
+    key_count: int
+    sizes_bytes: IntArray
+    ttls_s: FloatArray
+    has_keys: bool
+    has_sizes: bool
+    has_operations: bool
+    has_ttls: bool
+
+    def __len__(self) -> int:
+        """Number of requests, at least one."""
+        return len(self.times_s)
+
+
+def read_trace(
+    path: Path,
+    columns: Mapping[str, str | int] | None = None,
+    pace: Pace | None = None,
+    name: str | None = None,
+    *,
+    header: bool = True,
+    operations: Mapping[str, str] | None = None,
+) -> Trace:
+    """Read a trace: CSV in UTF-8, plain or packed by gzip, xz or zstandard, which its first bytes tell.
+
+    Args:
+        path: The file; whether it may be read is the caller's business.
+        columns: From our names (`COLUMNS`) to the file's: a name in its header, or an index from 0. Without it, the
+            columns that bear our names.
+        pace: "recorded" for the file's times, shifted so that the first is 0; {"speed": x} for the same x times as fast;
+            {"rate_per_s": r} for request i at i / r, whatever the file's times. Without it, as recorded.
+        name: What messages call the file; its path, if not given.
+        header: Whether the first row names the columns; if not, `columns` gives indices.
+        operations: What further names of operations stand for, beside `OPERATIONS`.
+
+    Returns:
+        At least one request.
+
+    Raises:
+        ScenarioError: If the file cannot be read, is broken or does not fit the arguments: all that was found.
+        LimitError: If it is too large.
+
+    Limits:
+        Keys are any text but the empty one. A ttl that is empty or 0 is none, as in memcached. Without a key, the trace
+        must have times. Empty lines are skipped.
+    """
+    complaints = Complaints(str(path) if name is None else name)
+    speed, rate_per_s = _checked_pace(pace, complaints)
+    wanted = _checked_columns(columns, header, complaints)
+    meanings = {known.casefold(): operation for known, operation in {**OPERATIONS, **(operations or {})}.items()}
+    digest = hashlib.sha256()
+    with open_file(path, complaints) as file:
+        table = _Table(wanted, header, pace, meanings, complaints)
+        try:
+            table.read(texts_of(unpacked(pieces_of(file, digest.update), complaints), complaints))
+        except OSError as error:
+            complaints.stop(None, f"the trace cannot be read: {error.strerror}")
+
+    times_s = table.array("time_s", 0.0) if rate_per_s is None else np.arange(table.rows_count) / rate_per_s
+    with np.errstate(over="ignore"):
+        times_s = (times_s - times_s[0]) / speed
+    if not math.isfinite(times_s[-1]):
+        complaints.stop(None, "the last request comes after an infinite time", "change the pace", "pace")
+    return Trace(
+        name=complaints.name,
+        sha256=digest.hexdigest(),
+        times_s=times_s,
+        operations=table.array("op", 0),
+        operation_names=tuple(table.names("op")) or ("read",),
+        keys=table.array("key", 0),
+        key_count=len(table.names("key")) or 1,
+        sizes_bytes=table.array("size_bytes", 0),
+        ttls_s=table.array("ttl_s", math.nan),
+        has_keys="key" in table.columns,
+        has_sizes="size_bytes" in table.columns,
+        has_operations="op" in table.columns,
+        has_ttls="ttl_s" in table.columns,
+    )
+
+
+def _checked_pace(pace: Pace | None, complaints: Complaints) -> tuple[float, float | None]:
+    """Speed, and rate where the file's times do not count."""
+    remedy = 'write "recorded", { speed = 10.0 } or { rate_per_s = 1000.0 }'
+    if pace is None or pace == "recorded":
+        return 1.0, None
+    if isinstance(pace, str) or len(pace) != 1:
+        complaints.stop(None, "not a pace", remedy, "pace")
+    ((kind, value),) = pace.items()
+    if kind not in {"speed", "rate_per_s"}:
+        complaints.stop(None, "unknown kind of pace", hint(kind, ("recorded", "speed", "rate_per_s")), f"pace.{kind}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < math.inf:
+        complaints.stop(None, "must be a positive, finite number", remedy, f"pace.{kind}")
+    return (float(value), None) if kind == "speed" else (1.0, float(value))
+
+
+def _checked_columns(
+    columns: Mapping[str, str | int] | None, header: bool, complaints: Complaints
+) -> dict[str, str | int]:
+    """The columns that are asked for, before the file is looked at; none where our own names shall be looked for."""
+    wanted = dict(columns or {})
+    for ours, theirs in wanted.items():
+        if ours not in COLUMNS:
+            complaints.add(None, "unknown column", hint(ours, COLUMNS, "known columns"), f"columns.{ours}")
+        elif isinstance(theirs, bool) or not isinstance(theirs, str | int):
+            complaints.add(None, "must be a name or an index", "columns count from 0", f"columns.{ours}")
+        elif isinstance(theirs, str) and not header:
+            complaints.add(None, "a file without a header has no names", "give the index, from 0", f"columns.{ours}")
+    if not wanted and not header:
+        complaints.add(None, "a file without a header needs columns", "such as { key = 0 }, counted from 0", "columns")
+    if wanted and "key" not in wanted and "time_s" not in wanted:
+        complaints.add(None, "a trace needs the column key, or time_s, or both", "name it", "columns")
+    complaints.stop_if_any()
+    return wanted
+
+
+class _Table:
+    """The columns of a trace.
+
+    Args:
+        wanted: From our names to the file's or to indices; empty for those that bear our names.
+        header: Whether the first row names the columns.
+        pace: As the user gave it.
+        meanings: What the names of operations stand for.
+        complaints: Where problems go.
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[str, str | int],
+        header: bool,
+        pace: Pace | None,
+        meanings: Mapping[str, str],
+        complaints: Complaints,
+    ) -> None:
+        self.wanted, self.header, self.pace = wanted, header, pace
+        self.kinds: dict[str, Callable[[int], Column]] = {
+            "time_s": Times,
+            "key": Keys,
+            "size_bytes": Sizes,
+            "op": lambda index: Operations(index, meanings),
+            "ttl_s": Ttls,
+        }
+        self.complaints = complaints
+        self.columns: dict[str, Column] = {}
+        self.rows_count = 0
+
+    def read(self, texts: Iterator[str]) -> None:
+        """Take in all rows, or say what is wrong with them."""
+        width = 0
+        for block in RowReader(texts, self.complaints):
+            start = 0
+            if not width:
+                start = next((index for index, row in enumerate(block.rows) if row), len(block.rows))
+                if start == len(block.rows):
+                    continue
+                width = len(block.rows[start])
+                self._choose(block.rows[start], block.line_of(start))
+                start += self.header
+            self._take(block, start, width)
+        self.complaints.stop_if_any()
+        if not self.rows_count:
+            what = "the trace has a header but no request" if width else "the trace is empty"
+            self.complaints.stop(None, what, "it needs a line for each request")
+
+    def array(self, name: str, default: float) -> npt.NDArray[Any]:
+        """A column's values, or as many defaults; to be asked once."""
+        column = self.columns.get(name)
+        if column is None:
+            return np.full(self.rows_count, default) if default else np.zeros(self.rows_count, dtype=np.int64)
+        parts, column.parts = column.parts, []
+        return np.concatenate(parts)
+
+    def names(self, name: str) -> Mapping[str, int]:
+        """The names that a column holds, numbered by first appearance."""
+        return self.columns[name].numbers if name in self.columns else {}
+
+    def _take(self, block: Rows, start: int, width: int) -> None:
+        """Take in the rows of a block from one on."""
+        rows, line_of = block.rows[start:], lambda index: block.line_of(start + index)
+        if set(map(len, rows)) - {width}:
+            kept = []
+            for index, row in enumerate(rows):
+                if len(row) == width:
+                    kept.append(index)
+                elif row:
+                    what = f"{len(row)} fields instead of {width}"
+                    self.complaints.add(line_of(index), what, "put fields that hold a comma into double quotes")
+            rows = [rows[index] for index in kept]
+            line_of = lambda index: block.line_of(start + kept[index])  # noqa: E731 (as above)
+        self.rows_count += len(rows)
+        if self.rows_count > limits.TRACE_ROWS_MAX:
+            self.complaints.over_limit("requests", limits.TRACE_ROWS_MAX)
+        for name, column in self.columns.items() if rows else ():
+            texts = list(map(itemgetter(column.index), rows))
+            try:
+                column.parts.append(column.convert(texts))
+            except (ValueError, OverflowError, FieldError):
+                column.parts.append(self._one_by_one(name, column, texts, line_of))
+        if len(self.names("key")) > limits.TRACE_KEYS_MAX:
+            self.complaints.over_limit("different keys", limits.TRACE_KEYS_MAX)
+
+    def _one_by_one(
+        self, name: str, column: Column, texts: list[str], line_of: Callable[[int], int]
+    ) -> npt.NDArray[Any]:
+        """Convert fields among which some are odd; what is wrong is noted."""
+        values: list[float] = []
+        for index, text in enumerate(texts):
+            try:
+                values.append(column.convert_one(text))
+            except FieldError as error:
+                self.complaints.add(line_of(index), error.what, error.remedy, name)
+        return np.array(values)
+
+    def _choose(self, row: list[str], line: int) -> None:
+        """Find the columns that are wanted, by the first row."""
+        names = [field.strip() for field in row] if self.header else []
+        wanted = self.wanted or {name: name for name in COLUMNS if name in names}
+        if not {"key", "time_s"} & wanted.keys():
+            remedy = f'say which it is, such as columns = {{ key = "id" }}; the header has {names_text(names)}'
+            self.complaints.stop(line, "no column is called key or time_s", remedy, "columns")
+        timed = not (isinstance(self.pace, Mapping) and "rate_per_s" in self.pace)
+        if timed and "time_s" not in wanted:
+            what = "the trace has no times" if self.pace is None else "this pace needs the column time_s"
+            self.complaints.add(line, what, "set a rate, such as pace = { rate_per_s = 1000.0 }", "pace")
+        for ours, theirs in wanted.items():
+            if isinstance(theirs, str) and names.count(theirs.strip()) != 1:
+                what = "is in the header twice" if theirs.strip() in names else "is not in the header"
+                what = f"the column {shown(theirs)} {what}"
+                self.complaints.add(line, what, hint(theirs, names, "columns"), f"columns.{ours}")
+            elif isinstance(theirs, int) and not 0 <= theirs < len(row):
+                what = f"there is no column {theirs}"
+                self.complaints.add(line, what, f"there are {len(row)}, counted from 0", f"columns.{ours}")
+            elif ours != "time_s" or timed:
+                index = theirs if isinstance(theirs, int) else names.index(theirs.strip())
+                self.columns[ours] = self.kinds[ours](index)
+        self.complaints.stop_if_any()
