@@ -16,17 +16,16 @@ _DIGITS_MAX = 4
 def significant(value: float, digits: int = 3) -> str:
     """A number with so many significant digits, thousands separated, never in powers of ten: "0.213", "1.20", "12,346".
 
-    Digits before the point are never dropped.
+    All digits before the point are there.
     """
     if not math.isfinite(value):
         return "–"
     if value == 0.0:
         return "0"
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, decimals)
-    if rounded != 0.0:
-        decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
-    return f"{rounded:,.{max(0, decimals)}f}"
+    # What rounds up to a power of ten has one digit more before the point.
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return f"{value:,.{decimals}f}"
 
 
 def plain(value: float) -> str:

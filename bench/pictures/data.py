@@ -181,7 +181,7 @@ class PercentileData:
     def csv_text(self) -> str:
         """The plotted numbers."""
         rows = [
-            (curve.label, panel.heading, 1.0 - 10.0**-x, x, y, low, high)
+            (curve.label, panel.heading, round(1.0 - 10.0**-x, 12), x, y, low, high)
             for panel in self.panels
             for curve in panel.curves
             for x, y, low, high in _points(curve)
@@ -204,6 +204,7 @@ class TimelineData:
     def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
         """Compute latency p50 and p99, throughput, errors and hit ratio by window."""
         first = next(iter(outcomes.values()))[0]
+        assert all(np.array_equal(first.window_edges_s, each[0].window_edges_s) for each in outcomes.values())
         warmup_s, duration_s = first.span_s
         operations = _operations(outcomes)
         looks = {name: index for index, name in enumerate(outcomes)}

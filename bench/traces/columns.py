@@ -92,12 +92,15 @@ class Sizes(Column):
 
     def convert_one(self, text: str) -> float:
         """One field."""
-        digits = text.strip()
-        if not (digits.isascii() and digits.isdigit()):
-            raise FieldError(f"{shown(text)} is not a size", "write a whole number of bytes in digits alone")
-        if len(digits) > 20 or int(digits) > limits.TRACE_SIZE_BYTES_MAX:
-            raise FieldError(f"{shown(text)} bytes are more than {limits.TRACE_SIZE_BYTES_MAX:,}")
-        return int(digits)
+        try:
+            value = int(_plain([text])[0])
+        except ValueError:
+            value = -1
+        if value < 0:
+            raise FieldError(f"{shown(text)} is not a size", "write a whole number of bytes, 0 or more")
+        if value > limits.TRACE_SIZE_BYTES_MAX:
+            raise FieldError(f"{shown(text)} is more than {limits.TRACE_SIZE_BYTES_MAX:,} bytes")
+        return value
 
 
 class Ttls(Column):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -29,7 +30,7 @@ COLUMNS = ("time_s", "key", "size_bytes", "op", "ttl_s")
 """What a trace can tell of a request."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trace:
     """Requests in order; each array has shape (requests,).
 
@@ -83,8 +84,8 @@ def read_trace(
         path: The file; whether it may be read is the caller's business.
         columns: From our names (`COLUMNS`) to the file's: a name in its header, or an index from 0. Without it, the
             columns that bear our names.
-        pace: "recorded" for the file's times, shifted so that the first is 0; {"speed": x} for the same x times as fast;
-            {"rate_per_s": r} for request i at i / r, whatever the file's times. Without it, as recorded.
+        pace: "recorded" for the file's times, shifted so that the first is 0; {"speed": x} for the same, x times as
+            fast; {"rate_per_s": r} for request i at i / r, whatever the file's times. Without it, as recorded.
         name: What messages call the file; its path, if not given.
         header: Whether the first row names the columns; if not, `columns` gives indices.
         operations: What further names of operations stand for, beside `OPERATIONS`.
@@ -106,15 +107,18 @@ def read_trace(
     meanings = {known.casefold(): operation for known, operation in {**OPERATIONS, **(operations or {})}.items()}
     digest = hashlib.sha256()
     with open_file(path, complaints) as file:
-        table = _Table(wanted, header, pace, meanings, complaints)
+        table = _Table(wanted, header, rate_per_s is None, meanings, complaints)
         try:
             table.read(texts_of(unpacked(pieces_of(file, digest.update), complaints), complaints))
         except OSError as error:
             complaints.stop(None, f"the trace cannot be read: {error.strerror}")
 
-    times_s = table.array("time_s", 0.0) if rate_per_s is None else np.arange(table.rows_count) / rate_per_s
     with np.errstate(over="ignore"):
-        times_s = (times_s - times_s[0]) / speed
+        if rate_per_s is None:
+            recorded_s = table.array("time_s", 0.0)
+            times_s = (recorded_s - recorded_s[0]) / speed
+        else:
+            times_s = np.arange(table.rows_count) / rate_per_s
     if not math.isfinite(times_s[-1]):
         complaints.stop(None, "the last request comes after an infinite time", "change the pace", "pace")
     return Trace(
@@ -139,12 +143,13 @@ def _checked_pace(pace: Pace | None, complaints: Complaints) -> tuple[float, flo
     remedy = 'write "recorded", { speed = 10.0 } or { rate_per_s = 1000.0 }'
     if pace is None or pace == "recorded":
         return 1.0, None
-    if isinstance(pace, str) or len(pace) != 1:
+    if not isinstance(pace, Mapping) or len(pace) != 1:
         complaints.stop(None, "not a pace", remedy, "pace")
-    ((kind, value),) = pace.items()
+    kind, given = next(iter(pace.items()))
+    value: object = given
     if kind not in {"speed", "rate_per_s"}:
         complaints.stop(None, "unknown kind of pace", hint(kind, ("recorded", "speed", "rate_per_s")), f"pace.{kind}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value <= sys.float_info.max:
         complaints.stop(None, "must be a positive, finite number", remedy, f"pace.{kind}")
     return (float(value), None) if kind == "speed" else (1.0, float(value))
 
@@ -175,7 +180,7 @@ class _Table:
     Args:
         wanted: From our names to the file's or to indices; empty for those that bear our names.
         header: Whether the first row names the columns.
-        pace: As the user gave it.
+        timed: Whether the file's times are wanted.
         meanings: What the names of operations stand for.
         complaints: Where problems go.
     """
@@ -184,11 +189,11 @@ class _Table:
         self,
         wanted: Mapping[str, str | int],
         header: bool,
-        pace: Pace | None,
+        timed: bool,
         meanings: Mapping[str, str],
         complaints: Complaints,
     ) -> None:
-        self.wanted, self.header, self.pace = wanted, header, pace
+        self.wanted, self.header, self.timed = wanted, header, timed
         self.kinds: dict[str, Callable[[int], Column]] = {
             "time_s": Times,
             "key": Keys,
@@ -232,17 +237,16 @@ class _Table:
 
     def _take(self, block: Rows, start: int, width: int) -> None:
         """Take in the rows of a block from one on."""
-        rows, line_of = block.rows[start:], lambda index: block.line_of(start + index)
+        rows = block.rows[start:]
+        places: Sequence[int] = range(start, len(block.rows))
         if set(map(len, rows)) - {width}:
-            kept = []
-            for index, row in enumerate(rows):
-                if len(row) == width:
-                    kept.append(index)
-                elif row:
-                    what = f"{len(row)} fields instead of {width}"
-                    self.complaints.add(line_of(index), what, "put fields that hold a comma into double quotes")
-            rows = [rows[index] for index in kept]
-            line_of = lambda index: block.line_of(start + kept[index])  # noqa: E731 (as above)
+            for place in places:
+                if len(block.rows[place]) not in {0, width}:
+                    what = f"{len(block.rows[place])} fields instead of {width}"
+                    remedy = "put fields that hold a comma into double quotes"
+                    self.complaints.add(block.line_of(place), what, remedy)
+            places = [place for place in places if len(block.rows[place]) == width]
+            rows = [block.rows[place] for place in places]
         self.rows_count += len(rows)
         if self.rows_count > limits.TRACE_ROWS_MAX:
             self.complaints.over_limit("requests", limits.TRACE_ROWS_MAX)
@@ -251,20 +255,18 @@ class _Table:
             try:
                 column.parts.append(column.convert(texts))
             except (ValueError, OverflowError, FieldError):
-                column.parts.append(self._one_by_one(name, column, texts, line_of))
+                column.parts.append(self._one_by_one(name, texts, block, places))
         if len(self.names("key")) > limits.TRACE_KEYS_MAX:
             self.complaints.over_limit("different keys", limits.TRACE_KEYS_MAX)
 
-    def _one_by_one(
-        self, name: str, column: Column, texts: list[str], line_of: Callable[[int], int]
-    ) -> npt.NDArray[Any]:
+    def _one_by_one(self, name: str, texts: list[str], block: Rows, places: Sequence[int]) -> npt.NDArray[Any]:
         """Convert fields among which some are odd; what is wrong is noted."""
         values: list[float] = []
-        for index, text in enumerate(texts):
+        for place, text in zip(places, texts, strict=True):
             try:
-                values.append(column.convert_one(text))
+                values.append(self.columns[name].convert_one(text))
             except FieldError as error:
-                self.complaints.add(line_of(index), error.what, error.remedy, name)
+                self.complaints.add(block.line_of(place), error.what, error.remedy, name)
         return np.array(values)
 
     def _choose(self, row: list[str], line: int) -> None:
@@ -272,21 +274,30 @@ class _Table:
         names = [field.strip() for field in row] if self.header else []
         wanted = self.wanted or {name: name for name in COLUMNS if name in names}
         if not {"key", "time_s"} & wanted.keys():
-            remedy = f'say which it is, such as columns = {{ key = "id" }}; the header has {names_text(names)}'
+            remedy = f'say which it is, such as columns = {{ key = "id" }}; the header has: {names_text(names)}'
             self.complaints.stop(line, "no column is called key or time_s", remedy, "columns")
-        timed = not (isinstance(self.pace, Mapping) and "rate_per_s" in self.pace)
-        if timed and "time_s" not in wanted:
-            what = "the trace has no times" if self.pace is None else "this pace needs the column time_s"
-            self.complaints.add(line, what, "set a rate, such as pace = { rate_per_s = 1000.0 }", "pace")
+        if self.timed and "time_s" not in wanted:
+            remedy = "set a rate, such as pace = { rate_per_s = 1000.0 }, or name the column time_s"
+            self.complaints.add(line, "the trace has no times", remedy, "pace")
         for ours, theirs in wanted.items():
-            if isinstance(theirs, str) and names.count(theirs.strip()) != 1:
-                what = "is in the header twice" if theirs.strip() in names else "is not in the header"
-                what = f"the column {shown(theirs)} {what}"
-                self.complaints.add(line, what, hint(theirs, names, "columns"), f"columns.{ours}")
-            elif isinstance(theirs, int) and not 0 <= theirs < len(row):
-                what = f"there is no column {theirs}"
-                self.complaints.add(line, what, f"there are {len(row)}, counted from 0", f"columns.{ours}")
-            elif ours != "time_s" or timed:
-                index = theirs if isinstance(theirs, int) else names.index(theirs.strip())
+            index = self._index(ours, theirs, names, len(row), line)
+            if index is not None and (ours != "time_s" or self.timed):
                 self.columns[ours] = self.kinds[ours](index)
         self.complaints.stop_if_any()
+
+    def _index(self, ours: str, theirs: str | int, names: list[str], width: int, line: int) -> int | None:
+        """Where a column stands in a row; None, and a problem noted, where there is no such column."""
+        key = f"columns.{ours}"
+        if isinstance(theirs, int):
+            if 0 <= theirs < width:
+                return theirs
+            self.complaints.add(line, f"there is no column {theirs}", f"there are {width}, counted from 0", key)
+        elif theirs.strip() not in names:
+            remedy = hint(theirs.strip(), names, "the header has")
+            self.complaints.add(line, f"there is no column {shown(theirs)}", remedy, key)
+        elif names.count(theirs.strip()) > 1:
+            what = f"there are several columns {shown(theirs)}"
+            self.complaints.add(line, what, "give the index of one, counted from 0", key)
+        else:
+            return names.index(theirs.strip())
+        return None

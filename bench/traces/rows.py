@@ -36,10 +36,10 @@ class RowReader:
 
     def __init__(self, texts: Iterator[str], complaints: Complaints) -> None:
         self.lines_given = 0
-        self.reader = csv.reader(chain.from_iterable(map(self._opened, texts)), strict=True)
+        self.reader = csv.reader(chain.from_iterable(map(self._lines, texts)), strict=True)
         self.complaints = complaints
 
-    def open_file(self, text: str) -> Iterable[str]:
+    def _lines(self, text: str) -> Iterable[str]:
         """The lines of one block, their ends as they are."""
         self.lines_given += text.count("\n")
         return StringIO(text, newline="\n")

@@ -78,7 +78,7 @@ def _packing(start: bytes) -> tuple[str, Callable[[], _Decoder], type[Exception]
 
 
 def unpacked(pieces: Iterator[bytes], complaints: Complaints) -> Iterator[bytes]:
-    """The text's bytes, up to the limit."""
+    """The text's bytes in pieces, up to the limit."""
     first = next(pieces, b"")
     pieces = chain((first,), pieces)
     packing = _packing(first)
@@ -87,7 +87,8 @@ def unpacked(pieces: Iterator[bytes], complaints: Complaints) -> Iterator[bytes]
         total += len(block)
         if total > limits.TRACE_BYTES_MAX:
             complaints.over_limit("bytes" if packing is None else "bytes, unpacked", limits.TRACE_BYTES_MAX)
-        yield block
+        for start in range(0, len(block), _PIECE_BYTES):
+            yield block[start : start + _PIECE_BYTES]
 
 
 def _unpacked_members(
@@ -109,9 +110,10 @@ def _unpacked_members(
                         break
                     decoder = make()
                 try:
-                    yield decoder.decompress(data)
+                    block = decoder.decompress(data)
                 except broken as error:
                     complaints.stop(None, f"broken {packing} data: {error}", "copy or pack the file once more")
+                yield block
                 data = b""
                 if decoder.eof:
                     data, decoder = decoder.unused_data, None
@@ -129,10 +131,8 @@ def texts_of(blocks: Iterator[bytes], complaints: Complaints) -> Iterator[str]:
             data = b"".join(waiting)
             end = data.rfind(b"\n") + 1
             if len(data) - end > limits.TRACE_LINE_BYTES_MAX:
-                line = lines + data.count(b"\n") + 1
-                complaints.stop(
-                    line, f"a line of more than {limits.TRACE_LINE_BYTES_MAX:,} bytes", "is this a CSV file?"
-                )
+                what = f"a line of more than {limits.TRACE_LINE_BYTES_MAX:,} bytes"
+                complaints.stop(lines + data.count(b"\n") + 1, what, "is this a CSV file?")
             waiting = [data[end:]]
             text = _decoded(data[:end], lines, complaints)
             lines += text.count("\n")

@@ -63,6 +63,12 @@ def tag_of(value: Any) -> str:
     return "many" if isinstance(value, list) else "one"
 
 
+def checked_even(number: int) -> int:
+    if number % 2:
+        raise ValueError("must be even")
+    return number
+
+
 class Scenario(Table):
     schema_: Literal[1] = Field(1, alias="schema")
     name: str = Field("x", min_length=2, max_length=4, pattern="^[a-z]+$")
@@ -75,7 +81,7 @@ class Scenario(Table):
     numbers: list[float] = Field([], max_length=2)
     grid: list[list[int]] = []
     client: Client | None = None
-    even: Annotated[int, AfterValidator(lambda n: n if n % 2 == 0 else _raise("must be even"))] = 0
+    even: Annotated[int, AfterValidator(checked_even)] = 0
     shape: Annotated[Annotated[list[int], Tag("many")] | Annotated[int, Tag("one")], Discriminator(tag_of)] = 1
     root: RootModel[list[int]] = RootModel([])
     keyed: dict[Annotated[str, Field(min_length=2)], int] = {}
@@ -87,10 +93,6 @@ class Scenario(Table):
         if self.seed == 13:
             raise ValueError("seed 13 brings bad luck")
         return self
-
-
-def _raise(message: str) -> int:
-    raise ValueError(message)
 
 
 def problems(text: str, *assignments: str, root: type[BaseModel] = Scenario) -> list[Problem]:

@@ -1,0 +1,145 @@
+"""DAX, first form: a write-through cache cluster in front of a table.
+
+The cluster's nodes are spread over the zones; the first is the primary. A client sends a read to any node. A hit is answered
+from the node's item cache; a miss goes through to the table and fills the cache of that node. A write goes to the primary,
+through to the table, into the primary's item cache, and from there to the other nodes, which nobody waits for. A strongly
+consistent read passes through uncached.
+
+A node's work is counted in normalised requests: a hit costs one for each KB, a miss ten, a write twenty-five on every node.
+The published capacity of a node type is shared by its servers, each of which does 75,000 a second, the capacity of the
+smallest type, so that a larger node is wider, not faster.
+
+Source:
+    DAX developer guide, pages "Sizing your DAX cluster" and "DAX: How it works" (2023).
+
+Limits:
+    Item cache only: no query cache, no negative entries. Overlapping misses of one key all go to the table. No node
+    failure, promotion or throttling of overload. Memory per item beyond its value is assumed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model
+
+from models.kernel.laws import NonNegative, seconds
+from models.kernel.parts import Cache, Group, Membership, Quorum, Station, everybody
+from models.kernel.registry import ClientParameters, Model, Parameters, parameter
+from models.kernel.steps import Choose, Fill, Fork, Lookup, Serve, Travel
+from models.kernel.system import Operation, Route, System
+from models.kernel.tier import Backend
+from models.region import Region, RegionParameters
+
+SIZING = "DAX guide, Sizing your DAX cluster (2023)"
+GUIDE = "DAX guide (2023)"
+UNITS_PER_SERVER_S = 75_000
+HIT_UNITS, MISS_UNITS, WRITE_UNITS = 1, 10, 25
+KB = 1000
+"""A KB in the sizing arithmetic."""
+GB = 10**9
+PRIMARY = 0
+
+NodeType = Literal[
+    "dax.r5.large", "dax.r5.xlarge", "dax.r5.2xlarge", "dax.r5.4xlarge", "dax.r5.8xlarge", "dax.r5.12xlarge",
+    "dax.r5.16xlarge", "dax.r5.24xlarge",
+]  # fmt: skip
+NODE_TYPES: dict[str, tuple[int, int]] = {
+    "dax.r5.large": (75_000, 16),
+    "dax.r5.xlarge": (150_000, 32),
+    "dax.r5.2xlarge": (300_000, 64),
+    "dax.r5.4xlarge": (600_000, 128),
+    "dax.r5.8xlarge": (1_000_000, 256),
+    "dax.r5.12xlarge": (1_000_000, 384),
+    "dax.r5.16xlarge": (1_000_000, 512),
+    "dax.r5.24xlarge": (1_000_000, 768),
+}
+"""Normalised requests a second, and GB of memory."""
+
+
+class DaxParameters(Parameters):
+    """Parameters of `dax`, but for the table behind it."""
+
+    nodes: Annotated[int, Field(ge=1, le=11)] = parameter(3, "nodes: one primary, the others read replicas", source=GUIDE)
+    node_type: NodeType = parameter("dax.r5.large", "sets a node's capacity and memory", source=SIZING)
+    item_ttl_s: NonNegative = parameter(
+        300.0, "seconds that an item lives in the item cache; 0: until it is evicted or overwritten", source=GUIDE
+    )
+    memory_share: Annotated[float, Field(gt=0, le=1)] = parameter(
+        0.75, "share of a node's memory that holds items", assumed="0.5 to 0.9"
+    )
+    item_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
+        100, "bytes of an item beside its value", assumed="DynamoDB counts 100 bytes per item for indexing; 50 to 500"
+    )
+    region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
+    client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
+
+
+def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
+    """Clients in every zone ask the cluster, which stands before the backend."""
+    region = Region.of(parameters.region)
+    table = backend.build(parameters.table, region)
+    clients, network = region.clients, region.network
+    capacity_per_s, memory_gb = NODE_TYPES[parameters.node_type]
+    servers = max(1, round(capacity_per_s / UNITS_PER_SERVER_S))
+    unit_s = servers / capacity_per_s
+    nodes = Group("nodes", parameters.nodes, region.spread(parameters.nodes))
+    station = Station("nodes", nodes, servers)
+    cache = Cache(
+        "item_cache", nodes, "lru",
+        capacity_bytes=int(parameters.memory_share * memory_gb * GB),
+        ttl_s=parameters.item_ttl_s or None, overhead_bytes=parameters.item_overhead_bytes,
+    )  # fmt: skip
+
+    def work(units: int) -> Serve:
+        return Serve(station, seconds(units * unit_s), unit_bytes=KB)
+
+    there = (Choose(region.everywhere, "random"), Choose(everybody(nodes), "random"), Travel(network, clients, nodes))
+    back = Travel(network, nodes, clients)
+    through = Route(work(MISS_UNITS - HIT_UNITS), *table.read(nodes).steps, Fill(cache))
+    routes = {
+        "read": Route(*there, work(HIT_UNITS), Lookup(cache, on_miss=through), back),
+        "strong_read": Route(*there, work(MISS_UNITS), *table.strong_read(nodes).steps, back),
+        "write": Route(
+            Choose(region.everywhere, "random"), Choose(everybody(nodes), PRIMARY), Travel(network, clients, nodes),
+            work(WRITE_UNITS), *table.write(nodes).steps, Fill(cache), *_propagation(region, nodes, work, cache), back,
+        ),
+    }  # fmt: skip
+    client = parameters.client.client()
+    return System({name: Operation(routes[name], client) for name in operations})
+
+
+def _propagation(region: Region, nodes: Group, work: Any, cache: Cache) -> tuple[Fork, ...]:
+    """The primary sends a write on to the other nodes, and does not wait."""
+    others = nodes.size - 1
+    if others == 0:
+        return ()
+    targets = Group("replica nodes", nodes.size, nodes.zones)
+    replicas = tuple(range(1, nodes.size))
+    leg = Route(
+        Choose(Membership(targets, (replicas,)), "leg"), Travel(region.network, nodes, targets),
+        Choose(Membership(nodes, (replicas,)), "leg"), work(WRITE_UNITS), Fill(cache),
+    )  # fmt: skip
+    return (Fork(Quorum("propagation", others, needed=0), leg),)
+
+
+def model(backend: Backend) -> Model:
+    """The model of DAX in front of a backend."""
+    parameters = create_model(
+        "DaxParametersWithTable",
+        __base__=DaxParameters,
+        __doc__="Parameters of `dax`.",
+        table=(backend.parameters, parameter(backend.parameters(), "the table behind", assumed="see its keys")),
+    )
+    return Model(
+        name="dax",
+        summary="a DAX cluster in front of a DynamoDB table",
+        parameters=parameters,
+        build=lambda p, operations: build(p, operations, backend),
+        operations=("read", "strong_read", "write"),
+        limits=(
+            "item cache only: no query cache, no negative entries",
+            "overlapping misses of one key all go to the table",
+            "no node failure, promotion or throttling of overload",
+        ),
+    )

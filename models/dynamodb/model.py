@@ -1,0 +1,151 @@
+"""A DynamoDB table, first form: request routers, partitions by key hash, three replicas of each, one in each zone.
+
+A request goes over the network to a request router, which finds the partition by the hash of the key. An eventually
+consistent read is answered by any replica, a strongly consistent one by the leader. A write is acknowledged when the leader
+and one of the two followers have the log record.
+
+Absolute latencies of DynamoDB are not published: both papers print their axes without numbers. The medians below are assumed
+within "single-digit milliseconds"; the ratio of p99 to median is taken from the shape of the published curves.
+
+Source:
+    Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
+
+Limits:
+    Capacity is unlimited: no throttling, no partition ceilings, no bursting. No failover. Replicas do not queue, as no figure
+    of a storage node's concurrency is published. Items' sizes do not change latencies. Replicas are always up to date, so
+    an eventually consistent read is never stale here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.kernel.laws import ConstantSeconds, LognormalSeconds, SecondsLaw
+from models.kernel.parts import Group, Membership, Quorum, Station, everybody
+from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
+from models.kernel.steps import Choose, Fork, Serve, Step, Travel
+from models.kernel.system import Operation, Route, System
+from models.kernel.tier import Backend, Tier
+from models.region import Region, RegionParameters
+
+REPLICAS = 3
+LEADER = 0
+"""Slot of a partition's leader among its replicas."""
+DDB22 = "Elhemali et al., USENIX ATC 2022"
+
+
+class TableParameters(Parameters):
+    """Parameters of a table, wherever it stands."""
+
+    capacity: Literal["unlimited"] = parameter("unlimited", "capacity mode", assumed="no throttling in this form")
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = parameter(
+        4, "partitions, by key hash", assumed="by size and throughput; no effect while capacity is unlimited"
+    )
+    router: SecondsLaw = parameter(  # type: ignore[valid-type]
+        ConstantSeconds(value_s=0.0001), "seconds in the request router", assumed="0.05 to 0.2 ms"
+    )
+    read: SecondsLaw = parameter(  # type: ignore[valid-type]
+        LognormalSeconds(median_s=0.002, p99_s=0.0036),
+        "seconds that a replica takes to read",
+        assumed=f"median 1.5 to 3 ms; p99 1.5 to 2.1 times that ({DDB22}, figures 5 and 6, shape only)",
+    )
+    append: SecondsLaw = parameter(  # type: ignore[valid-type]
+        LognormalSeconds(median_s=0.002, p99_s=0.0036),
+        "seconds that a replica takes to make a log record durable",
+        assumed=f"median 1.5 to 3 ms; p99 1.5 to 2 times that ({DDB22}, figures 5 and 6, shape only)",
+    )
+    replica_servers: Servers = parameter("unlimited", "requests that a replica works on at once", assumed="no queueing")
+
+
+class DynamodbParameters(TableParameters):
+    """Parameters of `dynamodb`."""
+
+    consistency: Literal["eventual", "strong"] = parameter(
+        "eventual", "of `read`", source="DynamoDB guide: eventually consistent by default (2023)"
+    )
+    region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
+    client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
+
+
+def tier(parameters: TableParameters, region: Region) -> Tier:
+    """The table as others ask it."""
+    count = parameters.partitions
+    routers = Group("routers", region.zones, tuple(range(region.zones)))
+    partitions = Group("partitions", count)
+    zones = tuple(zone for partition in range(count) for zone in region.spread(REPLICAS, partition))
+    replicas = Group("replicas", REPLICAS * count, zones)
+    rows = tuple(tuple(range(REPLICAS * p, REPLICAS * (p + 1))) for p in range(count))
+    members = Membership(replicas, rows, of=partitions)
+    peers = Group("peers", REPLICAS * count, zones)
+    peer = Membership(peers, rows, of=partitions)
+    router = Serve(Station("routers", routers, 0), parameters.router)
+    station = Station("replicas", replicas, servers_of(parameters.replica_servers))
+    anywhere, by_key, network = everybody(routers), everybody(partitions), region.network
+    durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
+
+    def ask(origin: Group, *work: Step) -> Route:
+        """Through a request router in any zone, which finds the key's partition."""
+        return Route(
+            Choose(anywhere, "random"), Travel(network, origin, routers), router, Choose(by_key, "key"), *work,
+            Travel(network, routers, origin),
+        )  # fmt: skip
+
+    def read(origin: Group, replica: Literal["random"] | int) -> Route:
+        return ask(
+            origin, Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read),
+            Travel(network, replicas, routers),
+        )  # fmt: skip
+
+    def follower(slot: int) -> Route:
+        """From the leader to a follower and back; the follower is remembered beside the leader."""
+        return Route(
+            Choose(peer, slot), Travel(network, replicas, peers), Choose(members, slot),
+            Serve(station, parameters.append), Choose(members, LEADER), Travel(network, peers, replicas),
+        )  # fmt: skip
+
+    def write(origin: Group) -> Route:
+        append = Fork(durable, (Route(Serve(station, parameters.append)), follower(1), follower(2)))
+        return ask(
+            origin, Choose(members, LEADER), Travel(network, routers, replicas), append, Travel(network, replicas, routers)
+        )
+
+    return Tier(
+        read=lambda origin: read(origin, "random"),
+        strong_read=lambda origin: read(origin, LEADER),
+        write=write,
+    )
+
+
+def build(parameters: DynamodbParameters, operations: tuple[str, ...]) -> System:
+    """Clients in every zone ask the table."""
+    region = Region.of(parameters.region)
+    table = tier(parameters, region)
+    from_client = Choose(region.everywhere, "random")
+    routes = {
+        "read": (table.strong_read if parameters.consistency == "strong" else table.read)(region.clients),
+        "strong_read": table.strong_read(region.clients),
+        "write": table.write(region.clients),
+    }
+    client = parameters.client.client()
+    return System(
+        {name: Operation(Route(from_client, *routes[name].steps), client) for name in operations}
+    )
+
+
+BACKEND = Backend(TableParameters, tier)
+MODEL = Model(
+    name="dynamodb",
+    summary="a DynamoDB table read and written directly",
+    parameters=DynamodbParameters,
+    build=build,
+    operations=("read", "strong_read", "write"),
+    limits=(
+        "capacity is unlimited: no throttling, partition ceilings or bursting",
+        "no failover",
+        "replicas do not queue",
+        "sizes do not change latencies",
+        "replicas are always up to date: no stale reads",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Models of no service in particular, whose results theory knows: a queue, a cache aside, copies."""

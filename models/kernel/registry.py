@@ -1,0 +1,91 @@
+"""What a model says of itself: name, parameters with their sources, operations, limits, and how to build a system.
+
+Parameters are strict pydantic models, so that validation, schema, documentation and `explain` come from one place. Each
+default names its source, or says that it is assumed, with a range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.kernel.laws import NonNegative, Positive
+from models.kernel.parts import UNLIMITED
+from models.kernel.system import Client, Jitter, System
+
+MAX_SERVERS = 1_000_000
+Servers = Annotated[int, Field(ge=1, le=MAX_SERVERS)] | Literal["unlimited"]
+"""Servers of a station, as a scenario gives them."""
+
+
+class Parameters(BaseModel):
+    """Base of every model's parameters: strict, nothing unknown, nothing infinite."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def parameter(default: Any, text: str, *, source: str | None = None, assumed: str | None = None, **bounds: Any) -> Any:
+    """A parameter's field: its default, what it means, and where the default comes from.
+
+    Args:
+        default: The default; ... where a scenario must give it.
+        text: One line for `explain` and the schema.
+        source: Where the default was published, with its date.
+        assumed: Instead of a source: the range within which the truth is taken to lie, or why there is none.
+        bounds: Constraints for pydantic, such as gt=0.
+    """
+    assert default is ... or default is None or (source is None) != (assumed is None), f"{text}: a source or a range"
+    extra = {key: value for key, value in (("source", source), ("assumed", assumed)) if value is not None}
+    return Field(default, description=text, json_schema_extra=extra, **bounds)
+
+
+class ClientParameters(Parameters):
+    """The patience of the clients; waits double from retry to retry."""
+
+    timeout_s: Positive | None = parameter(None, "seconds until an attempt is given up; none: clients wait for ever")
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = parameter(1, "attempts of a request", assumed="1 to 10")
+    backoff_base_s: NonNegative = parameter(0.05, "ceiling of the wait before the first retry", assumed="0.025 to 1")
+    backoff_cap_s: Positive = parameter(20.0, "highest ceiling", source="botocore standard mode: 20 s (2023)")
+    jitter: Jitter = parameter("full", "share of the ceiling that is waited", source="botocore standard mode (2023)")
+
+    def client(self) -> Client:
+        """As the kernel takes it."""
+        return Client(
+            timeout_s=math.inf if self.timeout_s is None else self.timeout_s,
+            max_attempts=self.max_attempts,
+            backoff_base_s=self.backoff_base_s,
+            backoff_cap_s=self.backoff_cap_s,
+            jitter=self.jitter,
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the catalogue.
+
+    Args:
+        name: As a scenario names it.
+        summary: One line for `list`.
+        parameters: What a scenario may set.
+        build: Makes a system of parameters, for the operations of a workload.
+        operations: The operations that it knows; None: any name, all alike.
+        limits: What is left out, one sentence each.
+    """
+
+    name: str
+    summary: str
+    parameters: type[Parameters]
+    build: Callable[[Any, tuple[str, ...]], System]
+    operations: tuple[str, ...] | None
+    limits: tuple[str, ...]
+
+    ANY: ClassVar[None] = None
+
+
+def servers_of(servers: int | str) -> int:
+    """Servers as the kernel counts them."""
+    return UNLIMITED if isinstance(servers, str) else servers

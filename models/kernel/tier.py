@@ -1,0 +1,40 @@
+"""A tier: what can stand behind another service, asked from one of its members.
+
+A service that can be put in front of a database takes a `Backend` and never imports it; the catalogue brings the two
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.parts import Group
+from models.kernel.system import Route
+
+if TYPE_CHECKING:
+    from models.kernel.registry import Parameters
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Routes from a member of some group to the tier and back.
+
+    Args:
+        read: Any copy may answer.
+        strong_read: The answer reflects every acknowledged write.
+        write: Durable when it answers.
+    """
+
+    read: Callable[[Group], Route]
+    strong_read: Callable[[Group], Route]
+    write: Callable[[Group], Route]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How to make a tier: its parameters, and a function of them and of the region that both stand in."""
+
+    parameters: type[Parameters]
+    build: Callable[[Any, Any], Tier]

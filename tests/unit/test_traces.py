@@ -1,0 +1,502 @@
+"""Reading traces: what was written comes back, however it is packed and quoted; what is wrong is said with its line."""
+
+import csv
+import gzip
+import hashlib
+import io
+import lzma
+import math
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.errors import LimitError, ScenarioError
+from bench.traces import OPERATIONS, Trace, limits, read_trace
+from bench.traces.complaints import Complaints
+from bench.traces.rows import RowReader
+from bench.traces.unpacking import texts_of
+
+RATE = {"rate_per_s": 1000.0}
+SMALL = b"time_s,key,size_bytes,op,ttl_s\n10.0,a,100,get,\n10.5,b,200,SET,60\n10.5,a,100,gets,0\n12.0,c,0,put,inf\n"
+
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "zstandard": zstandard.ZstdCompressor().compress,
+}
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder / "trace.csv"
+    path.write_bytes(data)
+    return path
+
+
+def read(folder: Path, data: bytes, columns: Any = None, pace: Any = None, **others: Any) -> Trace:
+    return read_trace(written(folder, data), columns, pace, "trace.csv", **others)
+
+
+def refusal(folder: Path, data: bytes, columns: Any = None, pace: Any = None, **others: Any) -> str:
+    """What is said about a file that is refused."""
+    with pytest.raises(ScenarioError) as caught:
+        read(folder, data, columns, pace, **others)
+    return str(caught.value)
+
+
+# What comes back
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_trace_is_read_whatever_its_packing(tmp_path: Path, packing: str) -> None:
+    data = PACKINGS[packing](SMALL)
+
+    trace = read(tmp_path, data)
+
+    assert trace.name == "trace.csv"
+    assert trace.sha256 == hashlib.sha256(data).hexdigest()
+    assert len(trace) == 4
+    assert trace.times_s.tolist() == [0.0, 0.5, 0.5, 2.0]
+    assert trace.keys.tolist() == [0, 1, 0, 2]
+    assert trace.key_count == 3
+    assert trace.sizes_bytes.tolist() == [100, 200, 100, 0]
+    assert trace.operation_names == ("read", "write")
+    assert trace.operations.tolist() == [0, 1, 0, 1]
+    assert np.isnan(trace.ttls_s).tolist() == [True, False, True, False]
+    assert trace.ttls_s[1] == 60.0
+    assert trace.ttls_s[3] == math.inf
+    assert (trace.has_keys, trace.has_sizes, trace.has_operations, trace.has_ttls) == (True,) * 4
+    assert {a.dtype for a in (trace.times_s, trace.ttls_s)} == {np.dtype(np.float64)}
+    assert {a.dtype for a in (trace.keys, trace.sizes_bytes, trace.operations)} == {np.dtype(np.int64)}
+
+
+def test_what_the_file_does_not_tell_has_defaults(tmp_path: Path) -> None:
+    trace = read(tmp_path, b"key\nx\ny\nx\n", pace=RATE)
+
+    assert trace.times_s.tolist() == [0.0, 0.001, 0.002]
+    assert trace.operation_names == ("read",)
+    assert trace.operations.tolist() == trace.sizes_bytes.tolist() == [0, 0, 0]
+    assert trace.operations.dtype == trace.sizes_bytes.dtype == np.int64
+    assert np.isnan(trace.ttls_s).all()
+    assert (trace.has_keys, trace.has_sizes, trace.has_operations, trace.has_ttls) == (True, False, False, False)
+
+
+def test_a_trace_of_times_alone_has_no_keys(tmp_path: Path) -> None:
+    trace = read(tmp_path, b"time_s\n0\n1\n", pace="recorded")
+
+    assert not trace.has_keys
+    assert trace.keys.tolist() == [0, 0]
+    assert trace.key_count == 1
+
+
+@pytest.mark.parametrize(
+    ("pace", "times"),
+    [
+        (None, [0.0, 0.5, 0.5, 2.0]),
+        ("recorded", [0.0, 0.5, 0.5, 2.0]),
+        ({"speed": 10.0}, [0.0, 0.05, 0.05, 0.2]),
+        ({"speed": 1}, [0.0, 0.5, 0.5, 2.0]),
+        ({"rate_per_s": 3}, [0.0, 1 / 3, 2 / 3, 1.0]),
+    ],
+)
+def test_the_pace_sets_the_arrivals(tmp_path: Path, pace: Any, times: list[float]) -> None:
+    assert read(tmp_path, SMALL, pace=pace).times_s.tolist() == times
+
+
+def test_a_rate_does_not_look_at_the_times(tmp_path: Path) -> None:
+    trace = read(tmp_path, b"time_s,key\nnoon,a\n1,b\n0,c\n", pace={"rate_per_s": 2.0})
+
+    assert trace.times_s.tolist() == [0.0, 0.5, 1.0]
+
+
+def test_columns_are_found_by_their_names_or_places(tmp_path: Path) -> None:
+    data = b"when, what ,n\n1,p,7\n2,q,8\n"
+
+    named = read(tmp_path, data, {"time_s": "when", "key": "what", "size_bytes": "n"})
+    placed = read(tmp_path, data, {"time_s": 0, "key": 1, "size_bytes": 2})
+    headless = read(tmp_path, data.split(b"\n", 1)[1], {"time_s": 0, "key": 1, "size_bytes": 2}, header=False)
+
+    for trace in (named, placed, headless):
+        assert trace.times_s.tolist() == [0.0, 1.0]
+        assert trace.keys.tolist() == [0, 1]
+        assert trace.sizes_bytes.tolist() == [7, 8]
+
+
+def test_columns_that_are_not_asked_for_may_hold_anything(tmp_path: Path) -> None:
+    trace = read(tmp_path, b"key,size_bytes\na,huge\n", {"key": "key"}, RATE)
+
+    assert not trace.has_sizes
+
+
+@pytest.mark.parametrize("text", OPERATIONS)
+def test_names_of_operations_are_known_in_any_case(tmp_path: Path, text: str) -> None:
+    trace = read(tmp_path, f"key,op\na,{text}\nb, {text.upper()} \n".encode(), pace=RATE)
+
+    assert trace.operation_names == (OPERATIONS[text],)
+    assert trace.operations.tolist() == [0, 0]
+
+
+def test_further_operations_can_be_given_a_meaning(tmp_path: Path) -> None:
+    trace = read(
+        tmp_path, b"key,op\na,Delete\nb,get\nc,scan\n", pace=RATE, operations={"DELETE": "write", "scan": "scan"}
+    )
+
+    assert trace.operation_names == ("write", "read", "scan")
+    assert trace.operations.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        (b'key,note\n"a,b","x\ny"\n"say ""hi""",\n"a,b",z\n', [0, 1, 0]),
+        (b"key\r\na\r\nb\r\na\r\n", [0, 1, 0]),
+        (b"\xef\xbb\xbfkey\na\n", [0]),
+        (b"key\na\nb", [0, 1]),
+        (b"\n\nkey\n\na\n\n\nb\n\n", [0, 1]),
+        ("key\nschlüssel\n鍵\n\u2028\nschlüssel\n".encode(), [0, 1, 2, 0]),
+        (b"key\n1\n01\n1.0\n 1\n1\n", [0, 1, 2, 3, 0]),
+        (b'"key"\n"a\r\nb"\n"a\nb"\n', [0, 1]),
+        (b"key\nit's 5\" long\n", [0]),
+    ],
+)
+def test_keys_are_any_text_in_any_quoting(tmp_path: Path, data: bytes, keys: list[int]) -> None:
+    assert read(tmp_path, data, {"key": "key"}, RATE).keys.tolist() == keys
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
+row = st.tuples(
+    st.floats(0, 1e9),
+    texts,
+    st.integers(0, 1 << 50),
+    st.sampled_from(["get", "set"]),
+    st.one_of(st.none(), st.floats(1e-9, 1e9), st.just(math.inf)),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(row, min_size=1, max_size=30),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(sorted(PACKINGS)),
+)
+def test_what_was_written_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], quoting: int, ending: str, packing: str
+) -> None:
+    """Method: rows written by Python's csv module in every manner; numbers equal to the bit, keys alike where alike."""
+    rows.sort(key=lambda row: row[0])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=quoting, lineterminator=ending)  # type: ignore[arg-type]
+    writer.writerow(["time_s", "key", "size_bytes", "op", "ttl_s"])
+    writer.writerows([*row[:4], "" if row[4] is None else row[4]] for row in rows)
+
+    trace = read(tmp_path_factory.mktemp("trace"), PACKINGS[packing](text.getvalue().encode()))
+
+    first: dict[str, int] = {}
+    assert trace.keys.tolist() == [first.setdefault(row[1], len(first)) for row in rows]
+    assert trace.key_count == len(first)
+    assert trace.times_s.tolist() == [row[0] - rows[0][0] for row in rows]
+    assert trace.sizes_bytes.tolist() == [row[2] for row in rows]
+    assert [trace.operation_names[i] for i in trace.operations] == [OPERATIONS[row[3]] for row in rows]
+    assert [None if math.isnan(ttl) else ttl for ttl in trace.ttls_s.tolist()] == [row[4] for row in rows]
+
+
+def test_long_traces_are_read_in_blocks_without_a_seam(tmp_path: Path) -> None:
+    """Goal: nothing is lost or doubled where blocks meet, with lines of many lengths and some that span lines."""
+    generator = np.random.default_rng(7)
+    names = [
+        f"{'k' * int(n)}{i}" + ("\n" if n % 7 == 0 else "") for i, n in enumerate(generator.integers(1, 300, 5_000))
+    ]
+    picks = generator.integers(0, len(names), 40_000).tolist()
+    body = "".join(f'"{names[pick]}",{pick}\n' for pick in picks)
+
+    for packing in PACKINGS.values():
+        trace = read(tmp_path, packing(f"key,size_bytes\n{body}".encode()), pace=RATE)
+        assert trace.sizes_bytes.tolist() == picks
+        first: dict[int, int] = {}
+        assert trace.keys.tolist() == [first.setdefault(pick, len(first)) for pick in picks]
+
+
+def test_rows_are_handed_on_before_the_next_block_of_text_is_read() -> None:
+    """Goal: memory is bounded by a block, not by the file. Method: how far the source has been read at each block."""
+    given_count = 0
+
+    def source() -> Any:
+        nonlocal given_count
+        for _ in range(100):
+            given_count += 1
+            yield b"some,row\n" * 8_000 + b"odd,row"[: given_count % 7] + b"\n"
+
+    complaints = Complaints("trace.csv")
+
+    for blocks_count, block in enumerate(RowReader(texts_of(source(), complaints), complaints)):
+        assert len(block.rows) <= 8_100
+        assert given_count <= blocks_count + 2
+    assert given_count == 100
+
+
+@pytest.mark.parametrize("packing", ["gzip", "xz", "zstandard"])
+def test_packed_files_may_consist_of_several_members(tmp_path: Path, packing: str) -> None:
+    pack = PACKINGS[packing]
+    padding = b"" if packing == "zstandard" else b"\0" * 8
+
+    trace = read(tmp_path, pack(SMALL[:40]) + padding + pack(SMALL[40:]))
+
+    assert trace.sizes_bytes.tolist() == [100, 200, 100, 0]
+
+
+# What is refused
+
+
+def test_times_that_go_back_are_named_with_their_lines(tmp_path: Path) -> None:
+    data = b'time_s,key\n1,a\n2,"b\nb"\n1.5,c\n1.5,d\n0,e\n'
+
+    assert refusal(tmp_path, data) == (
+        "trace.csv:5: error: time_s: time goes back from 2.0 to 1.5; sort the trace by time, or set a rate\n"
+        "trace.csv:7: error: time_s: time goes back from 1.5 to 0.0; sort the trace by time, or set a rate"
+    )
+
+
+def test_times_are_compared_across_blocks(tmp_path: Path) -> None:
+    data = b"time_s,key\n" + b"5,a\n" * 20_000 + b"6,a\n" * 20_000 + b"5,a\n"
+
+    assert refusal(tmp_path, data).startswith("trace.csv:40002: error: time_s: time goes back from 6.0 to 5.0")
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        (b"noon", 'time_s: "noon" is not a number'),
+        (b"", 'time_s: "" is not a number'),
+        (b"1_0", 'time_s: "1_0" is not a number'),
+        ("٣".encode(), 'time_s: "٣" is not a number'),
+        (b"nan", 'time_s: "nan" is not a finite number of seconds'),
+        (b"1e999", 'time_s: "1e999" is not a finite number of seconds'),
+    ],
+)
+def test_broken_times_are_refused(tmp_path: Path, field: bytes, says: str) -> None:
+    assert refusal(tmp_path, b"time_s,key\n0,a\n" + field + b",b\n") == f"trace.csv:3: error: {says}"
+
+
+@pytest.mark.parametrize("field", [b"-1", b"1.5", b"100.0", b"1_000", b"", b"big", b"9" * 5_000])
+def test_broken_sizes_are_refused(tmp_path: Path, field: bytes) -> None:
+    said = refusal(tmp_path, b"key,size_bytes\na,1\nb," + field + b"\n", pace=RATE)
+
+    assert said.startswith("trace.csv:3: error: size_bytes: ")
+    assert said.endswith("is not a size; write a whole number of bytes, 0 or more")
+
+
+def test_sizes_beyond_all_reason_are_refused(tmp_path: Path) -> None:
+    for size in (limits.TRACE_SIZE_BYTES_MAX + 1, 10**30):
+        said = refusal(tmp_path, f"key,size_bytes\na,{size}\n".encode(), pace=RATE)
+        assert said == f'trace.csv:2: error: size_bytes: "{size}" is more than 1,125,899,906,842,624 bytes'
+
+
+def test_other_broken_fields_are_refused_all_at_once(tmp_path: Path) -> None:
+    data = b"key,op,ttl_s\n,get,5\na,delete,-1\n\nb,get,soon\nb,get\nb,get,1,2\n\xc3\x9f,get,\n"
+
+    said = refusal(tmp_path, data, pace=RATE).splitlines()
+
+    assert [line.split("; ")[0] for line in said] == [
+        "trace.csv:6: error: 2 fields instead of 3",
+        "trace.csv:7: error: 4 fields instead of 3",
+        "trace.csv:2: error: key: the key is empty",
+        'trace.csv:3: error: op: unknown operation "delete"',
+        'trace.csv:3: error: ttl_s: "-1" is a negative time to live',
+        'trace.csv:5: error: ttl_s: "soon" is not a number',
+    ]
+
+
+def test_after_some_problems_no_more_are_looked_for(tmp_path: Path) -> None:
+    data = b"key,size_bytes\n" + b"a,x\n" * 1_000_000
+
+    assert refusal(tmp_path, data, pace=RATE).count("\n") == limits.TRACE_PROBLEMS_MAX - 1
+
+
+def test_messages_never_carry_what_a_terminal_would_obey(tmp_path: Path) -> None:
+    said = refusal(tmp_path, b"key,op\na,\x1b[2J" + b"x" * 300 + b"\n", pace=RATE)
+
+    assert "\x1b" not in said
+    assert "unknown operation" in said
+    assert len(said) < 700
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'key,n\na,1\n"b,2\nc,3\n', "3: error: a quote that opens here is never closed"),
+        (b'key,n\n"a"b,1\n', "2: error: text follows a closing quote"),
+        (b"key\na\rb\n", "2: error: a carriage return in the middle of a line"),
+        (b'key\na\n"' + b"x" * 200_000 + b'"\n', "3: error: a field longer than 131,072 characters"),
+        (b'key\na\n"' + b"x\n" * 200_000, "3: error: a field longer than 131,072 characters"),
+        (b"key\na\nb\xff\n", "3: error: byte 0xff is not UTF-8"),
+        (b"key\n" + b"a\n" * 100_000 + b"\xe9t\xe9\n", "100002: error: byte 0xe9 is not UTF-8"),
+        ("key\na\n".encode("utf-16"), "1: error: a NUL byte"),
+        (b"key\na\nb\0c\n", "3: error: a NUL byte"),
+        (b"key\na\n" + b"x" * 400_000 + b"\n", "3: error: a line of more than 262,144 bytes"),
+        (b"key\na\n" + b"x," * 4_000_000, "3: error: a line of more than 262,144 bytes"),
+        (b"", " error: the trace is empty"),
+        (b"\n\r\n\n", " error: the trace is empty"),
+        (b"\xef\xbb\xbf", " error: the trace is empty"),
+        (b"key\n", " error: the trace has a header but no request"),
+        (b"key\n\n\n", " error: the trace has a header but no request"),
+    ],
+)
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_broken_files_are_refused(tmp_path: Path, data: bytes, says: str, packing: str) -> None:
+    assert refusal(tmp_path, PACKINGS[packing](data), pace=RATE).startswith(f"trace.csv:{says}")
+
+
+@pytest.mark.parametrize("packing", ["gzip", "xz", "zstandard"])
+def test_packed_files_that_are_cut_or_broken_are_refused(tmp_path: Path, packing: str) -> None:
+    """Method: cut at every length (beyond the first bytes, which tell the packing), rubbish behind, a bit flipped."""
+    data = PACKINGS[packing](SMALL * 3)
+    for length in range(6, len(data)):
+        said = refusal(tmp_path, data[:length], {"key": 1}, RATE)
+        assert said == f"trace.csv: error: the file ends in the middle of its {packing} data; copy the whole file"
+
+    assert refusal(tmp_path, data + b"rubbish" * 9, {"key": 1}, RATE).startswith(
+        f"trace.csv: error: broken {packing} data"
+    )
+    if packing != "zstandard":  # whose frames carry no checksum unless asked for
+        middle = len(data) // 2
+        flipped = data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1 :]
+        assert f"broken {packing} data" in refusal(tmp_path, flipped, {"key": 1}, RATE)
+
+
+def test_a_window_larger_than_the_memory_allowed_is_refused(tmp_path: Path) -> None:
+    """Method: frames that announce windows of 1 GiB (zstandard) and dictionaries of 1 GiB (xz)."""
+    parameters = zstandard.ZstdCompressionParameters(window_log=30, write_content_size=0)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    wide = packer.compress(SMALL) + packer.flush()
+    broad = bytearray(lzma.compress(SMALL))
+    end = 12 + 4 * (broad[12] + 1) - 4  # of the block's header, behind the stream's; its checksum follows
+    broad[16] = 36
+    broad[end : end + 4] = zlib.crc32(broad[12:end]).to_bytes(4, "little")
+
+    for packing, data in (("zstandard", wide), ("xz", bytes(broad))):
+        said = refusal(tmp_path, data)
+        assert said.startswith(f"trace.csv: error: broken {packing} data: ")
+        assert "memory" in said.casefold()
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_trace_beyond_the_limit_of_bytes_is_refused(
+    tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Method: a bomb, small when packed; the limit is lowered so that the test is quick."""
+    monkeypatch.setattr(limits, "TRACE_BYTES_MAX", 1_000_000)
+    bomb = PACKINGS[packing](b"key\n" + b"a\n" * 10_000_000)
+
+    with pytest.raises(LimitError, match="more than 1,000,000 bytes") as caught:
+        read(tmp_path, bomb, pace=RATE)
+
+    assert caught.value.exit_code == 6
+
+
+def test_traces_of_too_many_requests_or_keys_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"key\n" + b"".join(b"%d\n" % i for i in range(1_000))
+    monkeypatch.setattr(limits, "TRACE_ROWS_MAX", 1_000)
+    monkeypatch.setattr(limits, "TRACE_KEYS_MAX", 1_000)
+    assert len(read(tmp_path, data, pace=RATE)) == 1_000
+
+    with pytest.raises(LimitError, match="more than 1,000 requests"):
+        read(tmp_path, data + b"0\n", pace=RATE)
+    monkeypatch.setattr(limits, "TRACE_ROWS_MAX", 2_000)
+    with pytest.raises(LimitError, match="more than 1,000 different keys"):
+        read(tmp_path, data + b"new\n", pace=RATE)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: opening it in the plain way would wait for ever
+    places = {
+        tmp_path: "is a folder",
+        tmp_path / "pipe": "is a pipe",
+        Path("/dev/null"): "is a device or a socket",
+        tmp_path / "absent": "cannot be opened: No such file or directory",
+        tmp_path / "a\0b": "cannot be opened: a NUL character",
+    }
+    for path, says in places.items():
+        with pytest.raises(ScenarioError, match=says):
+            read_trace(path, {"key": "key"}, RATE, "trace.csv")
+
+
+def test_the_path_is_the_name_unless_another_is_given(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=str(tmp_path / "absent")):
+        read_trace(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (
+            {"key": "kye"},
+            '1: error: columns.key: there is no column "kye"; did you mean key? the header has: time_s, key',
+        ),
+        ({"key": 7}, "1: error: columns.key: there is no column 7; there are 6, counted from 0"),
+        ({"key": -1}, "1: error: columns.key: there is no column -1;"),
+        ({"key": "twin"}, '1: error: columns.key: there are several columns "twin"; give the index'),
+        ({"key": True}, " error: columns.key: must be a name or an index"),
+        ({"key": 1.0}, " error: columns.key: must be a name or an index"),
+        ({"kee": "key", "key": "key"}, " error: columns.kee: unknown column; did you mean key?"),
+        ({"op": "op"}, " error: columns: a trace needs the column key, or time_s, or both"),
+    ],
+)
+def test_columns_that_do_not_exist_are_refused(tmp_path: Path, columns: Any, says: str) -> None:
+    data = b"time_s,key,op,id,twin,twin\n1,a,get,2,3,4\n"
+
+    assert refusal(tmp_path, data, columns, RATE).startswith(f"trace.csv:{says}")
+
+
+def test_a_header_without_our_names_asks_for_columns(tmp_path: Path) -> None:
+    said = refusal(tmp_path, b"\nid,bytes\n1,2\n", pace=RATE)
+
+    assert said == (
+        "trace.csv:2: error: columns: no column is called key or time_s; "
+        'say which it is, such as columns = { key = "id" }; the header has: id, bytes'
+    )
+
+
+def test_a_file_without_a_header_needs_indices(tmp_path: Path) -> None:
+    assert "such as { key = 0 }" in refusal(tmp_path, b"1,2\n", pace=RATE, header=False)
+    assert "has no names; give the index" in refusal(tmp_path, b"1,2\n", {"key": "key"}, RATE, header=False)
+
+
+def test_a_trace_without_times_needs_a_rate(tmp_path: Path) -> None:
+    for pace in (None, "recorded", {"speed": 2.0}):
+        assert "1: error: pace: the trace has no times; set a rate" in refusal(tmp_path, b"key\na\n", pace=pace)
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [
+        "fast",
+        "",
+        3.0,
+        {},
+        {"speed": 1.0, "rate_per_s": 2.0},
+        {"sped": 1.0},
+        {"speed": 0.0},
+        {"speed": -1.0},
+        {"rate_per_s": math.inf},
+        {"rate_per_s": math.nan},
+        {"rate_per_s": "5"},
+        {"rate_per_s": True},
+        {"rate_per_s": 10**400},
+    ],
+)
+def test_what_is_no_pace_is_refused(tmp_path: Path, pace: Any) -> None:
+    assert ": error: pace" in refusal(tmp_path, SMALL, pace=pace)
+
+
+@pytest.mark.parametrize("pace", [{"speed": 5e-324}, {"rate_per_s": 5e-324}])
+def test_a_pace_that_never_ends_is_refused(tmp_path: Path, pace: Any) -> None:
+    assert "the last request comes after an infinite time" in refusal(tmp_path, SMALL, pace=pace)
