@@ -2,9 +2,10 @@
 
 One order of keys serves all three policies. LRU moves a key that is hit to the end, FIFO leaves it, CLOCK marks it; room is
 made at the front, where CLOCK sends a marked key to the end once more, its mark cleared (the hand of a clock in another
-picture). A hit whose size changed updates the object and then makes room among the others, or drops the object itself if
-it alone exceeds the capacity; an object larger than the capacity is not admitted. An expired object is a miss, and leaves
-when it is looked up.
+picture). Room for a new object is made before it comes in, so that it comes behind all that the hand has passed. A hit whose
+size changed updates the object and then makes room among the others, or drops the object itself if it alone exceeds the
+capacity; an object larger than the capacity is not admitted. An expired object is a miss, and leaves when it is looked up;
+one that is filled again comes in as new.
 
 `CacheState` is the SimPy form, on an `OrderedDict`; the functions below it are the compiled form, on linked records, one for
 each possible key, so that both are independent of one another.
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from models.kernel.parts import Cache
 
 LRU, FIFO, CLOCK = range(3)
+NOBODY = -1
+"""No key."""
 POLICY = {"lru": LRU, "fifo": FIFO, "clock": CLOCK}
 
 
@@ -54,17 +57,20 @@ class CacheState:
         return True
 
     def fill(self, key: int, size: int, now: float, ttl: float) -> None:
-        """Put the object in, or bring it up to date; its time to live begins."""
+        """Put the object in, or bring it up to date if it is alive; its time to live begins."""
         weight = self._weight(size)
         expires = now + min(self.ttl, ttl)
         entry = self.entries.get(key)
+        if entry is not None and entry.expires <= now:
+            self.drop(key)
+            entry = None
         if entry is not None:
             entry.expires = expires
             self._touch(key, entry, weight)
         elif weight <= self.capacity:
+            self._make_room(self.capacity - weight, NOBODY)
             self.entries[key] = Entry(weight, expires)
             self.used += weight
-            self._make_room(key)
 
     def drop(self, key: int) -> None:
         """Forget the key."""
@@ -96,11 +102,11 @@ class CacheState:
                 self.drop(key)
                 self.evictions += 1
             else:
-                self._make_room(key)
+                self._make_room(self.capacity, key)
 
-    def _make_room(self, keep: int) -> None:
-        """Evict others until all fits; the key itself is passed over where it stands."""
-        while self.used > self.capacity:
+    def _make_room(self, most: int, keep: int) -> None:
+        """Evict until no more than so much is used; the key to keep is passed over as it is."""
+        while self.used > most:
             front = iter(self.entries)
             victim = next(front)
             if victim == keep:
@@ -136,15 +142,17 @@ def cache_fill(cache: Any, entries: Any, key: int, size: int, now: float, ttl: f
     weight = size + cache.overhead if cache.in_bytes else 1
     entry = entries[cache.base + key]
     expires = now + min(cache.ttl, ttl)
+    if entry.held and entry.expires <= now:
+        cache_drop(cache, entries, key)
     if entry.held:
         entry.expires = expires
         cache_touch(cache, entries, key, weight)
     elif weight <= cache.capacity:
+        cache_make_room(cache, entries, cache.capacity - weight, NOBODY)
         entry.held, entry.marked, entry.size, entry.expires = 1, 0, weight, expires
         cache_link(cache, entries, key)
         cache.used += weight
         cache.count += 1
-        cache_make_room(cache, entries, key)
 
 
 def cache_drop(cache: Any, entries: Any, key: int) -> None:
@@ -154,22 +162,6 @@ def cache_drop(cache: Any, entries: Any, key: int) -> None:
     entry.held = 0
     cache.used -= entry.size
     cache.count -= 1
-
-
-def flush_cache(w: Any, index: int) -> None:
-    """Compiled form of `CacheState.flush`."""
-    cache = w.caches[index]
-    while cache.front >= 0:
-        cache_drop(cache, w.entries, cache.front)
-
-
-def shift_caches(w: Any, keys: int, by_s: float) -> None:
-    """Compiled form of `CacheState.shift`, for all caches."""
-    for index in range(w.caches.shape[0]):
-        base = w.caches[index].base
-        for key in range(keys):
-            if w.entries[base + key].held:
-                w.entries[base + key].expires -= by_s
 
 
 def cache_touch(cache: Any, entries: Any, key: int, weight: int) -> None:
@@ -186,12 +178,12 @@ def cache_touch(cache: Any, entries: Any, key: int, weight: int) -> None:
             cache_drop(cache, entries, key)
             cache.evictions += 1
         else:
-            cache_make_room(cache, entries, key)
+            cache_make_room(cache, entries, cache.capacity, key)
 
 
-def cache_make_room(cache: Any, entries: Any, keep: int) -> None:
+def cache_make_room(cache: Any, entries: Any, most: int, keep: int) -> None:
     """Compiled form of `CacheState._make_room`."""
-    while cache.used > cache.capacity:
+    while cache.used > most:
         victim = cache.front
         if victim == keep:
             if cache.policy == CLOCK:

@@ -9,24 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import simpy
 
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
+from models.kernel.certainty import is_certain
 from models.kernel.keys import KeyLaw, Zipf, guide
-from models.kernel.outcome import FloatArray, IntArray
-from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
-from models.kernel.plane import Answer, Down
+from models.kernel.outcome import FloatArray, IntArray, Outcome
+from models.kernel.parts import UNLIMITED, Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
-from models.kernel.recorder import Parts, Span, new_tally, to_ticks
+from models.kernel.recorder import Parts, Span, make_outcome, new_tally, shift_level, to_area_ticks
 from models.kernel.simpy_engine import CONTROL, FIRST, Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
+from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
+from models.kernel.steps.base import OP_FORK
 from models.kernel.system import ERRORS
 
 NEVER = 1 << 62
@@ -77,10 +80,24 @@ class HybridEnvironment(Environment):
 
 
 class CompiledPlane:
-    """The data plane of one replication, walked in compiled code. Implements `plane.Plane`."""
+    """The data plane of one replication, walked in compiled code. Implements `plane.Plane`.
 
-    def __init__(self, program: Program, sources: list[Source], span: Span, seed: int, replication: int) -> None:
+    Args:
+        program: The system.
+        sources: Its work; closed ones share the keys, sizes and mix of the first.
+        span: What is simulated and measured.
+        seed: The scenario's seed.
+        replication: Index of the replication.
+        walks_max: Walks at one instant after which time is taken to stand still.
+        capacity: Slots for what is in flight, at first.
+    """
+
+    def __init__(
+        self, program: Program, sources: list[Source], span: Span, seed: int, replication: int,
+        walks_max: int = WALKS_MAX, capacity: int = 64,
+    ) -> None:  # fmt: skip
         self.program, self.sources, self.span = program, sources, span
+        self._capacity = capacity
         self.f = compilation.functions()
         self.env = HybridEnvironment()
         self.env.plane = self
@@ -92,6 +109,8 @@ class CompiledPlane:
         self.tally = new_tally(program, span)
         self.w = self._world(seed, replication)
         self.clock = self.w.clock[0]
+        self.clock["walks_max"] = walks_max
+        self._set_room()
 
     # ------------------------------------------------------------ the run
 
@@ -111,6 +130,8 @@ class CompiledPlane:
         for control in self.program.system.controls:
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
+        left = self.w.requests[(self.w.requests["settled"] == 0) & (self.w.requests["measured"] == 1)]
+        np.add.at(self.tally.unfinished, left["operation"], 1)
 
     def advance(self, until: float) -> float | None:
         """Run the data plane up to an instant; returns the earlier one at which it woke control, or None."""
@@ -131,12 +152,17 @@ class CompiledPlane:
                 if source["more"] and source["block_at"] + 1 >= source["block_end"]:
                     self._more_requests(index)
         else:
-            raise StandstillError(f"time stands still at {self.clock['now']:g} s: requests go round without any delay")
+            raise StandstillError(float(self.clock["now"]))
+
+    def _control(self) -> None:
+        """Control acts: the data plane is at the same instant, and what follows is not its own doing."""
+        self.clock["now"], self.clock["walks"] = self.env.now, 0
 
     def _drain(self) -> None:
         """Let what control has done run, and wake control of what comes of it."""
-        while need := self.f["drain_now"](self.w, self.env.now):
-            self._provide(need)
+        while self.clock["ready_head"] >= 0 and (need := self.f["advance"](self.w, -math.inf)) != loop.CONTROL:
+            if need != loop.NOTHING:
+                self._provide(need)
         self.wake_control()
 
     def wake_control(self) -> None:
@@ -167,15 +193,15 @@ class CompiledPlane:
         self.clock["priming"] = 1
         record["ordinal"] = 0
         for block in source.blocks():
-            count = self._put_block(0, 0, block)
+            count = record["block_end"] = self._put_block(0, 0, block)
             record["block_at"] = 0
             self.clock["prime_lookups"] = self.clock["prime_hits"] = 0
-            while need := self.f["prime"](self.w, count):
+            while need := self.f["advance"](self.w, 0.0):
                 self._provide(need)
             hits, lookups = int(self.clock["prime_hits"]), int(self.clock["prime_lookups"])
             if past.enough(count, float(self.clock["now"]), lookups, hits):
                 break
-        self.f["shift_caches"](self.w, self._key_count(), float(self.clock["now"]))
+        self.w.entries["expires"] -= self.clock["now"]
         self.primed, self.clock["now"], self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0.0, 0, 0
 
     # ------------------------------------------------------------ control
@@ -184,17 +210,19 @@ class CompiledPlane:
         return self.env.at(max(time_s, self.env.now), CONTROL)
 
     def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
+        check_key(key, self._key_count())
+        index = self.program.operation_names.index(operation)
         answer = self.answers[self.probes] = simpy.Event(self.env)
+        self._control()
         while not self._has_room():
             self._grow()
-        index = self.program.operation_names.index(operation)
-        self.f["submit"](self.w, self.env.now, self.probes, index, key, size_bytes)
+        self.f["submit"](self.w, self.probes, index, key, size_bytes)
         self.probes += 1
         self._drain()
         return answer
 
     def watch_queue(self, station: Station, member: int, length: int) -> simpy.Event:
-        index = self.program.station(station) + member
+        index = self._station(station, member)
         return self._watch(self.queue_watches, self.w.stations, index, "queued", length)
 
     def watch_errors(self, operation: str, count: int) -> simpy.Event:
@@ -208,6 +236,7 @@ class CompiledPlane:
         return woken
 
     def down(self, group: Group, member: int, how: Down) -> None:
+        self._control()
         for index in self._on_member(group, member):
             self._station_call("station_down", index, SILENT if how == "silent" else REFUSING)
         self._drain()
@@ -220,23 +249,33 @@ class CompiledPlane:
             self._station_call("station_up", index)
 
     def pause(self, station: Station, member: int) -> None:
-        self._station_call("station_pause", self.program.station(station) + member)
+        self._control()
+        self._station_call("station_pause", self._station(station, member))
 
     def resume(self, station: Station, member: int) -> None:
-        self._station_call("station_resume", self.program.station(station) + member)
+        self._control()
+        self._station_call("station_resume", self._station(station, member))
         self._drain()
 
     def slow(self, station: Station, member: int, factor: float) -> None:
-        self._station_call("station_slow", self.program.station(station) + member, float(factor))
+        check_factor(factor)
+        self._control()
+        self._station_call("station_slow", self._station(station, member), float(factor))
 
     def resize(self, station: Station, member: int, servers: int) -> None:
-        self._station_call("station_resize", self.program.station(station) + member, servers)
+        self._control()
+        self._station_call("station_resize", self._station(station, member), servers)
         self._drain()
 
     def flush(self, cache: Cache, member: int) -> None:
-        self.f["flush_cache"](self.w, self.program.cache(cache) + member)
+        check_member(cache.group, member)
+        record = self.w.caches[self.program.cache(cache) + member]
+        self.w.entries["held"][record["base"] : record["base"] + self._key_count()] = 0
+        record["front"] = record["end"] = -1
+        record["used"] = record["count"] = 0
 
     def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+        check_member(bucket.group, member)
         index = self.program.bucket(bucket) + member
         self.f["refresh_bucket"](self.w, index, self.env.now)
         state = self.w.buckets[index]
@@ -244,6 +283,7 @@ class CompiledPlane:
         state["tokens"] = min(state["tokens"], burst)
 
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
+        check_member(membership.group, member)
         table = self.w.memberships[self.program.membership(membership)]
         self.w.slots[table["start"] + row * table["width"] + slot] = member
 
@@ -255,9 +295,11 @@ class CompiledPlane:
         link["state"], link["factor"] = UP, 1.0
 
     def degrade(self, network: Network, source_zone: int, target_zone: int, factor: float) -> None:
+        check_factor(factor)
         self._link(network, source_zone, target_zone)["factor"] = factor
 
     def swap_quorum(self, quorum: Quorum, needed: int) -> None:
+        check_needed(quorum, needed)
         self.w.quorums[self.program.quorum(quorum)]["needed"] = needed
 
     def stop_source(self, source: int) -> None:
@@ -266,18 +308,22 @@ class CompiledPlane:
     def start_source(self, source: int) -> None:
         record = self.w.sources[source]
         record["active"] = 1
+        self._control()
         while not self._has_room(int(record["parked_count"])):
             self._grow()
-        self.f["issue_parked"](self.w, self.env.now, source)
+        self.f["issue_parked"](self.w, source)
         self._drain()
 
     def _station_call(self, name: str, index: int, *arguments: Any) -> None:
         self._ensure_heap(len(self.w.tokens))
-        self.clock["now"] = self.env.now
         self.f[name](self.w, index, *arguments)
 
     def _on_member(self, group: Group, member: int) -> list[int]:
-        return [self.program.station(part) + member for part in self.program.stations if part.group is group]
+        return [self._station(part, member) for part in self.program.stations if part.group is group]
+
+    def _station(self, station: Station, member: int) -> int:
+        check_member(station.group, member)
+        return self.program.station(station) + member
 
     def _link(self, network: Network, source_zone: int, target_zone: int) -> Any:
         base = self.program.link_base(self.program.network(network))
@@ -307,6 +353,7 @@ class CompiledPlane:
 
     def _put_block(self, index: int, at: int, block: Block) -> int:
         end = at + len(block.times_s)
+        assert not len(block.keys) or 0 <= block.keys.min() <= block.keys.max() < self._key_count(), "keys within bounds"
         w = self.w
         w.block_times[index, at:end], w.block_ttls[index, at:end] = block.times_s, block.ttls_s
         w.block_ints[index, 0, at:end], w.block_ints[index, 1, at:end] = block.operations, block.keys
@@ -317,7 +364,7 @@ class CompiledPlane:
 
     def _has_room(self, more: int = 0) -> bool:
         clock = self.clock
-        wanted = int(clock["most_legs"]) + slots.MARGIN + 3 * more + 1
+        wanted = int(clock["reserve"]) + 3 * more + 1
         return bool(
             clock["spare_tokens"] > wanted
             and clock["spare_requests"] > wanted
@@ -335,10 +382,17 @@ class CompiledPlane:
         w.replace("requests", requests)
         w.replace("heap", _longer(w.heap))
         w.replace("wakeups", _longer(w.wakeups))
+        self._set_room()
 
     def _ensure_heap(self, more: int) -> None:
         while self.clock["heap"] + more + slots.MARGIN > len(self.w.heap):
             self.w.replace("heap", _longer(self.w.heap))
+            self._set_room()
+
+    def _set_room(self) -> None:
+        """Tell the loop how far it may go."""
+        reserve = int(self.clock["reserve"])
+        self.clock["heap_most"], self.clock["wakeups_most"] = len(self.w.heap) - reserve, len(self.w.wakeups) - reserve
 
     def _push(self, time: float, kind: int, who: int, stamp: int) -> None:
         slots.heap_push(_Attributes(self.clock), _AttributeRows(self.w.heap), time, kind, who, stamp)
@@ -358,8 +412,8 @@ class CompiledPlane:
             (program.law(workload.sizes), program.law(s._think) if isinstance(s, ClosedSource) else 0)
             for s in self.sources
         ]
-        most_legs = sum(len(range(site.b)) for site in program.sites if site.op == 9)
-        capacity = 1 << (4 * (most_legs + slots.MARGIN) + 64 - 1).bit_length()
+        reserve = sum(site.b for site in program.sites if site.op == OP_FORK) + slots.MARGIN
+        capacity = 1 << (2 * reserve + self._capacity - 1).bit_length()
         clock = np.zeros(1, world.CLOCK)
         streams = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         first = self.sources[0].streams
@@ -368,9 +422,10 @@ class CompiledPlane:
         c = clock[0]
         c["backoff_stream"], c["work_stream"] = len(streams), len(streams) + 1
         c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = -1
-        c["most_legs"], c["windows"], c["window"] = most_legs, self.span.windows, self.span.window_s
+        c["reserve"], c["windows"], c["window"] = reserve, self.span.windows, self.span.window_s
+        c["groups"] = len(program.groups)
         c["warmup"], c["duration"] = self.span.warmup_s, self.span.duration_s
-        c["duration_ticks"] = to_ticks(self.span.duration_s)
+        c["duration_ticks"] = to_area_ticks(self.span.duration_s)
         tokens, requests = np.zeros(capacity, world.TOKEN), np.zeros(capacity, world.REQUEST)
         link_free(c, "tokens", tokens, 0)
         link_free(c, "requests", requests, 0)
@@ -388,7 +443,7 @@ class CompiledPlane:
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
-            stations=self._stations(), links=self._links(), caches=self._caches(), entries=self._entries(),
+            stations=self._stations(c), links=self._links(), caches=self._caches(), entries=self._entries(),
             buckets=self._buckets(), memberships=self._memberships(),
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
             quorums=self._quorums(),
@@ -402,10 +457,12 @@ class CompiledPlane:
             key_guide=key_guide, **self.tally._asdict(),
         )  # fmt: skip
 
-    def _stations(self) -> Any:
+    def _stations(self, clock: Any) -> Any:
         records = np.zeros(max(1, sum(p.group.size for p in self.program.stations)), world.STATION)
         parts = [part for part in self.program.stations for _ in range(part.group.size)]
-        for record, part in zip(records, parts, strict=False):
+        for index, (record, part) in enumerate(zip(records, parts, strict=False)):
+            shift_level(_Attributes(clock), self.tally, 3 * index + 2, part.servers)
+            record["unlimited"] = part.servers == UNLIMITED
             record["servers"], record["limit"] = part.servers, -1 if part.queue_limit is None else part.queue_limit
             record["head"] = record["tail"] = record["first"] = record["last"] = -1
             record["slowdown"], record["watch_at"] = 1.0, NEVER
@@ -463,6 +520,7 @@ class CompiledPlane:
         for index, operation in enumerate(self.program.system.operations.values()):
             record, client = records[index], operation.client
             record["entry"], record["timeout"] = self.program.entries[index], client.timeout_s
+            record["past_entry"] = self.program.past_entries[index]
             record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
             record["watch_at"] = NEVER
         return records
@@ -479,6 +537,14 @@ class CompiledPlane:
 
     # ------------------------------------------------------------ the outcome
 
+    def outcome(self, replication: int, wall_s: float) -> Outcome:
+        """What this replication produced."""
+        simulated, events = int(self.clock["simulated"]), int(self.clock["events"])
+        return make_outcome(
+            self.program, self.span, self.tally, self.parts(), replication, "compiled",
+            self.primed, simulated, events, wall_s, is_certain(self.program, self.sources),
+        )  # fmt: skip
+
     def parts(self) -> Parts:
         """What the parts counted."""
         program, w = self.program, self.w
@@ -486,14 +552,12 @@ class CompiledPlane:
         caches = w.caches[: sum(p.group.size for p in program.caches)]
         buckets = w.buckets[: sum(p.group.size for p in program.buckets)]
         return Parts(
-            servers=stations["servers"].copy(), started=stations["started"].copy(),
-            rejected=stations["rejected"].copy(), lookups=np.stack([caches["lookups"], caches["hits"]], axis=1),
+            unlimited=stations["unlimited"] == 1, started=stations["started"].copy(),
+            rejected=stations["rejected"].copy(),
+            lookups=np.stack([caches["lookups"], caches["hits"], caches["misses"]], axis=1),
             evictions=caches["evictions"].copy(), admitted=np.stack([buckets["admitted"], buckets["refused"]], axis=1),
         )  # fmt: skip
 
-
-class StandstillError(RuntimeError):
-    """A system in which requests go round without any time passing."""
 
 
 def link_free(clock: Any, name: str, records: Any, first: int) -> None:
@@ -501,6 +565,8 @@ def link_free(clock: Any, name: str, records: Any, first: int) -> None:
     count = len(records) - first
     records["after"][first:] = np.arange(first + 1, len(records) + 1)
     records["after"][-1] = clock[f"free_{name}"]
+    if name == "requests":
+        records["settled"][first:] = 1
     clock[f"free_{name}"] = first
     clock[f"spare_{name}"] += count
 
@@ -545,6 +611,3 @@ class _AttributeRows:
 
     def __getitem__(self, index: int) -> Any:
         return _Attributes(self._records[index])
-
-
-_ = cast

@@ -16,11 +16,11 @@ from models.kernel.random import uniforms
 from models.kernel.recorder import record_settled
 from models.kernel.slots import (
     ANSWERED,
+    ARRIVAL,
+    CLIENT,
     FAILED,
     PRIMING_CLIENT,
     PROBE_CLIENT,
-    ARRIVAL,
-    CLIENT,
     RETRY,
     TIMER,
     WAKE,
@@ -57,13 +57,17 @@ from models.kernel.system import TIMEOUT
 
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK = range(5)
 """What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still."""
-STANDSTILL = 20_000_000
-"""Walks within one instant after which time is taken to stand still."""
 
 
 def advance(w: Any, until: float) -> int:
-    """Run all events before `until`; returns what it needs, and nothing is half done then."""
+    """Run all events before `until`; returns what it needs, and nothing is half done then.
+
+    It is the one way into the loop, so that the loop is compiled once: for what is ready now, with a time in the past, and
+    before time zero too.
+    """
     clock = w.clock[0]
+    if clock.priming:
+        return int(prime(w))
     if clock.ready_head >= 0:
         drain(w)
         if clock.need:
@@ -78,27 +82,22 @@ def advance(w: Any, until: float) -> int:
         kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
         if kind == ARRIVAL and w.sources[who].more and w.sources[who].block_at + 1 >= w.sources[who].block_end:
             return REQUESTS
-        if not has_room(w):
-            return ROOM
         heap_pop(clock, w.heap)
-        clock.idle = 0
         if kind == WAKE:
             token = w.tokens[who]
             if stamp_of(token.stamp) != stamp:
                 continue
-            clock.now = now
-            clock.events += 1
+            tick(clock, now)
             if token.where >= 0:
                 station_complete(w, token.where, who, token)
             else:
                 ready_put(clock, w.tokens, who)
         elif kind == ARRIVAL:
-            clock.now = now
-            clock.events += 1
+            tick(clock, now)
+            clock.walks = 0
             arrive(w, who)
         elif kind == CLIENT:
-            clock.now = now
-            clock.events += 1
+            tick(clock, now)
             source = stamp
             if not w.sources[source].active:
                 w.parked[source, w.sources[source].parked_count] = who
@@ -109,8 +108,7 @@ def advance(w: Any, until: float) -> int:
             request = w.requests[who]
             if stamp_of(request.stamp) != stamp:
                 continue
-            clock.now = now
-            clock.events += 1
+            tick(clock, now)
             if kind == TIMER:
                 fail(w, who, TIMEOUT)
             else:
@@ -123,6 +121,14 @@ def advance(w: Any, until: float) -> int:
     return NOTHING
 
 
+def tick(clock: Any, now: float) -> None:
+    """An event has come."""
+    clock.events += 1
+    clock.now = now
+    if now > clock.walks_at:
+        clock.walks, clock.walks_at = 0, now
+
+
 def drain(w: Any) -> None:
     """Let all that is ready walk to its first positive delay."""
     clock = w.clock[0]
@@ -131,8 +137,8 @@ def drain(w: Any) -> None:
         if not has_room(w):
             clock.need = ROOM
             return
-        clock.idle += 1
-        if clock.idle > STANDSTILL:
+        clock.walks += 1
+        if clock.walks > clock.walks_max:
             clock.need = STUCK
             return
         i = clock.ready_head
@@ -192,7 +198,7 @@ def finish(w: Any, i: int, token: Any) -> None:
     free_token(w, i)
 
 
-def prime(w: Any, count: int) -> int:
+def prime(w: Any) -> int:
     """Replay the block's requests through the caches, every delay taken as zero; returns what it needs."""
     clock, source = w.clock[0], w.sources[0]
     while True:
@@ -200,11 +206,11 @@ def prime(w: Any, count: int) -> int:
         if clock.need:
             return int(clock.need)
         at = source.block_at
-        if at == count:
+        if at == source.block_end:
             return NOTHING
         source.block_at += 1
         clock.now = w.block_times[0, at]
-        clock.idle = 0
+        clock.walks = 0
         ordinal = source.ordinal
         source.ordinal += 1
         begin(
@@ -213,16 +219,8 @@ def prime(w: Any, count: int) -> int:
         )  # fmt: skip
 
 
-def drain_now(w: Any, now: float) -> int:
-    """What control has just done runs to its first positive delay; returns what it needs."""
-    w.clock[0].now = now
-    drain(w)
-    return int(w.clock[0].need)
-
-
-def submit(w: Any, now: float, probe: int, operation: int, key: int, size: int) -> None:
+def submit(w: Any, probe: int, operation: int, key: int, size: int) -> None:
     """A request of control's own begins."""
-    w.clock[0].now = now
     begin(w, 0, PROBE_CLIENT, probe, operation, key, size, math.inf, probe)
 
 
@@ -238,14 +236,13 @@ def wake_clients(w: Any, s: int) -> None:
         heap_push(clock, w.heap, think_s, CLIENT, client, s)
 
 
-def issue_parked(w: Any, now: float, s: int) -> None:
+def issue_parked(w: Any, s: int) -> None:
     """A closed source goes on: clients that have thought meanwhile ask, in order."""
     clock, source = w.clock[0], w.sources[s]
-    clock.now = now
     count = source.parked_count
     source.parked_count = 0
     for index in range(count):
-        if now < clock.duration:
+        if clock.now < clock.duration:
             issue(w, s, w.parked[s, index])
 
 
@@ -310,7 +307,7 @@ def begin(
                 w.tally.requests_measured[operation] += 1
         attempt(w, r)
     else:
-        start_walk(w, r, w.operations[operation].entry)
+        start_walk(w, r, w.operations[operation].past_entry)
 
 
 def attempt(w: Any, r: int) -> None:
@@ -379,5 +376,3 @@ def think(w: Any, s: int, who: int, ordinal: int) -> None:
         source.parked_count += 1
     elif clock.now < clock.duration:
         issue(w, s, client)
-
-

@@ -23,6 +23,9 @@ IntArray = npt.NDArray[np.int64]
 TICKS_PER_S = 2.0**40
 """Resolution of every total of time; a power of two, so the conversion of a float rounds once."""
 
+AREA_TICKS_PER_S = 2.0**30
+"""Resolution of integrals over time (busy servers, say), coarser, so that eight thousand million server-seconds fit."""
+
 FEW = 2048
 """So many latencies of an operation and replication are kept as they are."""
 
@@ -132,7 +135,7 @@ class OperationOutcome:
         requests: Measured requests; requests = ok + sum(errors) + unfinished.
         ok: Requests that were answered.
         errors: Requests that failed in the end, by kind ("timeout", "refused", "throttled", "rejected", ...).
-        unfinished: Requests that had not settled when the drain ended.
+        unfinished: Requests that had not settled when the drain ended, counted then.
         attempts: Attempts made for measured requests, retries included.
         answers_in_span: Answers (ok) that completed between warm-up and duration, whenever they arrived.
         latency: Of the ok, from intended arrival to answer, retries included.
@@ -163,7 +166,9 @@ class StationOutcome:
     """A station family (one station on each member of a group) in one replication.
 
     Args:
-        servers: Servers of each member, shape (members,).
+        servers_s: Integral of servers over each window, server-seconds, shape (members, windows); inf for a member whose
+            servers had no number, even for a while.
+        span_servers_s: The same between warm-up and duration, shape (members,).
         busy_s: Integral of busy servers over each window, server-seconds, shape (members, windows).
         queue_s: Integral of waiting requests over each window, request-seconds, shape (members, windows).
         span_busy_s: The same between warm-up and duration, shape (members,).
@@ -172,7 +177,8 @@ class StationOutcome:
         rejected: Requests turned away by a full queue, shape (members,).
     """
 
-    servers: IntArray
+    servers_s: FloatArray
+    span_servers_s: FloatArray
     busy_s: FloatArray
     queue_s: FloatArray
     span_busy_s: FloatArray
@@ -188,12 +194,14 @@ class CacheOutcome:
     Args:
         lookups: Lookups, shape (members,).
         hits: Hits among them, shape (members,).
+        misses: Misses among them, counted on their own, shape (members,).
         window_lookups: Lookups by window, all members, shape (windows,).
         window_hits: Hits by window, all members, shape (windows,).
     """
 
     lookups: IntArray
     hits: IntArray
+    misses: IntArray
     window_lookups: IntArray
     window_hits: IntArray
 
@@ -216,6 +224,7 @@ class Outcome:
         simulated_requests: All requests simulated, warm-up included.
         events: Events of the data plane.
         wall_s: Seconds of wall time that simulating took, draws and measures included.
+        certain: Whether nothing was left to chance, so that every replication is the same.
     """
 
     system: str
@@ -231,6 +240,7 @@ class Outcome:
     simulated_requests: int
     events: int
     wall_s: float
+    certain: bool = False
 
     def fingerprint(self) -> str:
         """Digest of everything that the model produced: equal for both engines, blind to wall time."""

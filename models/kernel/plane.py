@@ -8,10 +8,12 @@ control goes before data.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Protocol
+import math
+from typing import Literal, NamedTuple, Protocol
 
 import simpy
 
+from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
 
 Down = Literal["refuse", "silent"]
@@ -27,10 +29,36 @@ class Answer(NamedTuple):
     at_s: float
 
 
+def check_factor(factor: float) -> None:
+    """Only a positive, finite factor can be undone."""
+    if not 0.0 < factor < math.inf:
+        raise ValueError(f"a factor must be positive and finite, got {factor}")
+
+
+def check_needed(quorum: Quorum, needed: int) -> None:
+    """A quorum that all legs together cannot meet would never answer."""
+    if not 0 <= needed <= quorum.legs:
+        raise ValueError(f"quorum {quorum.name}: {needed} of {quorum.legs} can never answer")
+
+
+def check_key(key: int, count: int) -> None:
+    """Caches know the workload's keys and no others."""
+    if not 0 <= key < count:
+        raise ValueError(f"the workload's keys are 0 to {count - 1}, got {key}")
+
+
+def check_member(group: Group, member: int) -> None:
+    """A group has only so many members."""
+    if not 0 <= member < group.size:
+        raise ValueError(f"group {group.name} has members 0 to {group.size - 1}, got {member}")
+
+
 class Plane(Protocol):
     """The data plane as control sees it. Times are absolute, in seconds."""
 
-    env: simpy.Environment
+    @property
+    def env(self) -> simpy.Environment:
+        """SimPy's clock, the same for both planes."""
 
     def until(self, time_s: float) -> simpy.Event:
         """An event at an absolute time, now or later."""
@@ -48,7 +76,7 @@ class Plane(Protocol):
         """All stations on the member lose what they hold and take nothing; its caches are emptied."""
 
     def up(self, group: Group, member: int) -> None:
-        """The member takes requests again, with empty caches."""
+        """The member takes requests again, with empty caches; a station that is not down goes on as it is."""
 
     def pause(self, station: Station, member: int) -> None:
         """Work stands still; requests queue."""
@@ -89,5 +117,6 @@ class Plane(Protocol):
     def start_source(self, source: int) -> None:
         """Clients of this source go on; arrivals that fell into the gap did not happen."""
 
-    def observe(self) -> dict[str, Any]:
-        """For tests only: the state of every part, in plain values."""
+    def outcome(self, replication: int, wall_s: float) -> Outcome:
+        """What came of it, once the run has ended."""
+

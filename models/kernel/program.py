@@ -62,6 +62,7 @@ class Program:
     name: str
     sites: list[Site] = field(default_factory=list)
     entries: list[int] = field(default_factory=list)
+    past_entries: list[int] = field(default_factory=list)
     operation_names: list[str] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
@@ -78,6 +79,7 @@ class Program:
     forks: int = 0
 
     def __post_init__(self) -> None:
+        from models.kernel.past import past_routes
         from models.kernel.steps.base import End
 
         self.sites.append(Site(End(), End.op))
@@ -85,6 +87,9 @@ class Program:
             self.operation_names.append(name)
             self._visits: dict[int, int] = {}
             self.entries.append(self.flatten(operation.route, END))
+        for route in past_routes(o.route for o in self.system.operations.values()):
+            self._visits = {}
+            self.past_entries.append(self.flatten(route, END))
         names = [part.name for family in (self.groups, self.stations, self.caches, self.buckets) for part in family]
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")

@@ -22,6 +22,7 @@ from models.kernel.outcome import (
     COARSE,
     FEW,
     FINE,
+    AREA_TICKS_PER_S,
     TICKS_PER_S,
     CacheOutcome,
     Distribution,
@@ -75,6 +76,7 @@ class Tally(NamedTuple):
 
     requests_measured: IntArray  # (ops,)
     attempts_measured: IntArray  # (ops,)
+    unfinished: IntArray  # (ops,) measured requests that are not settled at the end
     errors: IntArray  # (ops, kinds) final failures of measured requests; kind 0 is ok
     in_span: IntArray  # (ops,) answers within the measured span
     totals: IntArray  # (ops, 2) sum of latencies in ticks: high, low
@@ -86,16 +88,16 @@ class Tally(NamedTuple):
     window_ok: IntArray  # (ops, windows + 1)
     window_errors: IntArray  # (ops, windows + 1)
     window_latency: IntArray  # (ops, windows + 1, COARSE.bins)
-    areas: IntArray  # (2 * stations, windows + 1) ticks; row 2 i is busy servers of station i, 2 i + 1 its queue
-    levels: IntArray  # (2 * stations, windows + 1) changes
-    spans: IntArray  # (2 * stations,) ticks, within the measured span
-    edges: IntArray  # (windows + 2,) ticks
+    areas: IntArray  # (3 * stations, windows + 1) area ticks; row 3 i is busy servers of station i, then its queue, its servers
+    levels: IntArray  # (3 * stations, windows + 1) changes
+    spans: IntArray  # (3 * stations,) area ticks, within the measured span
+    edges: IntArray  # (windows + 2,) area ticks
     window_lookups: IntArray  # (families, windows + 1)
     window_hits: IntArray  # (families, windows + 1)
 
 
 TALLY_DIMENSIONS = {
-    "requests_measured": 1, "attempts_measured": 1, "errors": 2, "in_span": 1, "totals": 2, "extremes": 2, "fine": 2, "few": 2,
+    "requests_measured": 1, "attempts_measured": 1, "unfinished": 1, "errors": 2, "in_span": 1, "totals": 2, "extremes": 2, "fine": 2, "few": 2,
     "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2, "window_latency": 3, "areas": 2, "levels": 2, "spans": 1,
     "edges": 1, "window_lookups": 2, "window_hits": 2,
 }  # fmt: skip
@@ -113,14 +115,14 @@ def new_tally(program: Program, span: Span) -> Tally:
     extremes[:, 0], extremes[:, 1] = math.inf, -math.inf
     return Tally(
         requests_measured=np.zeros(ops, np.int64), attempts_measured=np.zeros(ops, np.int64),
-        errors=np.zeros((ops, len(ERRORS)), np.int64), in_span=np.zeros(ops, np.int64),
+        unfinished=np.zeros(ops, np.int64), errors=np.zeros((ops, len(ERRORS)), np.int64), in_span=np.zeros(ops, np.int64),
         totals=np.zeros((ops, 2), np.int64), extremes=extremes, fine=np.zeros((ops, FINE.bins), np.int64),
         few=np.zeros((ops, FEW)), batches=np.zeros((ops, MAX_BATCHES), np.int64), batching=batching,
         window_ok=np.zeros((ops, w), np.int64), window_errors=np.zeros((ops, w), np.int64),
         window_latency=np.zeros((ops, w, COARSE.bins), np.int64),
-        areas=np.zeros((2 * stations, w), np.int64), levels=np.zeros((2 * stations, w), np.int64),
-        spans=np.zeros(2 * stations, np.int64),
-        edges=np.array([to_ticks(span.window_s * k) for k in range(w + 1)], np.int64),
+        areas=np.zeros((3 * stations, w), np.int64), levels=np.zeros((3 * stations, w), np.int64),
+        spans=np.zeros(3 * stations, np.int64),
+        edges=np.array([to_area_ticks(span.window_s * k) for k in range(w + 1)], np.int64),
         window_lookups=np.zeros((families, w), np.int64), window_hits=np.zeros((families, w), np.int64),
     )  # fmt: skip
 
@@ -128,6 +130,11 @@ def new_tally(program: Program, span: Span) -> Tally:
 def to_ticks(seconds: Any) -> Any:
     """Seconds to whole ticks, rounded half up: floats, arrays, or numbers in compiled code."""
     return to_int(np.floor(seconds * TICKS_PER_S + 0.5))
+
+
+def to_area_ticks(seconds: Any) -> Any:
+    """Seconds to whole ticks of an integral over time, rounded half up; as `to_ticks`."""
+    return to_int(np.floor(seconds * AREA_TICKS_PER_S + 0.5))
 
 
 def bin_of(seconds: Any, shift: int, offset: int, bins: int) -> Any:
@@ -150,29 +157,27 @@ class Meter:
         self.plane = plane
         self.row = len(plane.recorder.meters)
         plane.recorder.meters.append(self)
-        self.times: list[float] = []
-        self.changes: list[int] = []
+        self.changes: list[tuple[float, int]] = []
 
     def add(self, change: int) -> None:
         """The level changes now."""
-        if change:
-            self.times.append(self.plane.now)
-            self.changes.append(change)
-            if len(self.times) >= FLUSH:
-                self.flush()
+        self.changes.append((self.plane.now, change))
+        if len(self.changes) >= FLUSH:
+            self.flush()
 
     def flush(self) -> None:
         """Add up what is listed."""
         recorder = self.plane.recorder
         tally, span = recorder.tally, recorder.span
-        times, changes = np.array(self.times), np.array(self.changes, np.int64)
-        self.times.clear()
+        if not self.changes:
+            return
+        times, changes = (np.array(column) for column in zip(*self.changes, strict=True))
         self.changes.clear()
         window = window_of(times, span.window_s, span.windows)
-        np.add.at(tally.areas[self.row], window, changes * (tally.edges[window + 1] - to_ticks(times)))
+        np.add.at(tally.areas[self.row], window, changes * (tally.edges[window + 1] - to_area_ticks(times)))
         np.add.at(tally.levels[self.row], window, changes)
         clipped = np.clip(times, span.warmup_s, span.duration_s)
-        tally.spans[self.row] += int((changes * (to_ticks(span.duration_s) - to_ticks(clipped))).sum())
+        tally.spans[self.row] += int((changes * (to_area_ticks(span.duration_s) - to_area_ticks(clipped))).sum())
 
 
 class Recorder:
@@ -180,9 +185,10 @@ class Recorder:
 
     def __init__(self, span: Span, program: Program) -> None:
         self.span, self.tally = span, new_tally(program, span)
-        self.requests, self.attempts = self.tally.requests_measured, self.tally.attempts_measured
+        self.requests, self.attempts = [0] * len(program.operation_names), [0] * len(program.operation_names)
         self.meters: list[Meter] = []
-        self.lookups = np.zeros((sum(p.group.size for p in program.caches), 2), np.int64)
+        self.lookups = [[0, 0, 0] for part in program.caches for _ in range(part.group.size)]
+        self.window_lookups = [[[0, 0] for _ in range(span.windows + 1)] for _ in program.caches]
         self.rows: list[list[tuple[float, float, bool, int]]] = [[] for _ in program.operation_names]
         self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
         self.few: list[list[float]] = [[] for _ in program.operation_names]
@@ -197,14 +203,18 @@ class Recorder:
     def looked_up(self, cache: int, family: int, now: float, measured: bool, hit: bool) -> None:
         """A cache was asked."""
         if measured:
-            self.lookups[cache, 0] += 1
-            self.lookups[cache, 1] += hit
-        window = window_of(now, self.span.window_s, self.span.windows)
-        self.tally.window_lookups[family, window] += 1
-        self.tally.window_hits[family, window] += hit
+            counts = self.lookups[cache]
+            counts[0] += 1
+            counts[1 if hit else 2] += 1
+        window = self.window_lookups[family][window_of(now, self.span.window_s, self.span.windows)]
+        window[0] += 1
+        window[1] += hit
 
     def finish(self) -> None:
         """Add up all that is left."""
+        self.tally.requests_measured[:], self.tally.attempts_measured[:] = self.requests, self.attempts
+        for family, windows in enumerate(self.window_lookups):
+            self.tally.window_lookups[family], self.tally.window_hits[family] = zip(*windows, strict=True)
         for meter in self.meters:
             meter.flush()
         for operation in range(len(self.rows)):
@@ -310,10 +320,10 @@ def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
     """Compiled form of `Meter.add`."""
     now = clock.now
     window = window_of(now, clock.window, clock.windows)
-    tally.areas[row, window] += change * (tally.edges[window + 1] - to_ticks(now))
+    tally.areas[row, window] += change * (tally.edges[window + 1] - to_area_ticks(now))
     tally.levels[row, window] += change
     if now < clock.duration:
-        tally.spans[row] += change * (clock.duration_ticks - to_ticks(max(now, clock.warmup)))
+        tally.spans[row] += change * (clock.duration_ticks - to_area_ticks(max(now, clock.warmup)))
 
 
 # The outcome, from either engine's tally.
@@ -322,30 +332,32 @@ def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
 class Parts(NamedTuple):
     """What the parts counted themselves, members in the program's order."""
 
-    servers: IntArray  # (stations,)
+    unlimited: Any  # (stations,) bool: servers had no number, even for a while
     started: IntArray  # (stations,)
     rejected: IntArray  # (stations,)
-    lookups: IntArray  # (caches, 2) lookups and hits of measured requests
+    lookups: IntArray  # (caches, 3) lookups, hits and misses of measured requests
     evictions: IntArray  # (caches,)
     admitted: IntArray  # (buckets, 2) admitted and throttled
 
 
 def make_outcome(
     program: Program, span: Span, tally: Tally, parts: Parts, replication: int, engine: str,
-    primed: int, simulated: int, events: int, wall_s: float,
+    primed: int, simulated: int, events: int, wall_s: float, certain: bool = False,
 ) -> Outcome:  # fmt: skip
     """The outcome of a replication."""
     operations = {name: _operation(tally, op, span) for op, name in enumerate(program.operation_names)}
     stations, base = {}, 0
     for part in program.stations:
         members = slice(base, base + part.group.size)
-        rows = slice(2 * base, 2 * (base + part.group.size))
+        rows = slice(3 * base, 3 * (base + part.group.size))
         base += part.group.size
         integrals = _integrals_s(tally, rows, span.windows)
-        in_span = tally.spans[rows] / TICKS_PER_S
+        in_span = tally.spans[rows] / AREA_TICKS_PER_S
+        unlimited = parts.unlimited[members]
         stations[part.name] = StationOutcome(
-            servers=parts.servers[members], busy_s=integrals[0::2], queue_s=integrals[1::2],
-            span_busy_s=in_span[0::2], span_queue_s=in_span[1::2],
+            servers_s=np.where(unlimited[:, np.newaxis], math.inf, integrals[2::3]),
+            span_servers_s=np.where(unlimited, math.inf, in_span[2::3]),
+            busy_s=integrals[0::3], queue_s=integrals[1::3], span_busy_s=in_span[0::3], span_queue_s=in_span[1::3],
             started=parts.started[members], rejected=parts.rejected[members],
         )  # fmt: skip
     caches, base = {}, 0
@@ -353,7 +365,7 @@ def make_outcome(
         members = slice(base, base + cache.group.size)
         base += cache.group.size
         caches[cache.name] = CacheOutcome(
-            lookups=parts.lookups[members, 0], hits=parts.lookups[members, 1],
+            lookups=parts.lookups[members, 0], hits=parts.lookups[members, 1], misses=parts.lookups[members, 2],
             window_lookups=tally.window_lookups[family, : span.windows].copy(),
             window_hits=tally.window_hits[family, : span.windows].copy(),
         )  # fmt: skip
@@ -361,7 +373,7 @@ def make_outcome(
         system=program.name, replication=replication, engine=engine, span_s=(span.warmup_s, span.duration_s),
         window_edges_s=np.array([span.window_s * k for k in range(span.windows + 1)]),
         operations=operations, stations=stations, caches=caches, counters=_counters(program, parts),
-        primed_requests=primed, simulated_requests=simulated, events=events, wall_s=wall_s,
+        primed_requests=primed, simulated_requests=simulated, events=events, wall_s=wall_s, certain=certain,
     )  # fmt: skip
 
 
@@ -387,7 +399,7 @@ def _operation(tally: Tally, op: int, span: Span) -> OperationOutcome:
     requests = int(tally.requests_measured[op])
     size, full = int(tally.batching[op, 0]), int(tally.batching[op, 1])
     return OperationOutcome(
-        requests=requests, ok=ok, errors=failed, unfinished=requests - ok - sum(failed.values()),
+        requests=requests, ok=ok, errors=failed, unfinished=int(tally.unfinished[op]),
         attempts=int(tally.attempts_measured[op]), answers_in_span=int(tally.in_span[op]),
         latency=Distribution(
             counts=tally.fine[op].copy(), total_ticks=int(tally.totals[op, 0]) * WORD + int(tally.totals[op, 1]),
@@ -406,4 +418,4 @@ def _integrals_s(tally: Tally, rows: slice, windows: int) -> Any:
     levels = tally.levels[rows, :windows]
     at_start = np.cumsum(levels, axis=1) - levels
     widths = np.diff(tally.edges)[:windows]
-    return (tally.areas[rows, :windows] + at_start * widths) / TICKS_PER_S
+    return (tally.areas[rows, :windows] + at_start * widths) / AREA_TICKS_PER_S

@@ -12,21 +12,26 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import simpy
 
+from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
-from models.kernel.laws import draw_law
+from models.kernel.certainty import is_certain
+from models.kernel.laws import CONSTANT, draw_law
+from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
-from models.kernel.plane import Answer, Down
-from models.kernel.program import END, MAX_GROUPS, Program, Site
+from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
+from models.kernel.program import END, Program, Site
 from models.kernel.random import stream, uniforms
-from models.kernel.recorder import Meter, Parts, Recorder, Span
+from models.kernel.recorder import Meter, Parts, Recorder, Span, make_outcome
 from models.kernel.slots import PRIMING_CLIENT, PROBE_CLIENT
-from models.kernel.sources import ordinals,  ClosedSource, OpenSource, Source, ordinals
+from models.kernel.sources import ClosedSource, OpenSource, Source
+from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
 from models.kernel.steps.base import GONE, PARKED
@@ -58,17 +63,23 @@ class Token:
 
     __slots__ = (
         "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
-        "parent_join", "place", "quorum", "request", "site", "stamp",
+        "parent_join", "place", "quorum", "request", "site", "stamp", "station",
     )  # fmt: skip
 
-    def __init__(self, request: Request, site: int) -> None:
-        self.request, self.site, self.place, self.attempt = request, site, site, request.attempt
+    answered: int
+    due: float
+    failed: int
+    outstanding: int
+    parent_join: int
+    place: int
+    quorum: QuorumState | None
+
+    def __init__(self, request: Request, site: int, branch: int, leg: int, members: list[int]) -> None:
+        self.request, self.site, self.attempt = request, site, request.attempt
+        self.branch, self.leg, self.members = branch, leg, members
+        self.error = self.stamp = self.join = 0
         self.parent: Token | None = None
-        self.parent_join, self.leg, self.branch, self.error = 0, 0, 0, 0
-        self.stamp, self.due, self.join = 0, 0.0, 0
-        self.quorum: QuorumState | None = None
-        self.answered, self.failed, self.outstanding = 0, 0, 0
-        self.members = [0] * MAX_GROUPS
+        self.station: StationState | None = None
 
 
 class MembershipState:
@@ -88,23 +99,67 @@ class LinkState:
         self.state, self.factor = UP, 1.0
 
 
+class DataEvent:
+    """What the data plane has put in SimPy's queue: whom it concerns, and the stamp that must still be theirs.
+
+    It is to SimPy an event that has happened well, and to the data plane half as dear as one of SimPy's own.
+    """
+
+    __slots__ = ("callbacks", "stamp", "who")
+    _ok = True
+
+    def __init__(self, callbacks: Handler, who: Any, stamp: Any) -> None:
+        self.callbacks: Handler | None = callbacks
+        self.who, self.stamp = who, stamp
+
+
+Handler = tuple[Callable[[DataEvent], None]]
+"""Who is called when a data event comes."""
+
+
 class Environment(simpy.Environment):
     """SimPy's environment, with events at absolute times that come after all control of their instant."""
 
-    def at(self, time: float, priority: int, *callbacks: Callable[[simpy.Event], None]) -> simpy.Event:
-        """An event at an absolute time."""
+    def at(self, time: float, priority: int) -> simpy.Event:
+        """An event of SimPy's at an absolute time."""
         event = simpy.Event(self)
         event._ok, event._value = True, None
-        event.callbacks = list(callbacks)
-        heapq.heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc,arg-type]
+        heapq.heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc]
         return event
+
+    def data(self, time: float, handler: Handler, who: Any, stamp: Any) -> None:
+        """An event of the data plane at an absolute time."""
+        event = DataEvent(handler, who, stamp)
+        heapq.heappush(self._queue, (time, DATA, next(self._eid), event))  # type: ignore[misc]
+
+
+@dataclass
+class Draws:
+    """Variates of one site for successive requests of one client, and the block before them."""
+
+    first: int
+    values: list[float]
+    older: Draws | None
 
 
 class SimpyPlane:
-    """The data plane of one replication, walked in Python. Implements `plane.Plane`."""
+    """The data plane of one replication, walked in Python. Implements `plane.Plane`.
 
-    def __init__(self, program: Program, sources: list[Source], span: Span, seed: int, replication: int) -> None:
+    Args:
+        program: The system.
+        sources: Its work.
+        span: What is simulated and measured.
+        seed: The scenario's seed.
+        replication: Index of the replication.
+        walks_max: Walks at one instant after which time is taken to stand still.
+    """
+
+    def __init__(
+        self, program: Program, sources: list[Source], span: Span, seed: int, replication: int,
+        walks_max: int = WALKS_MAX,
+    ) -> None:  # fmt: skip
         self.program, self.sites, self.sources = program, program.sites, sources
+        self.walks, self.walks_max, self.walks_at = 0, walks_max, 0.0
         self.env = Environment()
         self.now = 0.0
         self.span = span
@@ -116,7 +171,8 @@ class SimpyPlane:
         self.keys = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         self.backoff_key = stream(seed, replication, "system", program.name, "client backoff")
         self.law_arrays = program.laws.arrays()
-        self.blocks: dict[tuple[int, int, int, int], tuple[int, list[float]]] = {}
+        self.draws: dict[tuple[int, int, int, int, int], Draws] = {}
+        self.unsettled: dict[Request, None] = {}
         self.ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
         self.clients = [o.client for o in program.system.operations.values()]
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
@@ -134,6 +190,13 @@ class SimpyPlane:
         self.counts: list[dict[int, int]] = [{} for _ in sources]
         self.error_watches: list[list[tuple[int, Any]]] = [[] for _ in program.operation_names]
         self.failures = [0] * len(program.operation_names)
+        self.groups = max(1, len(program.groups))
+        self.arrivals: list[Iterator[Any]] = [self._arrivals(source) for source in sources]
+        self.on_arrival: Handler = (self._arrive,)
+        self.on_client: Handler = (self._wake_client,)
+        self.on_timeout: Handler = (self._time_out,)
+        self.on_retry: Handler = (self._retry,)
+        self.on_wake: Handler = (self._wake,)
 
     def meter(self) -> Meter:
         """An integral over time, for a part that is being made."""
@@ -145,40 +208,43 @@ class SimpyPlane:
         """From time zero to the end of the drain."""
         for index, source in enumerate(self.sources):
             if isinstance(source, OpenSource):
-                self._next_arrival(index, self._arrivals(source))
+                self._next_arrival(index)
             else:
                 for client in range(source.clients):
-                    self._client_at(source.first_wake_s(client), index, client)
+                    self.env.data(source.first_wake_s(client), self.on_client, client, index)
         for control in self.program.system.controls:
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
+        for request in self.unsettled:
+            if request.measured:
+                self.recorder.tally.unfinished[request.operation] += 1
         self.recorder.finish()
 
-    def _arrivals(self, source: OpenSource) -> Iterator[tuple[float, int, int, int, int, float]]:
+    def _arrivals(self, source: Source) -> Iterator[tuple[float, int, int, int, int, float]]:
         ordinal = 0
-        for block in source.blocks():
+        for block in source.blocks() if isinstance(source, OpenSource) else ():
             for row in block.rows():
                 yield (row[0], ordinal, *row[1:])
                 ordinal += 1
 
-    def _next_arrival(self, index: int, arrivals: Iterator[Any]) -> None:
-        row = next(arrivals, None)
-        if row is not None and row[0] < math.inf:
-            self.env.at(row[0], DATA, lambda _: self._arrive(index, arrivals, row))
+    def _next_arrival(self, index: int) -> None:
+        row = next(self.arrivals[index], None)
+        if row is not None:
+            self.env.data(row[0], self.on_arrival, index, row)
 
-    def _arrive(self, index: int, arrivals: Iterator[Any], row: tuple[Any, ...]) -> None:
+    def _arrive(self, event: DataEvent) -> None:
         self._tick()
-        self._next_arrival(index, arrivals)
+        self.walks = 0
+        index = event.who
+        self._next_arrival(index)
         if self.active[index]:
-            _, ordinal, operation, key, size, ttl = row
+            _, ordinal, operation, key, size, ttl = event.stamp
             self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, ttl))
             self._drain()
 
-    def _client_at(self, time: float, index: int, client: int) -> None:
-        self.env.at(time, DATA, lambda _: self._wake_client(index, client))
-
-    def _wake_client(self, index: int, client: int) -> None:
+    def _wake_client(self, event: DataEvent) -> None:
         self._tick()
+        client, index = event.who, event.stamp
         if not self.active[index]:
             self.parked[index].append(client)
         elif self.now < self.span.duration_s:
@@ -198,6 +264,7 @@ class SimpyPlane:
         if request.answer is None:
             request.measured = self.now >= self.span.warmup_s
             self.simulated += 1
+            self.unsettled[request] = None
             if request.measured:
                 self.recorder.requests[request.operation] += 1
         self._attempt(request)
@@ -208,12 +275,12 @@ class SimpyPlane:
             self.recorder.attempts[request.operation] += 1
         timeout_s = self.clients[request.operation].timeout_s
         if timeout_s < math.inf:
-            stamp = request.stamp
-            self.env.at(self.now + timeout_s, DATA, lambda _: self._time_out(request, stamp))
-        self.ready.append(Token(request, self.program.entries[request.operation]))
+            self.env.data(self.now + timeout_s, self.on_timeout, request, request.stamp)
+        self.ready.append(Token(request, self.program.entries[request.operation], 0, 0, [0] * self.groups))
 
-    def _time_out(self, request: Request, stamp: int) -> None:
-        if request.stamp == stamp:
+    def _time_out(self, event: DataEvent) -> None:
+        request = event.who
+        if request.stamp == event.stamp:
             self._tick()
             self._fail(request, TIMEOUT)
             self._drain()
@@ -231,13 +298,13 @@ class SimpyPlane:
             u, _ = uniforms(*self.backoff_key, request.ordinal, request.client, request.attempt, 0, 0, 0)
             wait_s = wait_s * u if client.jitter == "full" else wait_s * 0.5 + wait_s * 0.5 * u
         if wait_s > 0.0:
-            stamp = request.stamp
-            self.env.at(self.now + wait_s, DATA, lambda _: self._retry(request, stamp))
+            self.env.data(self.now + wait_s, self.on_retry, request, request.stamp)
         else:
             self._attempt(request)
 
-    def _retry(self, request: Request, stamp: int) -> None:
-        if request.stamp == stamp:
+    def _retry(self, event: DataEvent) -> None:
+        request = event.who
+        if request.stamp == event.stamp:
             self._tick()
             self._attempt(request)
             self._drain()
@@ -248,6 +315,7 @@ class SimpyPlane:
         if request.answer is not None:
             request.answer.succeed(Answer(not error, ERRORS[error], self.now - request.arrival, self.now))
             return
+        del self.unsettled[request]
         self.recorder.settled(request.operation, request.arrival, self.now, request.measured, error)
         if error:
             self.failures[request.operation] += 1
@@ -257,7 +325,7 @@ class SimpyPlane:
             client = request.client - source.client_base
             think_s = source.think(client, request.ordinal)
             if think_s > 0.0:
-                self._client_at(self.now + think_s, request.source, client)
+                self.env.data(self.now + think_s, self.on_client, client, request.source)
             elif not self.active[request.source]:
                 self.parked[request.source].append(client)
             elif self.now < self.span.duration_s:
@@ -269,6 +337,9 @@ class SimpyPlane:
         """Let all that is ready walk to its first positive delay."""
         ready, sites = self.ready, self.sites
         while ready:
+            self.walks += 1
+            if self.walks > self.walks_max:
+                raise StandstillError(self.now)
             token = ready.popleft()
             index = token.site
             while index >= 0:
@@ -279,23 +350,26 @@ class SimpyPlane:
                 token.place, token.site = index, site.next
                 index = site.step.walk(self, token, site)
 
-    def wake_at(self, time: float, token: Token, station: StationState | None = None) -> None:
+    def wake_at(self, time: float, token: Token) -> None:
         """Let a token walk on at an absolute time, unless it is cancelled before."""
-        stamp = token.stamp
-        self.env.at(time, DATA, lambda _: self._wake(token, stamp, station))
+        self.env.data(time, self.on_wake, token, token.stamp)
 
-    def _wake(self, token: Token, stamp: int, station: StationState | None) -> None:
-        if token.stamp == stamp:
+    def _wake(self, event: DataEvent) -> None:
+        token = event.who
+        if token.stamp == event.stamp:
             self._tick()
-            if station is None:
+            if token.station is None:
                 self.ready.append(token)
             else:
-                station.complete(token)
+                token.station.complete(token)
             self._drain()
 
     def _tick(self) -> None:
-        self.now = self.env.now
+        """An event of the data plane has come."""
         self.events += 1
+        self.now = self.env.now
+        if self.now > self.walks_at:
+            self.walks, self.walks_at = 0, self.now
 
     def cancel(self, token: Token) -> None:
         """Make the event that would wake the token stale."""
@@ -303,10 +377,8 @@ class SimpyPlane:
 
     def start_leg(self, parent: Token, leg: int, entry: int) -> None:
         """A walk down one leg of a fork."""
-        token = Token(parent.request, entry)
-        token.parent, token.parent_join, token.leg, token.attempt = parent, parent.join, leg, parent.attempt
-        token.branch = parent.branch * 64 + leg + 1
-        token.members = parent.members.copy()
+        token = Token(parent.request, entry, parent.branch * 64 + leg + 1, leg, parent.members.copy())
+        token.parent, token.parent_join, token.attempt = parent, parent.join, parent.attempt
         self.ready.append(token)
 
     def finish(self, token: Token) -> None:
@@ -343,44 +415,55 @@ class SimpyPlane:
     # ------------------------------------------------------------ draws
 
     def draw(self, site: Site, token: Token, law: int = -1) -> float:
-        """The variate of a site for a token's identity: from a block, or by itself where blocks would be waste."""
+        """The variate of a site for a token's identity."""
         law = site.law if law < 0 else law
         law_ = self.program.laws.laws[law]
-        if type(law_).code == 0:
+        if law_.code == CONSTANT:
             return law_.value  # type: ignore[attr-defined,no-any-return]
         request = token.request
-        k0, k1 = self.keys[site.stream]
         if token.attempt or request.answer is not None:
-            return draw_law(
-                *self.law_arrays, law, k0, k1, request.ordinal, request.client, token.attempt, token.branch, site.visit
-            )
-        key = (site.stream << 16 | site.visit, law, token.branch, request.client)
-        block = self.sources[request.source].draw_block
-        number, index = divmod(request.ordinal, block)
-        held = self.blocks.get(key)
-        if held is None or held[0] != number:
-            identity = (request.client, 0, token.branch, site.visit)
-            block_ordinals = ordinals(number * block, block)
-            values = law_.block(lambda draw: uniforms(k0, k1, block_ordinals, *identity, draw)).tolist()
-            held = self.blocks[key] = (number, values)
-        return held[1][index]
+            identity = (request.ordinal, request.client, token.attempt, token.branch, site.visit)
+            return draw_law(*self.law_arrays, law, *self.keys[site.stream], *identity)
+        return self._drawn(site, token, law)
 
     def uniform(self, site: Site, token: Token) -> float:
         """A uniform of a site for a token's identity."""
         request = token.request
-        k0, k1 = self.keys[site.stream]
         if token.attempt or request.answer is not None:
-            u, _ = uniforms(k0, k1, request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
-            return u  # type: ignore[no-any-return]
-        key = (site.stream << 16 | site.visit, -1, token.branch, request.client)
-        block = self.sources[request.source].draw_block
-        number, index = divmod(request.ordinal, block)
-        held = self.blocks.get(key)
-        if held is None or held[0] != number:
-            block_ordinals = ordinals(number * block, block)
-            u, _ = uniforms(k0, k1, block_ordinals, request.client, 0, token.branch, site.visit, 0)
-            held = self.blocks[key] = (number, u.tolist())
-        return held[1][index]
+            identity = (request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
+            return uniforms(*self.keys[site.stream], *identity)[0]  # type: ignore[no-any-return]
+        return self._drawn(site, token, -1)
+
+    def _drawn(self, site: Site, token: Token, law: int) -> float:
+        """A variate of a law, or a uniform (-1), for a first attempt: from a block, as one alone is dear in Python."""
+        request = token.request
+        key = (site.stream, site.visit, law, token.branch, request.client)
+        ordinal, draws = request.ordinal, self.draws.get(key)
+        if draws is None:
+            draws = self._draw_block(key, ordinal, request.source, None)
+        elif not 0 <= ordinal - draws.first < len(draws.values):
+            # Requests overtake one another, so that two blocks are in use about their boundary.
+            older = draws.older
+            if older is None or not 0 <= ordinal - older.first < len(older.values):
+                draws.older = None
+                draws = self._draw_block(key, ordinal, request.source, draws)
+            else:
+                draws = older
+        return draws.values[ordinal - draws.first]
+
+    def _draw_block(self, key: tuple[int, int, int, int, int], ordinal: int, source: int, older: Draws | None) -> Draws:
+        stream_index, visit, law, branch, client = key
+        k0, k1 = self.keys[stream_index]
+        size = self.sources[source].draw_block
+        first = ordinal - ordinal % size
+        block = ordinals(first, size)
+
+        def pairs(draw: int) -> Any:
+            return uniforms(k0, k1, block, client, 0, branch, visit, draw)
+
+        values = pairs(0)[0] if law < 0 else self.program.laws.laws[law].block(pairs)
+        draws = self.draws[key] = Draws(first, values.tolist(), older)
+        return draws
 
     # ------------------------------------------------------------ before time zero
 
@@ -393,7 +476,8 @@ class SimpyPlane:
             for time, operation, key, size, ttl in block.rows():
                 self.now = time
                 request = Request(0, PRIMING_CLIENT, ordinal, operation, key, size, ttl)
-                self.ready.append(Token(request, self.program.entries[operation]))
+                self.walks = 0
+                self.ready.append(Token(request, self.program.past_entries[operation], 0, 0, [0] * self.groups))
                 self._drain()
                 ordinal += 1
             if past.enough(len(block.keys), self.now, self.prime_lookups, self.prime_hits):
@@ -408,7 +492,8 @@ class SimpyPlane:
         return self.env.at(max(time_s, self.env.now), CONTROL)
 
     def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
-        self.now = self.env.now
+        self._control()
+        check_key(key, self.sources[0].workload.key_count)
         index = self.program.operation_names.index(operation)
         request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, math.inf)
         self.probes += 1
@@ -438,7 +523,7 @@ class SimpyPlane:
             watch[1].succeed()
 
     def down(self, group: Group, member: int, how: Down) -> None:
-        self.now = self.env.now
+        self._control()
         for station in self._on_member(group, member):
             station.down(SILENT if how == "silent" else REFUSING)
         self._drain()
@@ -451,33 +536,37 @@ class SimpyPlane:
             station.up()
 
     def pause(self, station: Station, member: int) -> None:
-        self.now = self.env.now
+        self._control()
         self._station(station, member).pause()
 
     def resume(self, station: Station, member: int) -> None:
-        self.now = self.env.now
+        self._control()
         self._station(station, member).resume()
         self._drain()
 
     def slow(self, station: Station, member: int, factor: float) -> None:
-        self.now = self.env.now
+        check_factor(factor)
+        self._control()
         self._station(station, member).slow(factor)
 
     def resize(self, station: Station, member: int, servers: int) -> None:
-        self.now = self.env.now
+        self._control()
         self._station(station, member).resize(servers)
         self._drain()
 
     def flush(self, cache: Cache, member: int) -> None:
+        check_member(cache.group, member)
         self.caches[self.program.cache(cache) + member].flush()
 
     def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+        check_member(bucket.group, member)
         state = self.buckets[self.program.bucket(bucket) + member]
         state.refresh(self.env.now)
         state.rate, state.burst = rate_per_s, burst
         state.tokens = min(state.tokens, burst)
 
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
+        check_member(membership.group, member)
         self.memberships[self.program.membership(membership)].rows[row][slot] = member
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
@@ -488,17 +577,19 @@ class SimpyPlane:
         link.state, link.factor = UP, 1.0
 
     def degrade(self, network: Network, source_zone: int, target_zone: int, factor: float) -> None:
+        check_factor(factor)
         self._link(network, source_zone, target_zone).factor = factor
 
     def swap_quorum(self, quorum: Quorum, needed: int) -> None:
         state = self.quorums[self.program.quorum(quorum)]
+        check_needed(quorum, needed)
         state.needed, state.table = needed, None
 
     def stop_source(self, source: int) -> None:
         self.active[source] = False
 
     def start_source(self, source: int) -> None:
-        self.now = self.env.now
+        self._control()
         self.active[source] = True
         parked, self.parked[source] = self.parked[source], deque()
         for client in parked:
@@ -506,7 +597,12 @@ class SimpyPlane:
                 self._issue(source, client)
         self._drain()
 
+    def _control(self) -> None:
+        """Control acts: the data plane is at the same instant, and what follows is not its own doing."""
+        self.now, self.walks = self.env.now, 0
+
     def _station(self, station: Station, member: int) -> StationState:
+        check_member(station.group, member)
         return self.stations[self.program.station(station) + member]
 
     def _on_member(self, group: Group, member: int) -> list[StationState]:
@@ -518,13 +614,20 @@ class SimpyPlane:
 
     # ------------------------------------------------------------ the outcome
 
+    def outcome(self, replication: int, wall_s: float) -> Outcome:
+        """What this replication produced."""
+        return make_outcome(
+            self.program, self.span, self.recorder.tally, self.parts(), replication, "simpy",
+            self.primed, self.simulated, self.events, wall_s, is_certain(self.program, self.sources),
+        )  # fmt: skip
+
     def parts(self) -> Parts:
         """What the parts counted."""
         return Parts(
-            servers=np.array([s.servers for s in self.stations], np.int64),
+            unlimited=np.array([s.unlimited for s in self.stations], np.bool_),
             started=np.array([s.started for s in self.stations], np.int64),
             rejected=np.array([s.rejected for s in self.stations], np.int64),
-            lookups=self.recorder.lookups,
+            lookups=np.array(self.recorder.lookups, np.int64).reshape(-1, 3),
             evictions=np.array([c.evictions for c in self.caches], np.int64),
             admitted=np.array([(b.admitted, b.refused) for b in self.buckets], np.int64).reshape(-1, 2),
         )

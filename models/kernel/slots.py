@@ -18,18 +18,18 @@ ANSWERED, QUEUE_GREW, FAILED = range(3)
 PROBE_CLIENT = (1 << 24) - 1
 PRIMING_CLIENT = (1 << 24) - 2
 """Clients of their own for control's requests and for those before time zero."""
-MARGIN = 8
-"""Events, walks and wakeups that a walk may start beside the legs of its forks."""
+MARGIN = 16
+"""Events, walks and wakeups that a walk, and the event after it, may start beside the legs of its forks."""
 
 
 def has_room(w: Any) -> bool:
-    """Whether one more walk can start all that it may start."""
+    """Whether one more walk can start all that it may start, and the event after it too."""
     clock = w.clock[0]
     return bool(
-        clock.spare_tokens > clock.most_legs + MARGIN
-        and clock.spare_requests > MARGIN
-        and clock.heap + clock.most_legs + MARGIN <= w.heap.shape[0]
-        and clock.wakeups + clock.most_legs + MARGIN <= w.wakeups.shape[0]
+        clock.spare_tokens > clock.reserve
+        and clock.spare_requests > clock.reserve
+        and clock.heap < clock.heap_most
+        and clock.wakeups < clock.wakeups_most
     )
 
 
@@ -142,7 +142,8 @@ def start_walk(w: Any, r: int, entry: int) -> None:
     i = take_token(w, r)
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg, token.parent = entry, w.requests[r].attempt, 0, 0, -1
-    token.members[:] = 0
+    for group in range(w.clock[0].groups):
+        token.members[group] = 0
     ready_put(w.clock[0], w.tokens, i)
 
 
@@ -153,7 +154,8 @@ def start_leg(w: Any, parent: int, leg: int, entry: int) -> None:
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, above.attempt, above.branch * 64 + leg + 1, leg
     token.parent, token.parent_join = parent, above.join
-    token.members[:] = above.members
+    for group in range(w.clock[0].groups):
+        token.members[group] = above.members[group]
     ready_put(w.clock[0], w.tokens, i)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import shift_level
 from models.kernel.slots import (
     QUEUE_GREW,
@@ -42,7 +43,9 @@ class StationState:
         self.queue: deque[Token] = deque()
         self.in_service: dict[Token, None] = {}
         self.watches: list[tuple[int, Any]] = []
-        self.busy_changes, self.queue_changes = plane.meter(), plane.meter()
+        self.busy_changes, self.queue_changes, self.server_changes = plane.meter(), plane.meter(), plane.meter()
+        self.unlimited = self.servers == UNLIMITED
+        self.server_changes.add(self.servers)
 
     def enter(self, token: Token, site: Site) -> int:
         """Begin service, wait, or be turned away."""
@@ -80,13 +83,15 @@ class StationState:
         self.busy += 1
         self.busy_changes.add(1)
         self.in_service[token] = None
+        token.station = self
         token.due = self.plane.now + work_s
-        self.plane.wake_at(token.due, token, self)
+        self.plane.wake_at(token.due, token)
         return False
 
     def complete(self, token: Token) -> None:
         """A service has ended: the request goes on, then a waiting one begins."""
         del self.in_service[token]
+        token.station = None
         self.busy -= 1
         self.busy_changes.add(-1)
         self.plane.ready.append(token)
@@ -102,7 +107,9 @@ class StationState:
 
     def resize(self, servers: int) -> None:
         """Change the number of servers."""
+        self.server_changes.add(servers - self.servers)
         self.servers = servers
+        self.unlimited = self.unlimited or servers == UNLIMITED
         self.take_waiting()
 
     def pause(self) -> None:
@@ -118,7 +125,7 @@ class StationState:
             self.paused = False
             for token in self.in_service:
                 token.due += self.plane.now - self.paused_at
-                self.plane.wake_at(token.due, token, self)
+                self.plane.wake_at(token.due, token)
             self.take_waiting()
 
     def slow(self, factor: float) -> None:
@@ -128,7 +135,7 @@ class StationState:
             token.due = base_s + (token.due - base_s) * (factor / self.slowdown)
             if not self.paused:
                 self.plane.cancel(token)
-                self.plane.wake_at(token.due, token, self)
+                self.plane.wake_at(token.due, token)
         self.slowdown = factor
 
     def down(self, state: int) -> None:
@@ -142,6 +149,7 @@ class StationState:
         self.state = state
         for token in victims:
             self.plane.cancel(token)
+            token.station = None
             if state == REFUSING:
                 token.error = REFUSED
                 self.plane.ready.append(token)
@@ -149,8 +157,9 @@ class StationState:
                 self.plane.vanish(token)
 
     def up(self) -> None:
-        """Take requests again."""
-        self.state, self.paused = UP, False
+        """Take requests again; a station that is not down goes on as it is, paused or not."""
+        if self.state != UP:
+            self.state, self.paused = UP, False
 
 
 # The compiled form.
@@ -178,7 +187,7 @@ def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
         w.tokens[station.tail].after = i
     station.tail = i
     station.queued += 1
-    shift_level(w.clock[0], w.tally, 2 * index + 1, 1)
+    shift_level(w.clock[0], w.tally, 3 * index + 1, 1)
     if station.queued >= station.watch_at:
         wake_control(w, QUEUE_GREW, index, station.queued, 0.0)
     return PARKED
@@ -200,7 +209,7 @@ def station_start(w: Any, index: int, i: int, token: Any, site: Any) -> bool:
     if work_s <= 0.0:
         return True
     station.busy += 1
-    shift_level(clock, w.tally, 2 * index, 1)
+    shift_level(clock, w.tally, 3 * index, 1)
     token.before, token.after, token.where = station.last, -1, index
     if station.last < 0:
         station.first = i
@@ -225,7 +234,7 @@ def station_complete(w: Any, index: int, i: int, token: Any) -> None:
         w.tokens[token.after].before = token.before
     token.where = -1
     station.busy -= 1
-    shift_level(w.clock[0], w.tally, 2 * index, -1)
+    shift_level(w.clock[0], w.tally, 3 * index, -1)
     ready_put(w.clock[0], w.tokens, i)
     station_take_waiting(w, index)
 
@@ -238,14 +247,18 @@ def station_take_waiting(w: Any, index: int) -> None:
         token = w.tokens[i]
         station.head = token.after
         station.queued -= 1
-        shift_level(w.clock[0], w.tally, 2 * index + 1, -1)
+        shift_level(w.clock[0], w.tally, 3 * index + 1, -1)
         if station_start(w, index, i, token, w.sites[token.place]):
             ready_put(w.clock[0], w.tokens, i)
 
 
 def station_resize(w: Any, index: int, servers: int) -> None:
     """Compiled form of `StationState.resize`."""
-    w.stations[index].servers = servers
+    station = w.stations[index]
+    shift_level(w.clock[0], w.tally, 3 * index + 2, servers - station.servers)
+    station.servers = servers
+    if servers == UNLIMITED:
+        station.unlimited = 1
     station_take_waiting(w, index)
 
 
@@ -292,8 +305,8 @@ def station_slow(w: Any, index: int, factor: float) -> None:
 def station_down(w: Any, index: int, state: int) -> None:
     """Compiled form of `StationState.down`."""
     station, clock = w.stations[index], w.clock[0]
-    shift_level(clock, w.tally, 2 * index, -station.busy)
-    shift_level(clock, w.tally, 2 * index + 1, -station.queued)
+    shift_level(clock, w.tally, 3 * index, -station.busy)
+    shift_level(clock, w.tally, 3 * index + 1, -station.queued)
     in_service, waiting = station.first, station.head if station.queued else -1
     station.first, station.last, station.head, station.tail, station.busy, station.queued = -1, -1, -1, -1, 0, 0
     station.state = state
@@ -314,4 +327,5 @@ def station_down(w: Any, index: int, state: int) -> None:
 def station_up(w: Any, index: int) -> None:
     """Compiled form of `StationState.up`."""
     station = w.stations[index]
-    station.state, station.paused = UP, 0
+    if station.state != UP:
+        station.state, station.paused = UP, 0

@@ -70,7 +70,9 @@ class System:
     Args:
         operations: Route and client of each operation.
         controls: Control processes, started in order at time zero.
+        controls_draw: Whether any of them draws random numbers.
     """
 
     operations: Mapping[str, Operation]
     controls: tuple[Control, ...] = ()
+    controls_draw: bool = False

@@ -40,13 +40,13 @@ REQUEST = _record(
 """What a client waits for; the slot is free again when it is settled and no walk of it is left."""
 
 STATION = _record(
-    "servers limit state paused busy queued head tail first last started rejected watch_at", "slowdown paused_at"
+    "servers unlimited limit state paused busy queued head tail first last started rejected watch_at", "slowdown paused_at"
 )
 """`head` to `tail` wait, `first` to `last` are in service, each in order."""
 
 LINK = _record("state", "factor")
 CACHE = _record(
-    "policy capacity in_bytes overhead base family used count front end lookups hits evictions", "ttl"
+    "policy capacity in_bytes overhead base family used count front end lookups hits misses evictions", "ttl"
 )
 ENTRY = np.dtype(
     [("size", np.int64), ("expires", np.float64), ("before", np.int32), ("after", np.int32), ("held", np.int32),
@@ -55,15 +55,17 @@ ENTRY = np.dtype(
 BUCKET = _record("admitted refused", "rate burst tokens last")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
-OPERATION = _record("entry max_attempts jitter failures watch_at", "timeout")
+OPERATION = _record("entry past_entry max_attempts jitter failures watch_at", "timeout")
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law"
 )
 CLOCK = _record(
-    "seq heap free_tokens free_requests spare_tokens spare_requests most_legs ready_head ready_tail wakeups need priming "
-    "events simulated idle windows duration_ticks prime_lookups prime_hits backoff_stream work_stream",
-    "now warmup duration window",
+    "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head ready_tail "
+    "wakeups need priming events simulated walks walks_max windows duration_ticks prime_lookups prime_hits groups "
+    "backoff_stream work_stream",
+    "now walks_at warmup duration window",
 )
+"""The one record of all that is going on. `reserve` is what one walk may start; `walks` counts those at one instant."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
 

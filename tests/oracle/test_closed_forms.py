@@ -368,6 +368,14 @@ def test_ten_million_keys_are_no_trouble() -> None:
     assert -np.expm1(-rates * time).sum() == pytest.approx(100_000.0, rel=1e-9)
 
 
+def test_the_most_popular_keys_are_counted_whole() -> None:
+    rates = np.array([1.0, 5.0, 2.0, 2.0])
+
+    found = [cf.perfect_frequency_hit_ratio(rates, capacity) for capacity in (0.9, 1.0, 2.9, 3.0, 4.0, 9.0)]
+
+    assert found == [0.0, 0.5, 0.7, 0.9, 1.0, 1.0]
+
+
 def test_bytes_become_items_by_the_mean_size() -> None:
     assert cf.approximate_capacity_items(1_000_000, 400.0) == 2_500.0
 

@@ -75,8 +75,6 @@ def lru_hit_ratio(rates: FloatArray, capacity_items: float, ttl: float = math.in
     time = lru_characteristic_time(rates, capacity_items)
     if ttl <= time:
         return ttl_hit_ratio(rates, ttl)
-    if math.isinf(time):
-        return 1.0
     if math.isinf(ttl):
         return _by_requests(rates, -np.expm1(rates * -time))
     return _by_requests(rates, _lru_ttl_hit_ratios(rates, time, ttl))

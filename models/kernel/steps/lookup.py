@@ -89,7 +89,10 @@ def look_up(w: Any, token: Any, site: Any) -> int:
     else:
         if request.measured:
             cache.lookups += 1
-            cache.hits += hit
+            if hit:
+                cache.hits += 1
+            else:
+                cache.misses += 1
         window = window_of(clock.now, clock.window, clock.windows)
         w.tally.window_lookups[cache.family, window] += 1
         w.tally.window_hits[cache.family, window] += hit

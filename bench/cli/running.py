@@ -1,0 +1,120 @@
+"""`check` and `run`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench import library
+from bench.cost import estimate
+from bench.scenario.load import Scenario, load, resolved
+from bench.simulate import GET_FAST, Choice, choose_engine
+
+VERDICT_CODES = {"pass": 0, "fail": 1, "unknown": 5}
+
+
+def check_scenario(file: str, assignments: tuple[str, ...]) -> None:
+    """Check a scenario and say that it is good."""
+    scenario = load(library.find(file), assignments)
+    estimate(scenario).refuse_if_too_much(scenario.document)
+    systems = ", ".join(scenario.systems)
+    click.echo(f"{scenario.document.name}: good: {scenario.name}, systems {systems}")
+
+
+def run_scenario(
+    file: str, assignments: tuple[str, ...], engine: Choice, out: Path | None, overwrite: bool, as_json: bool, quiet: bool
+) -> int:
+    """Run a scenario, store and print what came of it; returns the exit code of its verdict."""
+    from bench import store
+    from bench.run import run
+
+    path = library.find(file)
+    scenario = load(path, assignments)
+    cost = estimate(scenario)
+    cost.refuse_if_too_much(scenario.document)
+    chosen = choose_engine(engine)
+    target = store.open_target(out, overwrite=overwrite)
+    errors = Console(stderr=True, highlight=False)
+    talk = not quiet
+    if talk and engine == "auto" and chosen == "simpy":
+        errors.print(f"numba is not installed: running on the SimPy engine; {GET_FAST}", markup=False, style="dim")
+    started = time.monotonic()
+    with _progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
+        result = run(scenario, chosen, tick)
+    if talk:
+        errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
+    contents = _contents(scenario, result, _command(file, assignments))
+    folder = store.write_run(target, contents)
+    if as_json:
+        json.dump(result.document, sys.stdout, allow_nan=False, indent=2)
+        sys.stdout.write("\n")
+    elif not quiet:
+        from bench.tables import Surroundings, print_run
+
+        files = [folder / name for name in ("summary.json", "pictures/percentiles.png")]
+        print_run(
+            Console(highlight=False),
+            result.document,
+            Surroundings(
+                question=scenario.spec.question,
+                reasons=[judgement.reason for judgement in result.judgements],
+                warnings=result.warnings,
+                written=[str(each) for each in files if each.exists()],
+                next_command=f"tierbench explain {shlex.quote(file)}",
+            ),
+        )
+    return VERDICT_CODES[result.document["verdict"]]
+
+
+def _contents(scenario: Scenario, result: Any, command: str) -> Any:
+    import tomli_w
+
+    from bench import pictures, store
+
+    drawn = pictures.draw_all(
+        result.outcomes, scenario.name, question=scenario.spec.question,
+        fingerprint=result.document["fingerprint"], certain=result.certain,
+    )  # fmt: skip
+    return store.RunContents(
+        summary=result.document, scenario_toml=tomli_w.dumps(resolved(scenario.spec)), outcomes=result.outcomes,
+        pictures=drawn, seed=int(scenario.spec.seed), replications=int(scenario.spec.replications), command=command,
+        certain=result.certain,
+    )  # fmt: skip
+
+
+def _command(file: str, assignments: tuple[str, ...]) -> str:
+    settings = [word for assignment in assignments for word in ("--set", assignment)]
+    return shlex.join(["tierbench", "run", file, *settings])
+
+
+@contextmanager
+def _progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Progress with rate and time left, on a terminal."""
+    if not shown:
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("simulating"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=max(total, 1), rate="")
+        started = time.monotonic()
+
+        def tick(requests: int) -> None:
+            progress.advance(task, requests)
+            done = progress.tasks[0].completed
+            rate = done / max(time.monotonic() - started, 1e-9)
+            progress.update(task, rate=f"{rate / 1e3:,.0f} k requests/s")
+
+        yield tick

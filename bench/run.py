@@ -1,0 +1,150 @@
+"""A run: all replications of all systems of a scenario, what they say together, and the verdict.
+
+Replications are independent, so they run side by side: the compiled engine in threads, as its loop holds no lock, the SimPy
+engine in processes that read the scenario for themselves. Which ran where or when changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from bench.expectations import Judgement, judge, overall
+from bench.scenario.load import Scenario, load
+from bench.simulate import Engine, Replication, simulate, warm_up
+from bench.statistics.warmup import warmup_cuts
+from bench.summary import fingerprint, summarise
+from models.kernel.outcome import Outcome
+
+SCHEMA = 1
+WORKERS_MAX = 64
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave.
+
+    Args:
+        document: The JSON document of `run`.
+        outcomes: Replications by system.
+        judgements: One for each expectation.
+        warnings: What the reader should know before believing the figures.
+        certain: Systems that left nothing to chance.
+    """
+
+    document: Mapping[str, Any]
+    outcomes: Mapping[str, Sequence[Outcome]]
+    judgements: Sequence[Judgement]
+    warnings: Sequence[str]
+    certain: frozenset[str]
+
+
+class Cancelled(BaseException):
+    """The run is to end."""
+
+
+def run(scenario: Scenario, engine: Engine, tick: Callable[[int], None] = lambda _: None) -> Run:
+    """Run a scenario.
+
+    Args:
+        scenario: What to run.
+        engine: Which engine walks the routes.
+        tick: Called now and then with a number of requests that have been fed in since.
+    """
+    names, count = list(scenario.systems), int(scenario.spec.replications)
+    tasks = [(name, replication) for replication in range(count) for name in names]
+    done: dict[tuple[str, int], Replication] = {}
+    with _pool(scenario, engine, len(tasks), tick) as submit:
+        futures = {submit(*task): task for task in tasks}
+        for future in as_completed(futures):
+            done[futures[future]] = future.result()
+    outcomes = {name: [done[name, replication].outcome for replication in range(count)] for name in names}
+    certain = frozenset(name for name in names if all(getattr(outcome, "certain", False) for outcome in outcomes[name]))
+    judgements = judge(scenario.spec.expect, outcomes, scenario.shapes, certain=certain)
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    document = {
+        "schema": SCHEMA,
+        "scenario": scenario.name,
+        "fingerprint": fingerprint(outcomes),
+        "verdict": overall(judgements),
+        "systems": summarise(outcomes, peak_memory_mb=dict.fromkeys(names, memory_mb), certain=certain),
+        "expectations": [judgement.as_json() for judgement in judgements],
+    }
+    unsettled = [name for name in names if not all(done[name, r].settled for r in range(count))]
+    return Run(document, outcomes, judgements, list(_warnings(scenario, outcomes, unsettled)), certain)
+
+
+@contextmanager
+def _pool(
+    scenario: Scenario, engine: Engine, tasks: int, tick: Callable[[int], None]
+) -> Iterator[Callable[[str, int], Future[Replication]]]:
+    """Something that simulates a replication in the background."""
+    workers = max(1, min(os.cpu_count() or 1, tasks, WORKERS_MAX))
+    cancelled = threading.Event()
+
+    def tick_or_end(requests: int) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+        tick(requests)
+
+    pool: Executor
+    if engine == "compiled" or workers == 1:
+        pool = ThreadPoolExecutor(workers)
+        submit = lambda name, replication: pool.submit(simulate, scenario, name, replication, engine, tick_or_end)  # noqa: E731
+        if engine == "compiled":
+            warm_up()
+    else:
+        arguments = (str(scenario.path), list(scenario.assignments))
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, arguments)
+        submit = lambda name, replication: pool.submit(_work, name, replication, engine)  # noqa: E731
+    try:
+        yield submit
+    except BaseException:
+        cancelled.set()
+        pool.shutdown(wait=engine == "compiled", cancel_futures=True)
+        if isinstance(pool, ProcessPoolExecutor):
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+        raise
+    pool.shutdown()
+
+
+_scenario: Scenario | None = None
+
+
+def _begin_worker(path: str, assignments: list[str]) -> None:
+    global _scenario  # noqa: PLW0603 - a worker process has one scenario for all its life
+    _scenario = load(Path(path), assignments)
+
+
+def _work(name: str, replication: int, engine: Engine) -> Replication:
+    assert _scenario is not None
+    return simulate(_scenario, name, replication, engine)
+
+
+def _warnings(
+    scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], unsettled: Sequence[str]
+) -> Iterator[str]:
+    for name in unsettled:
+        yield f"{name}: the caches' hit ratio had not settled before time zero; the start is not stationary"
+    for name, replications in outcomes.items():
+        for operation, cut in warmup_cuts(replications).items():
+            if cut is not None and cut.warmup_s > scenario.span.warmup_s:
+                yield (
+                    f"{name}: {operation}: MSER-5 would cut the first {cut.warmup_s:.3g} s, "
+                    f"warmup_s is {scenario.span.warmup_s:g}"
+                    + ("" if cut.cut.settled else "; the latencies never settle, there may be no steady state")
+                )
+        requests = sum(o.requests for outcome in replications for o in outcome.operations.values())
+        unfinished = sum(o.unfinished for outcome in replications for o in outcome.operations.values())
+        if unfinished:
+            yield f"{name}: {unfinished:,} of {requests:,} requests had not settled when the run ended"

@@ -1,0 +1,222 @@
+"""From a scenario file to what can be run: every key checked, presets filled in, the trace read, the systems built.
+
+All problems are said at once, each with its place; nothing has been run or written by then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from bench import expectations
+from bench.errors import Problem, ScenarioError
+from bench.presets import PRESETS
+from bench.scenario.document import SET, Document, read_document
+from bench.scenario.problems import problems_from_validation
+from bench.scenario.schema import TraceSpec, scenario_model
+from bench.scenario.suggest import hint
+from bench.statistics.metrics import Shape
+from bench.traces import Trace as RecordedTrace
+from bench.traces import read_trace
+from models.catalogue import MODELS
+from models.kernel.program import Program
+from models.kernel.recorder import Span
+from models.kernel.sources import Block, Trace, Workload
+from models.kernel.system import ERRORS, System
+
+MIX_SLACK = 1e-9
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario, ready to run.
+
+    Args:
+        path: The file.
+        assignments: What was set on the command line.
+        document: The file's values, with what was set.
+        spec: The validated keys, presets filled in.
+        workload: What clients ask for.
+        systems: By name.
+        span: What is simulated and measured.
+        shapes: What figures each system will have.
+        trace_sha256: Digest of the trace's file, if there is one.
+    """
+
+    path: Path
+    assignments: tuple[str, ...]
+    document: Document
+    spec: Any
+    workload: Workload
+    systems: Mapping[str, System]
+    span: Span
+    shapes: Mapping[str, Shape]
+    trace_sha256: str | None
+
+    @property
+    def stationary(self) -> bool:
+        """Whether caches start as the workload would have left them."""
+        return bool(self.spec.initial == "stationary" and self.workload.trace is None)
+
+    @property
+    def name(self) -> str:
+        """The scenario's name."""
+        return str(self.spec.name)
+
+
+def load(path: Path | str, assignments: Sequence[str] = ()) -> Scenario:
+    """Read a scenario file and all that it names.
+
+    Args:
+        path: The file.
+        assignments: `path=value` pairs that override it.
+
+    Raises:
+        ScenarioError: All that is wrong with it.
+        LimitError: Something in it is too large.
+    """
+    document = read_document(Path(path), str(path)).override(list(assignments))
+    data = _with_preset(document)
+    try:
+        spec = scenario_model().model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(problems_from_validation(error, document, scenario_model())) from None
+    problems = [*_workload_problems(spec, document), *_time_problems(spec, document)]
+    trace = _trace(spec.workload.trace, document, Path(path).parent, problems)
+    if problems:
+        raise ScenarioError(problems)
+    workload = _workload(spec, trace)
+    systems = _systems(spec, workload.operation_names, document, problems)
+    if problems:
+        raise ScenarioError(problems)
+    shapes = {name: shape_of(Program(system, name)) for name, system in systems.items()}
+    problems.extend(expectations.check(spec.expect, shapes, document.problem))
+    if problems:
+        raise ScenarioError(problems)
+    return Scenario(
+        Path(path), tuple(assignments), document, spec, workload, systems, _span(spec, workload), shapes, None if trace is None else trace.sha256
+    )
+
+
+def shape_of(program: Program) -> Shape:
+    """What figures a system will have."""
+    buckets = [bucket.name for bucket in program.buckets]
+    return Shape(
+        operations=program.operation_names,
+        stations=[station.name for station in program.stations],
+        caches=[cache.name for cache in program.caches],
+        counters=[
+            *(f"{cache.name}.evictions" for cache in program.caches),
+            *(f"{name}.{what}" for name in buckets for what in ("admitted", "throttled")),
+        ],
+        error_kinds=ERRORS[1:],
+    )
+
+
+def _with_preset(document: Document) -> dict[str, Any]:
+    """The file's data with the preset's keys under the workload's own."""
+    data = dict(document.data)
+    workload = data.get("workload")
+    name = workload.get("preset") if isinstance(workload, dict) else None
+    if isinstance(workload, dict) and isinstance(name, str) and name in PRESETS:
+        data["workload"] = {**PRESETS[name].workload, **workload}
+    return data
+
+
+def _workload_problems(spec: Any, document: Document) -> list[Problem]:
+    mix = spec.workload.mix
+    total = math.fsum(mix.values())
+    if abs(total - 1.0) > MIX_SLACK and spec.workload.trace is None:
+        path = ("workload", "mix")
+        return [document.problem(path, f"the shares add up to {total:g}", "make them add up to 1", at="value")]
+    return []
+
+
+def _time_problems(spec: Any, document: Document) -> list[Problem]:
+    duration_s = spec.duration_s if spec.duration_s is not None else math.inf
+    if spec.workload.trace is None and spec.warmup_s >= min(duration_s, DEFAULT_DURATION_S):
+        if spec.warmup_s >= (DEFAULT_DURATION_S if spec.duration_s is None else spec.duration_s):
+            return [document.problem(("warmup_s",), "leaves nothing to measure", "make it less than duration_s", "value")]
+    return []
+
+
+DEFAULT_DURATION_S = 60.0
+
+
+def _trace(
+    spec: TraceSpec | None, document: Document, folder: Path, problems: list[Problem]
+) -> RecordedTrace | None:
+    """Read the trace; a path in the file stays within the file's folder, one that was set may be anywhere."""
+    if spec is None:
+        return None
+    origin = document.origin(("workload", "trace", "file"))
+    path = Path(spec.file)
+    if origin is None or origin.kind != SET:
+        path = folder / path
+        inside = path.resolve().is_relative_to(folder.resolve())
+        if Path(spec.file).is_absolute() or not inside:
+            problems.append(
+                document.problem(
+                    ("workload", "trace", "file"), "leads out of the scenario's folder",
+                    "put the trace beside the scenario, or give its path with --set workload.trace.file=PATH", "value",
+                )  # fmt: skip
+            )
+            return None
+    columns = {name: value for name, value in spec.columns.model_dump().items() if value is not None}
+    pace = spec.pace if isinstance(spec.pace, str) else spec.pace.model_dump()
+    try:
+        return read_trace(path, columns or None, pace, spec.file, header=spec.header)
+    except ScenarioError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _workload(spec: Any, recorded: RecordedTrace | None) -> Workload:
+    w = spec.workload
+    trace = None
+    if recorded is not None:
+        ttls = np.where((recorded.ttls_s > 0) & np.isfinite(recorded.ttls_s), recorded.ttls_s, math.inf)
+        sizes = recorded.sizes_bytes
+        if not recorded.has_sizes:
+            sizes = np.full(len(recorded), math.ceil(w.value_size_bytes.mean()), np.int64)
+        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, ttls)
+        trace = Trace(block, recorded.key_count, recorded.operation_names)
+    mix = {name: share for name, share in w.mix.items() if share > 0}
+    return Workload(w.arrivals, w.keys, w.value_size_bytes, mix, trace)
+
+
+def _systems(
+    spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]
+) -> dict[str, System]:
+    systems = {}
+    for name, parameters in spec.systems.items():
+        model = MODELS[parameters.model]
+        unknown = [op for op in operations if model.operations is not None and op not in model.operations]
+        for op in unknown:
+            known = model.operations or ()
+            what = f"the workload asks for {op!r}, which model {model.name} does not know"
+            problems.append(document.problem(("systems", name, "model"), what, hint(op, known, "it knows"), "value"))
+        if not unknown:
+            systems[name] = model.build(parameters, operations)
+    return systems
+
+
+def _span(spec: Any, workload: Workload) -> Span:
+    duration_s = DEFAULT_DURATION_S if spec.duration_s is None else spec.duration_s
+    if workload.trace is not None:
+        last_s = float(workload.trace.block.times_s[-1])
+        duration_s = last_s if spec.duration_s is None else min(last_s, spec.duration_s)
+    return Span(spec.warmup_s, duration_s, duration_s + spec.drain_s, spec.windows)
+
+
+def resolved(spec: BaseModel) -> dict[str, Any]:
+    """All keys with their values, defaults filled in and absent ones left out, as a scenario file would say them."""
+    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+

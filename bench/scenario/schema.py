@@ -1,0 +1,132 @@
+"""What a scenario file may say: strict models of all of its keys.
+
+The keys of a system are its model's own; they come from the catalogue, as do the names of the models.
+"""
+
+from __future__ import annotations
+
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+
+from bench.expectations import Expectation
+from bench.presets import PRESETS
+from models.catalogue import MODELS
+from models.kernel.arrivals import AnyArrivals, Poisson
+from models.kernel.keys import AnyKeys, UniformKeys
+from models.kernel.laws import AnyLaw, Constant, NonNegative, Positive
+from models.kernel.registry import Parameters
+
+SCHEMA = 1
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+DURATION_S_MAX = 4.0e6
+"""Ticks of 2**-40 s fill 63 bits after twice that."""
+SYSTEMS_MAX = 50
+REPLICATIONS_MAX = 10_000
+
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
+
+
+class Columns(Parameters):
+    """Where a trace's file has what: a column's name in the header, or its index from 0."""
+
+    time_s: str | int | None = Field(None, description="time of arrival, seconds")
+    key: str | int | None = Field(None, description="key of the object")
+    size_bytes: str | int | None = Field(None, description="size of the object, bytes")
+    op: str | int | None = Field(None, description="operation, such as get or set")
+    ttl_s: str | int | None = Field(None, description="time to live, seconds")
+
+
+class Speed(Parameters):
+    """The recorded times, so many times as fast."""
+
+    speed: Positive
+
+
+class Rate(Parameters):
+    """Evenly at a rate, whatever the recorded times."""
+
+    rate_per_s: Positive
+
+
+class TraceSpec(Parameters):
+    """Recorded requests instead of arrivals, keys, sizes and mix."""
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = Field(
+        description="CSV, plain or packed by gzip, xz or zstandard; within the scenario's folder"
+    )
+    columns: Columns = Field(Columns(), description="which column is what")
+    pace: Literal["recorded"] | Speed | Rate = Field("recorded", description='"recorded", { speed } or { rate_per_s }')
+    header: bool = Field(True, description="whether the first row names the columns")
+
+
+class WorkloadSpec(Parameters):
+    """What clients ask for."""
+
+    preset: Literal[tuple(PRESETS)] | None = Field(None, description="a workload to start from")  # type: ignore[valid-type]
+    arrivals: AnyArrivals = Field(Poisson(rate_per_s=1000.0), description="when requests come")
+    keys: AnyKeys = Field(UniformKeys(count=1000), description="which objects are asked for")
+    value_size_bytes: AnyLaw = Field(Constant(value=100.0), description="bytes of an object, drawn once for each key")
+    mix: Annotated[dict[Name, NonNegative], Field(min_length=1, max_length=16)] = Field(
+        {"read": 1.0}, description="share of each operation; together 1"
+    )
+    trace: TraceSpec | None = Field(None, description="recorded requests instead")
+
+
+@cache
+def scenario_model() -> type[BaseModel]:
+    """The model of a whole scenario file, with the systems of the catalogue."""
+    systems = [
+        create_model(
+            f"{model.name}_system",
+            __base__=model.parameters,
+            __doc__=model.summary,
+            model=(Literal[model.name], Field(description=model.summary)),
+        )
+        for model in MODELS.values()
+    ]
+    system = Annotated[reduce(or_, systems), Field(discriminator="model")]  # type: ignore[arg-type]
+    return create_model(
+        "Scenario",
+        __base__=ScenarioBase,
+        __doc__="One question, as a scenario file asks it.",
+        systems=(
+            Annotated[dict[Name, system], Field(min_length=1, max_length=SYSTEMS_MAX)],  # type: ignore[valid-type]
+            Field(description="the systems to compare, by name"),
+        ),
+    )
+
+
+class ScenarioBase(Parameters):
+    """What every scenario has beside its systems."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_: Literal[1] = Field(alias="schema", description="version of the scenario format")
+    name: Name = Field(description="short name; names the run folder")
+    question: Annotated[str, StringConstraints(max_length=1000)] = Field("", description="the question in words")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(1, description="of all random numbers")
+    replications: Annotated[int, Field(ge=1, le=REPLICATIONS_MAX)] = Field(5, description="independent repetitions")
+    duration_s: Annotated[float, Field(gt=0, le=DURATION_S_MAX)] | None = Field(
+        None, description="simulated seconds during which requests arrive; a trace may end before; 60 without a trace"
+    )
+    warmup_s: Annotated[float, Field(ge=0, le=DURATION_S_MAX)] = Field(
+        0.0, description="requests that arrive before are not measured"
+    )
+    drain_s: Annotated[float, Field(ge=0, le=DURATION_S_MAX)] = Field(
+        60.0, description="simulated seconds after the duration in which requests may still settle"
+    )
+    windows: Annotated[int, Field(ge=1, le=1000)] = Field(60, description="windows of time in the course over time")
+    initial: Literal["stationary", "cold"] = Field(
+        "stationary", description="caches at time zero: as the workload would have left them, or empty; a trace starts cold"
+    )
+    workload: WorkloadSpec = Field(WorkloadSpec(), description="what clients ask for")
+    expect: Annotated[list[Expectation], Field(max_length=1000)] = Field([], description="what must hold")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of scenario files."""
+    schema = scenario_model().model_json_schema(by_alias=True)
+    return cast(dict[str, Any], {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})

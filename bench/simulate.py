@@ -1,0 +1,128 @@
+"""One replication of one system, on either engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+from bench.errors import UsageError
+from bench.scenario.load import Scenario
+from models.kernel.arrivals import Arrivals, Poisson
+from models.kernel.keys import Zipf
+from models.kernel.laws import Constant, Exponential
+from models.kernel.outcome import Outcome
+from models.kernel.parts import Cache, Group, Station
+from models.kernel.predict import prior_rate_per_s
+from models.kernel.priming import Priming
+from models.kernel.program import Program
+from models.kernel.random import Stream
+from models.kernel.recorder import Span
+from models.kernel.sources import Block, NumpyDrawing, OpenSource, Workload, priming_source, sources_of
+from models.kernel.steps import Fill, Lookup, Serve
+from models.kernel.system import Operation, Route, System
+
+Engine = Literal["simpy", "compiled"]
+Choice = Literal["simpy", "compiled", "auto"]
+
+GET_FAST = "install the fast engine with: pip install 'tierbench[fast]'"
+
+
+@dataclass(frozen=True)
+class Replication:
+    """What simulating one replication gave.
+
+    Args:
+        outcome: What the model produced.
+        settled: False where the caches' hit ratio had not settled before time zero.
+    """
+
+    outcome: Outcome
+    settled: bool
+
+
+def choose_engine(wanted: Choice) -> Engine:
+    """The engine to use.
+
+    Raises:
+        UsageError: If the compiled engine is asked for and numba is not installed.
+    """
+    available = find_spec("numba") is not None
+    if wanted == "compiled" and not available:
+        raise UsageError(f"--engine compiled needs numba, which is not installed; {GET_FAST}")
+    if wanted == "auto":
+        return "compiled" if available else "simpy"
+    return wanted
+
+
+def simulate(
+    scenario: Scenario, system: str, replication: int, engine: Engine, tick: Callable[[int], None] = lambda _: None
+) -> Replication:
+    """Simulate one replication of one system.
+
+    Args:
+        scenario: The scenario.
+        system: The system's name in it.
+        replication: Index from 0.
+        engine: Which engine walks the routes; the outcome does not depend on it.
+        tick: Called with a number of requests each time that so many more are fed in; may raise to end the run.
+    """
+    started = time.perf_counter()
+    program = Program(scenario.systems[system], system)
+    workload, span, seed = scenario.workload, scenario.span, int(scenario.spec.seed)
+    if engine == "compiled":
+        from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
+
+        drawing, plane_type = CompiledDrawing(), CompiledPlane
+    else:
+        from models.kernel.simpy_engine import SimpyPlane
+
+        drawing, plane_type = NumpyDrawing(), SimpyPlane  # type: ignore[assignment]
+    sources = sources_of(workload, seed, replication, span.duration_s, drawing)
+    for source in sources:
+        if isinstance(source, OpenSource):
+            _watch(source, tick)
+    plane = plane_type(program, sources, span, seed, replication)
+    settled = True
+    if scenario.stationary and program.caches:
+        past = Priming(max((cache.ttl_s or 0.0 for cache in program.caches), default=0.0))
+        rate_per_s = (
+            workload.arrivals.initial_rate_per_s() if isinstance(workload.arrivals, Arrivals)
+            else prior_rate_per_s(program, workload)
+        )  # fmt: skip
+        before = priming_source(workload, seed, replication, rate_per_s, drawing)
+        _watch(before, tick)
+        plane.prime(before, past)
+        settled = past.settled
+    plane.run()
+    wall_s = time.perf_counter() - started
+    return Replication(plane.outcome(replication, wall_s), settled)
+
+
+def warm_up() -> None:
+    """Load what the compiled engine needs, or compile it: a few requests through a cache, before anything is timed."""
+    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
+
+    cache = Cache("cache", Group("node"), capacity_items=1)
+    serve = Serve(Station("node", cache.group), Exponential(mean=1.0))
+    system = System({"read": Operation(Route(serve, Lookup(cache, Route(Fill(cache)))))})
+    reads = Workload(Poisson(rate_per_s=1000.0), Zipf(count=2), Constant(value=1.0), {"read": 1.0})
+    drawing, span = CompiledDrawing(), Span(0.0, 0.01, 0.02, 1)
+    plane = CompiledPlane(Program(system, "warm-up"), sources_of(reads, 1, 0, 0.01, drawing), span, 1, 0)
+    plane.prime(priming_source(reads, 1, 0, 1000.0, drawing), Priming(0.0))
+    plane.run()
+    drawing.pairs(Stream(1, 2), 0, 1, 0)
+
+
+def _watch(source: OpenSource, tick: Callable[[int], None]) -> None:
+    """Tell of each block of requests that a source gives."""
+    blocks = source.blocks
+
+    def watched() -> Iterator[Block]:
+        for block in blocks():
+            tick(len(block.times_s))
+            yield block
+
+    source.blocks = watched  # type: ignore[method-assign]

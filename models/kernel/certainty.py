@@ -1,0 +1,52 @@
+"""Whether a run leaves anything to chance, so that one replication of it says all there is to say.
+
+It is judged by what is declared, not by what happened: every law on a route constant, no random choice and no jitter,
+arrivals at constant gaps or recorded, think times constant. Keys and sizes count only where something looks at them. When in
+doubt, a run is taken to be random.
+"""
+
+from __future__ import annotations
+
+from models.kernel.arrivals import Closed, ConstantArrivals
+from models.kernel.laws import CONSTANT
+from models.kernel.program import Program, Site
+from models.kernel.sources import Source, Workload
+from models.kernel.steps.base import OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.steps.choose import KEY, RANDOM
+
+
+def is_certain(program: Program, sources: list[Source]) -> bool:
+    """Whether every replication of this system under this work is the same."""
+    return _system_is_certain(program) and all(_work_is_certain(program, source.workload) for source in sources)
+
+
+def _system_is_certain(program: Program) -> bool:
+    laws = program.laws.laws
+    used = {law for site in program.sites if site.step.takes_time for law in _laws(site)}
+    clients = [operation.client for operation in program.system.operations.values()]
+    return (
+        not program.system.controls_draw
+        and all(laws[law].code == CONSTANT for law in used if law < len(laws))
+        and not any(site.op == OP_CHOOSE and site.b == RANDOM for site in program.sites)
+        and all(client.jitter == "none" or not any(client.ceilings_s()) for client in clients)
+    )
+
+
+def _laws(site: Site) -> list[int]:
+    return [site.law, site.c] if site.op == OP_DELAY else [site.law] if site.op == OP_SERVE else []
+
+
+def _work_is_certain(program: Program, workload: Workload) -> bool:
+    if workload.trace is not None:
+        return True
+    arrivals = workload.arrivals
+    steady = isinstance(arrivals, ConstantArrivals) or (
+        isinstance(arrivals, Closed) and arrivals.think.code == CONSTANT and not program.caches
+    )
+    looks_at_keys = bool(program.caches) or any(site.op == OP_CHOOSE and site.b == KEY for site in program.sites)
+    return (
+        steady
+        and len(workload.mix) == 1
+        and workload.sizes.code == CONSTANT
+        and (workload.keys.count == 1 or not looks_at_keys)
+    )

@@ -1,0 +1,55 @@
+"""What a route does to caches, and nothing else: the reading of a route that replays a workload's past.
+
+Work, ways and admission are left out, as before time zero every delay is taken as zero; so are choices on which no cache
+depends. What is left says which cache a request looks up, fills or drops from, in the order of the route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from models.kernel.parts import Group
+from models.kernel.steps.base import Step
+from models.kernel.steps.choose import Choose
+from models.kernel.steps.fork import Fork
+from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.system import Route
+
+
+def past_routes(routes: Iterable[Route]) -> list[Route]:
+    """The routes of a system's operations, as its caches see them."""
+    routes = list(routes)
+    every = [step for route in routes for step in _steps(route)]
+    groups = {step.cache.group for step in every if isinstance(step, Lookup | Fill | Drop)}
+    size = -1
+    while len(groups) > size:
+        size = len(groups)
+        chosen = [step.membership for step in every if isinstance(step, Choose)]
+        groups |= {table.of for table in chosen if table.group in groups and table.of is not None}
+    return [_past(route, groups) for route in routes]
+
+
+def _past(route: Route, groups: set[Group]) -> Route:
+    kept: list[Step] = []
+    for step in route.steps:
+        if isinstance(step, Lookup):
+            kept.append(Lookup(step.cache, _past(step.on_miss, groups)))
+        elif isinstance(step, Fill | Drop) or (isinstance(step, Choose) and step.membership.group in groups):
+            kept.append(step)
+        elif isinstance(step, Fork):
+            one = isinstance(step.legs, Route)
+            legs = [_past(leg, groups) for leg in ([step.legs] if isinstance(step.legs, Route) else step.legs)]
+            if any(leg.steps for leg in legs):
+                kept.append(Fork(step.quorum, legs[0] if one else tuple(legs)))
+    return Route(*kept)
+
+
+def _steps(route: Route) -> Iterator[Step]:
+    """All steps of a route, those within steps included."""
+    for step in route.steps:
+        yield step
+        if isinstance(step, Lookup):
+            yield from _steps(step.on_miss)
+        elif isinstance(step, Fork):
+            for leg in [step.legs] if isinstance(step.legs, Route) else step.legs:
+                yield from _steps(leg)

@@ -1,0 +1,266 @@
+"""What closed forms say of a system before it runs: how busy each station will be, and at which rate it saturates.
+
+The flattened routes are read for how often a request visits each station and how long it is worked on there; how members
+are chosen says how that spreads, down to the hottest. Caches are predicted by characteristic times.
+
+Limits:
+    No faults, retries, rejections or timeouts; each cache is judged by the lookups of one site, under independent
+    references at the mean rate, and as reads alone; what follows a fork waits for a leg of mean length.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from models.kernel.arrivals import Arrivals, Closed
+from models.kernel.closed_forms.caching import (
+    approximate_capacity_items,
+    approximate_clock_hit_ratio,
+    fifo_hit_ratio,
+    lru_hit_ratio,
+    ttl_hit_ratio,
+)
+from models.kernel.outcome import FloatArray
+from models.kernel.parts import Cache
+from models.kernel.program import END, Program, Site
+from models.kernel.random import mix
+from models.kernel.sources import Workload
+from models.kernel.steps.base import OP_CHOOSE, OP_DELAY, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
+from models.kernel.steps.choose import KEY, LEG, SLOT
+
+MAX_DEPTH = 400
+"""Sites in a row; more is a route that leads in circles."""
+
+
+@dataclass
+class StationLoad:
+    """What comes to a station family.
+
+    Args:
+        name: Its name.
+        servers: Servers of each member, 0 for unlimited.
+        visits: Visits of a request to each member, mean over the mix, shape (members,).
+        work_s: Seconds of work that a request brings to each member, mean over the mix, shape (members,).
+    """
+
+    name: str
+    servers: int
+    visits: FloatArray
+    work_s: FloatArray
+
+    def utilization(self, rate_per_s: float) -> float | None:
+        """Mean over members at a rate of requests; None where servers are unlimited."""
+        return float(self.work_s.mean()) * rate_per_s / self.servers if self.servers else None
+
+    def hottest(self, rate_per_s: float) -> float | None:
+        """The same for the busiest member."""
+        return float(self.work_s.max()) * rate_per_s / self.servers if self.servers else None
+
+    @property
+    def saturation_per_s(self) -> float:
+        """The rate of requests at which the busiest member is always busy; inf where there is none."""
+        busiest = float(self.work_s.max())
+        return self.servers / busiest if self.servers and busiest > 0 else math.inf
+
+
+@dataclass
+class Prediction:
+    """What is known of a system before it runs.
+
+    Args:
+        rate_per_s: Requests a second, offered or (closed loop) at most.
+        stations: By name.
+        hit_ratios: Predicted hit ratio of each cache family that is looked up.
+        events: Events for each request.
+        unloaded_s: Seconds of a request that never waits, by operation.
+    """
+
+    rate_per_s: float
+    stations: dict[str, StationLoad] = field(default_factory=dict)
+    hit_ratios: dict[str, float] = field(default_factory=dict)
+    events: float = 1.0
+    unloaded_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bottleneck(self) -> StationLoad | None:
+        """The station that saturates first."""
+        limited = [load for load in self.stations.values() if load.saturation_per_s < math.inf]
+        return min(limited, key=lambda load: load.saturation_per_s, default=None)
+
+
+def predict(program: Program, workload: Workload, duration_s: float) -> Prediction:
+    """Read a system's routes under a workload."""
+    shares = workload_shares(workload)
+    if workload.trace is None and isinstance(workload.arrivals, Closed):
+        first = _Reader(program, workload, 1.0, shares).read()
+        mean_s = sum(shares[op] * first.unloaded_s[name] for op, name in enumerate(program.operation_names))
+        cycle_s = workload.arrivals.think.mean() + mean_s
+        limit = first.bottleneck.saturation_per_s if first.bottleneck is not None else math.inf
+        rate_per_s = min(workload.arrivals.clients / cycle_s if cycle_s > 0 else math.inf, limit)
+    else:
+        rate_per_s = open_rate_per_s(workload, duration_s)
+    return _Reader(program, workload, rate_per_s, shares).read()
+
+
+def open_rate_per_s(workload: Workload, duration_s: float) -> float:
+    """Mean rate of an open workload, requests/s."""
+    if workload.trace is not None:
+        count = int(np.searchsorted(workload.trace.block.times_s, duration_s, side="right"))
+        return count / duration_s if duration_s > 0 else math.inf
+    assert isinstance(workload.arrivals, Arrivals)
+    return workload.arrivals.mean_rate_per_s(duration_s)
+
+
+def prior_rate_per_s(program: Program, workload: Workload) -> float:
+    """The rate to assume before time zero for a closed loop, requests/s."""
+    rate_per_s = predict(program, workload, 1.0).rate_per_s
+    return rate_per_s if math.isfinite(rate_per_s) else 1000.0
+
+
+def workload_shares(workload: Workload) -> FloatArray:
+    """Share of each operation, shape (operations,)."""
+    if workload.trace is None:
+        return np.array(list(workload.mix.values()))
+    counts = np.bincount(workload.trace.block.operations, minlength=len(workload.operation_names))
+    return counts / counts.sum()
+
+
+@dataclass
+class _Reader:
+    """One reading of all routes."""
+
+    program: Program
+    workload: Workload
+    rate_per_s: float
+    shares: FloatArray
+
+    def read(self) -> Prediction:
+        program = self.program
+        self.prediction = Prediction(self.rate_per_s)
+        for part in program.stations:
+            zeros = np.zeros(part.group.size)
+            self.prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros.copy())
+        for op, name in enumerate(program.operation_names):
+            chosen = {index: _one(group.size, 0) for index, group in enumerate(program.groups)}
+            unloaded_s = self._follow(program.entries[op], float(self.shares[op]), chosen, 0, 0)
+            self.prediction.unloaded_s[name] = unloaded_s
+        return self.prediction
+
+    def _follow(self, index: int, weight: float, chosen: dict[int, FloatArray], leg: int, depth: int) -> float:
+        """Follow a route to its end; returns the mean seconds that it takes without waiting."""
+        assert depth < MAX_DEPTH, "a route that leads in circles"
+        if index == END or weight == 0.0:
+            return 0.0
+        program, site = self.program, self.program.sites[index]
+        took_s = 0.0
+        if site.op == OP_CHOOSE:
+            chosen = {**chosen, program.group(program.memberships[site.a].group): self._choice(site, chosen, leg)}
+        elif site.op == OP_VIA:
+            chosen = {**chosen, site.d: self._links(site, chosen)}
+        elif site.op == OP_DELAY:
+            took_s = self._delay_s(site, chosen[site.b])
+            self.prediction.events += weight * (took_s > 0)
+        elif site.op == OP_SERVE:
+            took_s = self._serve(site, weight, chosen[site.b])
+        elif site.op == OP_LOOKUP:
+            hit = self._hit_ratio(site, weight, chosen[site.b])
+            missed_s = self._follow(site.other, weight * (1 - hit), chosen, leg, depth + 1)
+            return hit * self._follow(site.next, weight * hit, chosen, leg, depth + 1) + (1 - hit) * missed_s
+        elif site.op == OP_FORK:
+            legs = [
+                self._follow(program.legs[site.a + i], weight, chosen, i, depth + 1) for i in range(site.b)
+            ]
+            took_s = 0.0 if program.quorums[site.c].needed == 0 else float(np.mean(legs))
+        return took_s + self._follow(site.next, weight, chosen, leg, depth + 1)
+
+    def _choice(self, site: Site, chosen: dict[int, FloatArray], leg: int) -> FloatArray:
+        """Probability of each member after a choice."""
+        membership = self.program.memberships[site.a]
+        rows = np.array(membership.rows)
+        row_share = chosen[self.program.group(membership.of)] if membership.of is not None else np.ones(1)
+        slot_share = np.full(membership.width, 1.0 / membership.width)
+        if site.b == KEY:
+            keys = np.arange(len(self.popularity), dtype=np.int64)
+            slot_share = np.bincount(mix(keys) % membership.width, self.popularity, membership.width)
+        elif site.b in (LEG, SLOT):
+            slot_share = _one(membership.width, (leg if site.b == LEG else site.c) % membership.width)
+        return np.bincount(rows.ravel(), np.outer(row_share, slot_share).ravel(), membership.group.size)
+
+    def _links(self, site: Site, chosen: dict[int, FloatArray]) -> FloatArray:
+        """Probability of each link between zones."""
+        source, target = (self._zone_shares(g, chosen, site.c) for g in (site.a, site.b))
+        return np.outer(source, target).ravel()
+
+    def _zone_shares(self, group: int, chosen: dict[int, FloatArray], zones: int) -> FloatArray:
+        if group < 0:
+            return _one(zones, 0)
+        where = [self.program.groups[group].zone(member) for member in range(self.program.groups[group].size)]
+        return np.bincount(where, chosen[group], zones)
+
+    def _delay_s(self, site: Site, links: FloatArray) -> float:
+        laws = self.program.laws.laws
+        near = sum(float(share) for link, share in enumerate(links) if link // site.d == link % site.d)
+        return near * laws[site.law].mean() + (1.0 - near) * laws[site.c].mean()
+
+    def _serve(self, site: Site, weight: float, members: FloatArray) -> float:
+        work_s = self.program.laws.laws[site.law].mean()
+        if site.c:
+            work_s *= math.ceil(self.mean_size_bytes / site.c)
+        base = 0
+        for part in self.program.stations:
+            if base == site.a:
+                load = self.prediction.stations[part.name]
+                load.visits = load.visits + weight * members
+                load.work_s = load.work_s + weight * work_s * members
+            base += part.group.size
+        self.prediction.events += weight * (work_s > 0)
+        return work_s
+
+    def _hit_ratio(self, site: Site, weight: float, members: FloatArray) -> float:
+        """Of the lookups of a site, over all members of the cache family."""
+        base = 0
+        part = self.program.caches[0]
+        for cache in self.program.caches:
+            if base == site.a:
+                part = cache
+            base += cache.group.size
+        ratios = {share: self._member_hit_ratio(part, weight * share) for share in set(members.tolist()) if share > 0}
+        hit = sum(share * ratios[share] for share in members.tolist() if share > 0)
+        self.prediction.hit_ratios[part.name] = hit
+        return hit
+
+    def _member_hit_ratio(self, cache: Cache, lookups_per_request: float) -> float:
+        rates = self.popularity[self.popularity > 0] * lookups_per_request * min(self.rate_per_s, 1e18)
+        if not rates.size or rates.sum() <= 0:
+            return 0.0
+        ttl_s = math.inf if cache.ttl_s is None else cache.ttl_s
+        capacity: float = cache.capacity
+        if cache.capacity_bytes is not None:
+            capacity = approximate_capacity_items(capacity, self.mean_size_bytes + cache.overhead_bytes or 1.0)
+        if capacity >= rates.size:
+            return ttl_hit_ratio(rates, ttl_s) if math.isfinite(ttl_s) else 1.0
+        forms = {"lru": lru_hit_ratio, "fifo": fifo_hit_ratio, "clock": approximate_clock_hit_ratio}
+        return forms[cache.policy](rates, max(capacity, 1.0), ttl_s)
+
+    @cached_property
+    def popularity(self) -> FloatArray:
+        trace = self.workload.trace
+        if trace is None:
+            return self.workload.keys.popularity()
+        counts = np.bincount(trace.block.keys, minlength=trace.key_count)
+        return counts / counts.sum()
+
+    @cached_property
+    def mean_size_bytes(self) -> float:
+        trace = self.workload.trace
+        return self.workload.sizes.mean() if trace is None else float(trace.block.sizes_bytes.mean())
+
+
+def _one(size: int, index: int) -> FloatArray:
+    share = np.zeros(size)
+    share[index] = 1.0
+    return share

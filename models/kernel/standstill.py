@@ -1,0 +1,25 @@
+"""When time is taken to stand still: requests go round and round at one instant.
+
+A closed loop without think time over stations without service time asks for ever, and time never passes. Walks are counted
+at each instant; an arrival from outside, of which there are only so many, and an act of control begin the count anew.
+"""
+
+from __future__ import annotations
+
+WALKS_MAX = 1_000_000
+"""Walks at one instant after which time is taken to stand still."""
+
+
+class StandstillError(RuntimeError):
+    """A system in which requests go round without any time passing.
+
+    Args:
+        at_s: When.
+    """
+
+    def __init__(self, at_s: float) -> None:
+        super().__init__(
+            f"time stands still at {at_s:g} s: requests go round without any delay; give the closed loop a think time, or "
+            "a station on its route a service time"
+        )
+        self.at_s = at_s
