@@ -137,7 +137,7 @@ def _station_series(stations: Sequence[StationOutcome], widths_s: FloatArray) ->
     shares = [
         np.full(len(widths_s), math.nan)
         if is_unlimited(each)
-        else np.mean(_quotient(each.busy_s, each.servers[:, np.newaxis] * widths_s), axis=0)
+        else np.mean(_quotient(each.busy_s, each.servers_s), axis=0)
         for each in stations
     ]
     queues = [np.mean(_quotient(each.queue_s, widths_s), axis=0) for each in stations]

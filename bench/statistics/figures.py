@@ -12,7 +12,6 @@ import math
 import numpy as np
 
 from models.kernel.outcome import Distribution, OperationOutcome, Outcome, StationOutcome
-from models.kernel.parts import UNLIMITED
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """Fractions by name."""
@@ -72,8 +71,8 @@ def hits(outcome: Outcome, cache: str) -> int:
 
 
 def misses(outcome: Outcome, cache: str) -> int:
-    """Lookups that were no hits."""
-    return lookups(outcome, cache) - hits(outcome, cache)
+    """Misses in all members of a cache family, counted on their own."""
+    return int(outcome.caches[cache].misses.sum())
 
 
 def hit_ratio(outcome: Outcome, cache: str) -> float | None:
@@ -88,12 +87,13 @@ def utilization(outcome: Outcome, station: str) -> float | None:
     span_s = _span_s(outcome)
     if span_s <= 0.0 or is_unlimited(part):
         return None
-    return float(np.mean(part.span_busy_s / (part.servers * span_s)))
+    present = part.span_servers_s > 0.0
+    return float(np.mean(part.span_busy_s[present] / part.span_servers_s[present])) if present.any() else None
 
 
 def is_unlimited(station: StationOutcome) -> bool:
-    """Whether any member has servers without number, of which no part can be busy."""
-    return bool(np.any(station.servers == UNLIMITED))
+    """Whether any member had servers without number, of which no part can be busy."""
+    return bool(np.isinf(station.span_servers_s).any() or np.isinf(station.servers_s).any())
 
 
 def mean_queue(outcome: Outcome, station: str) -> float | None:
@@ -132,8 +132,9 @@ def imbalances(outcome: Outcome) -> list[str]:
         equal(f"{name}: latencies = answers, over all windows", by_window, int(each.window_ok.sum()))
     counts = outcome.counters
     for name in outcome.caches:
-        all_, hit = lookups(outcome, name), hits(outcome, name)
-        equal(f"{name}: lookups = hits + misses", all_, hit, counts.get(f"{name}.misses", all_ - hit))
+        all_, hit, missed = lookups(outcome, name), hits(outcome, name), misses(outcome, name)
+        equal(f"{name}: lookups = hits + misses", all_, hit, missed)
+        equal(f"{name}: misses = their counter", missed, counts.get(f"{name}.misses", missed))
         equal(f"{name}: lookups = their counter", all_, counts.get(f"{name}.lookups", all_))
         equal(f"{name}: hits = their counter", hit, counts.get(f"{name}.hits", hit))
     fates = [f"writes.{fate}" for fate in ("acknowledged", "kept", "lost", "superseded")]

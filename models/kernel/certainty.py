@@ -8,10 +8,10 @@ doubt, a run is taken to be random.
 from __future__ import annotations
 
 from models.kernel.arrivals import Closed, ConstantArrivals
+from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE
 from models.kernel.laws import CONSTANT
 from models.kernel.program import Program, Site
 from models.kernel.sources import Source, Workload
-from models.kernel.steps.base import OP_CHOOSE, OP_DELAY, OP_SERVE
 from models.kernel.steps.choose import KEY, RANDOM
 
 

@@ -17,6 +17,7 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
+from models.kernel.codes import OP_FORK
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.outcome import FloatArray, IntArray, Outcome
 from models.kernel.parts import UNLIMITED, Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -29,7 +30,6 @@ from models.kernel.simpy_engine import CONTROL, FIRST, Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
-from models.kernel.steps.base import OP_FORK
 from models.kernel.system import ERRORS
 
 NEVER = 1 << 62

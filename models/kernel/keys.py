@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.kernel.numerics import power, to_int
+from models.kernel.numerics import power, times, to_int
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import uniforms
 
@@ -178,9 +178,10 @@ def fnv(value: Any) -> Any:
     """YCSB's 64-bit FNV-1a hash of a number's eight bytes, made non-negative: int64 arrays or compiled integers."""
     h = value * 0 + FNV_OFFSET
     for _ in range(8):
-        h = (h ^ (value & 0xFF)) * FNV_PRIME
+        h = times(h ^ (value & 0xFF), FNV_PRIME)
         value = value >> 8
-    return abs(h)
+    sign = h >> 63
+    return (h ^ sign) - sign
 
 
 def draw_key(kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray, u1: float, u2: float) -> int:

@@ -10,6 +10,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from models.kernel.codes import (
+    GONE,
+    OP_ADMIT,
+    OP_CHOOSE,
+    OP_DELAY,
+    OP_DROP,
+    OP_FILL,
+    OP_FORK,
+    OP_LOOKUP,
+    OP_SERVE,
+    OP_VIA,
+)
 from models.kernel.keys import draw_key
 from models.kernel.laws import draw_law
 from models.kernel.random import uniforms
@@ -36,18 +48,6 @@ from models.kernel.slots import (
 )
 from models.kernel.station import station_complete
 from models.kernel.steps.admit import admit
-from models.kernel.steps.base import (
-    GONE,
-    OP_ADMIT,
-    OP_CHOOSE,
-    OP_DELAY,
-    OP_DROP,
-    OP_FILL,
-    OP_FORK,
-    OP_LOOKUP,
-    OP_SERVE,
-    OP_VIA,
-)
 from models.kernel.steps.choose import choose
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.lookup import drop, fill, look_up

@@ -47,6 +47,15 @@ def as_float(typing_context, x):
     return types.float64(types.int64), generate
 
 
+@intrinsic
+def wrapped_product(typing_context, a, b):
+    def generate(context, builder, signature, args):
+        return builder.mul(args[0], args[1])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+overload(numerics.times)(lambda a, b: lambda a, b: wrapped_product(a, b))
 overload(numerics.float_bits)(lambda x: lambda x: as_bits(x))
 overload(numerics.bits_float)(lambda bits: lambda bits: as_float(bits))
 overload(numerics.to_int)(lambda x: lambda x: int(x))

@@ -3,7 +3,7 @@
 A library's `log` may differ in the last bit between platforms and versions; ours is a fixed sequence of additions,
 multiplications, divisions, square roots and bit moves, each of which IEEE 754 fixes to the bit. Every function here takes
 a Python float, a NumPy array, or (once the compiled engine has registered it) a number inside compiled code, and gives the
-same bits in all three. Only the three functions at the end look at what they are given.
+same bits in all three. Only the functions at the end look at what they are given.
 """
 
 from __future__ import annotations
@@ -126,6 +126,13 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
     if isinstance(condition, np.ndarray):
         return np.where(condition, yes, no)
     return yes if condition else no
+
+
+def times(a: Any, b: Any) -> Any:
+    """Product of two 64-bit integers, wrapped to 64 bits. (Compiled code takes it that a plain product never overflows.)"""
+    if isinstance(a, np.ndarray):
+        return a * b
+    return ((a * b + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
 
 
 def float_bits(x: Any) -> Any:

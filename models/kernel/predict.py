@@ -24,12 +24,12 @@ from models.kernel.closed_forms.caching import (
     lru_hit_ratio,
     ttl_hit_ratio,
 )
+from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
 from models.kernel.outcome import FloatArray
 from models.kernel.parts import Cache
 from models.kernel.program import END, Program, Site
 from models.kernel.random import mix
 from models.kernel.sources import Workload
-from models.kernel.steps.base import OP_CHOOSE, OP_DELAY, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
 from models.kernel.steps.choose import KEY, LEG, SLOT
 
 MAX_DEPTH = 400

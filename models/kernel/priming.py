@@ -30,12 +30,16 @@ class Priming:
 
     Args:
         ttl_s: The longest finite time to live of any cache, 0 where there is none.
+        first: Requests in the shortest past.
+        most: Requests in the longest.
     """
 
     ttl_s: float
+    first: int = FIRST
+    most: int = MOST
     requests: int = 0
     settled: bool = False
-    _goal: int = FIRST
+    _goal: int = 0
     _lookups: int = 0
     _hits: int = 0
     _ratio: float = math.nan
@@ -45,12 +49,12 @@ class Priming:
         self.requests += requests
         self._lookups += lookups
         self._hits += hits
-        if self.requests < self._goal:
+        if self.requests < (self._goal or self.first):
             return False
         ratio = self._hits / self._lookups if self._lookups else 0.0
         self.settled = abs(ratio - self._ratio) < TOLERANCE and now_s >= TTLS * self.ttl_s
-        self._ratio, self._goal, self._lookups, self._hits = ratio, 2 * self._goal, 0, 0
-        return self.settled or self.requests >= MOST
+        self._ratio, self._goal, self._lookups, self._hits = ratio, 2 * (self._goal or self.first), 0, 0
+        return self.settled or self.requests >= self.most
 
 
 def predicted_requests(ttl_s: float, rate_per_s: float, capacity: int) -> int:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
+from models.kernel.numerics import times
+
 MASK32 = 0xFFFFFFFF
 MULTIPLIER_0 = 0xD2511F53
 MULTIPLIER_1 = 0xCD9E8D57
@@ -52,8 +54,8 @@ def stream(seed: int, replication: int, *names: str) -> Stream:
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, Any, Any, Any]:
     """Philox4x32-10: four 32-bit words for a counter of four words under a key of two, each in an int64."""
     for _ in range(10):
-        p0 = c0 * MULTIPLIER_0
-        p1 = c2 * MULTIPLIER_1
+        p0 = times(c0, MULTIPLIER_0)
+        p1 = times(c2, MULTIPLIER_1)
         c0, c1, c2, c3 = ((p1 >> 32) & MASK32) ^ c1 ^ k0, p1 & MASK32, ((p0 >> 32) & MASK32) ^ c3 ^ k1, p0 & MASK32
         k0 = (k0 + WEYL_0) & MASK32
         k1 = (k1 + WEYL_1) & MASK32
@@ -83,7 +85,7 @@ def mix(x: Any) -> Any:
     Source:
         The 32-bit finaliser of MurmurHash3 (A. Appleby, public domain), over the folded key.
     """
-    h = (x & MASK32) ^ (((x >> 32) * 0x9E3779B1) & MASK32)
-    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & MASK32
-    h = ((h ^ (h >> 13)) * 0xC2B2AE35) & MASK32
+    h = (x & MASK32) ^ (times(x >> 32, 0x9E3779B1) & MASK32)
+    h = times(h ^ (h >> 16), 0x85EBCA6B) & MASK32
+    h = times(h ^ (h >> 13), 0xC2B2AE35) & MASK32
     return (h ^ (h >> 16)) >> 1

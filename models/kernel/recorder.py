@@ -19,10 +19,10 @@ import numpy as np
 
 from models.kernel.numerics import float_bits, select, to_int
 from models.kernel.outcome import (
+    AREA_TICKS_PER_S,
     COARSE,
     FEW,
     FINE,
-    AREA_TICKS_PER_S,
     TICKS_PER_S,
     CacheOutcome,
     Distribution,

@@ -21,6 +21,7 @@ import simpy
 from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
+from models.kernel.codes import GONE, PARKED
 from models.kernel.laws import CONSTANT, draw_law
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -34,7 +35,6 @@ from models.kernel.sources import ClosedSource, OpenSource, Source
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
-from models.kernel.steps.base import GONE, PARKED
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.system import ERRORS, TIMEOUT
 

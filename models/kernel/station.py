@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.codes import GONE, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import shift_level
 from models.kernel.slots import (
@@ -21,7 +22,6 @@ from models.kernel.slots import (
     vanish,
     wake_control,
 )
-from models.kernel.steps.base import GONE, PARKED
 from models.kernel.system import REFUSED, REJECTED
 
 if TYPE_CHECKING:

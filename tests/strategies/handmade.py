@@ -5,11 +5,13 @@ Unlike sampled outcomes, these are small enough that every figure can be worked 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from models.kernel.outcome import COARSE, CacheOutcome, OperationOutcome, Outcome, StationOutcome
+from models.kernel.parts import UNLIMITED
 from tests.strategies.outcomes import bins_of, distribution_of
 
 SPAN_S = (10.0, 30.0)
@@ -55,9 +57,12 @@ def operation(
 def station(servers: Sequence[int], busy_s: Sequence[float], queue_s: Sequence[float]) -> StationOutcome:
     """Members with so many server-seconds and request-seconds from 10 to 30 s, half of them in each window there."""
     busy, queue = np.array(busy_s, dtype=np.float64), np.array(queue_s, dtype=np.float64)
+    counts = np.array(servers, dtype=np.float64)
+    unlimited = counts == UNLIMITED
     halves = np.array([[0.0, 0.5, 0.5]])
     return StationOutcome(
-        servers=np.array(servers, dtype=np.int64),
+        servers_s=np.where(unlimited, math.inf, counts * 10.0)[:, np.newaxis] * np.ones(3),
+        span_servers_s=np.where(unlimited, math.inf, counts * 20.0),
         busy_s=busy[:, np.newaxis] * halves,
         queue_s=queue[:, np.newaxis] * halves,
         span_busy_s=busy,
@@ -72,6 +77,7 @@ def cache(lookups: Sequence[int], hits: Sequence[int]) -> CacheOutcome:
     return CacheOutcome(
         lookups=np.array(lookups, dtype=np.int64),
         hits=np.array(hits, dtype=np.int64),
+        misses=np.array(lookups, dtype=np.int64) - np.array(hits, dtype=np.int64),
         window_lookups=np.array([0, sum(lookups), 0], dtype=np.int64),
         window_hits=np.array([0, sum(hits), 0], dtype=np.int64),
     )

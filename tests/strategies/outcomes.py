@@ -251,6 +251,7 @@ def _cache(
     return CacheOutcome(
         lookups=np.array([int(lookups[kept].sum())], dtype=np.int64),
         hits=np.array([int(hits[kept].sum())], dtype=np.int64),
+        misses=np.array([int((lookups - hits.astype(np.int64))[kept].sum())], dtype=np.int64),
         window_lookups=lookups,
         window_hits=hits.astype(np.int64),
     )
@@ -265,7 +266,8 @@ def _station(
     queue = busy * utilization
     share = (edges[-1] - warmup_s) / edges[-1]
     return StationOutcome(
-        servers=np.array([servers], dtype=np.int64),
+        servers_s=widths[np.newaxis, :] * (servers or math.inf),
+        span_servers_s=np.array([widths.sum() * share * (servers or math.inf)]),
         busy_s=busy[np.newaxis, :],
         queue_s=queue[np.newaxis, :],
         span_busy_s=np.array([busy.sum() * share]),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.codes import OP_ADMIT
 from models.kernel.parts import Bucket
-from models.kernel.steps.base import OP_ADMIT, Step
+from models.kernel.steps.base import Step
 from models.kernel.system import THROTTLED
 
 if TYPE_CHECKING:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from models.kernel.codes import GONE, OP_END
+
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane, Token
-
-OP_END, OP_CHOOSE, OP_VIA, OP_DELAY, OP_SERVE, OP_LOOKUP, OP_FILL, OP_DROP, OP_ADMIT, OP_FORK = range(10)
-
-PARKED = -1
-"""The walk waits; whoever wakes it goes on at the site's next."""
-GONE = -2
-"""The walk has ended or was lost."""
-
 
 class Step:
     """One step of a route."""

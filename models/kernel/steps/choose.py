@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from models.kernel.codes import OP_CHOOSE
 from models.kernel.parts import Membership
 from models.kernel.random import mix, uniforms
-from models.kernel.steps.base import OP_CHOOSE, Step
+from models.kernel.steps.base import Step
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.codes import OP_FORK, PARKED
 from models.kernel.parts import Quorum
 from models.kernel.slots import ready_put, start_leg, vanish
-from models.kernel.steps.base import OP_FORK, PARKED, Step
+from models.kernel.steps.base import Step
 from models.kernel.system import Route
 
 if TYPE_CHECKING:

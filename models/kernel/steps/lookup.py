@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.cache import cache_drop, cache_fill, cache_lookup
+from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
 from models.kernel.parts import Cache
 from models.kernel.recorder import window_of
-from models.kernel.steps.base import OP_DROP, OP_FILL, OP_LOOKUP, Step
+from models.kernel.steps.base import Step
 from models.kernel.system import Route
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.codes import OP_SERVE
 from models.kernel.laws import Law
 from models.kernel.parts import Station
 from models.kernel.station import station_enter
-from models.kernel.steps.base import OP_SERVE, Step
+from models.kernel.steps.base import Step
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site

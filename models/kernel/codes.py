@@ -1,0 +1,10 @@
+"""Small integers that both forms of the steps share: what a step is, and what a walk does next."""
+
+from __future__ import annotations
+
+OP_END, OP_CHOOSE, OP_VIA, OP_DELAY, OP_SERVE, OP_LOOKUP, OP_FILL, OP_DROP, OP_ADMIT, OP_FORK = range(10)
+
+PARKED = -1
+"""The walk waits; whoever wakes it goes on at the site's next."""
+GONE = -2
+"""The walk has ended or was lost."""

@@ -1,0 +1,372 @@
+"""Both engines give the same bits, whatever the system, its work and its control.
+
+Goal: the rules of time, ties, draws and measures mean the same in both. Method: random systems, small and full of ties, run on
+both engines; everything that shows is compared: what control saw and when, the whole outcome, what the parts counted, and
+the fingerprint. Planted differences must each be found, so that the comparison is known to bite.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from models.kernel import simpy_engine
+from models.kernel.cache import CacheState
+from models.kernel.laws import Exponential
+from models.kernel.parts import Group, Quorum, Station
+from models.kernel.program import Site
+from models.kernel.simpy_engine import DataEvent, Draws, Environment, SimpyPlane, Token
+from models.kernel.station import StationState
+from models.kernel.steps import Fork, Serve
+from models.kernel.steps.admit import BucketState
+from models.kernel.steps.fork import QuorumState
+from models.kernel.steps.travel import _Delay
+from models.kernel.system import Operation, Route
+from tests.strategies.systems import (
+    GRID_S,
+    Case,
+    Seen,
+    busy_case,
+    cases,
+    first_difference,
+    grid,
+    run,
+    unlike,
+    with_operations,
+)
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = 400
+SLOW_EXAMPLES, SLOW_ROUNDS = 1_100, 10
+RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+def agree(case: Case, **options: Any) -> None:
+    """Assert that the engines agree on a case; options are the compiled engine's."""
+    reference, fast = run(case, "simpy"), run(case, "compiled", **options)
+    assert unlike(reference, fast) is None
+
+
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(cases())
+def test_engines_agree(case: Case) -> None:
+    agree(case)
+
+
+@settings(max_examples=EXAMPLES // 4, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(cases(), st.integers(1, 40), st.integers(1, 40))
+def test_blocks_of_any_size_give_the_same_bits(case: Case, block_size: int, draw_block: int) -> None:
+    """Draws and requests come in blocks for speed's sake alone."""
+    expected = run(case, "simpy", block_size=4096, draw_block=2048)
+
+    assert unlike(expected, run(case, "simpy", block_size=block_size, draw_block=draw_block)) is None
+    assert unlike(expected, run(case, "compiled", block_size=block_size, draw_block=draw_block)) is None
+
+
+@settings(max_examples=EXAMPLES // 4, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(cases(), st.sampled_from([1, 2, 4096]))
+def test_room_at_the_start_changes_nothing(case: Case, capacity: int) -> None:
+    """The compiled engine begins with room for little, and must grow in the middle of a run, time and again."""
+    agree(case, capacity=capacity)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_", range(SLOW_ROUNDS))
+def test_engines_agree_on_many_systems(round_: int) -> None:
+    @settings(max_examples=SLOW_EXAMPLES, deadline=None, suppress_health_check=RELAXED, print_blob=True)
+    @given(cases(), st.sampled_from([1, 64]), st.sampled_from([3, 64]))
+    def check(case: Case, capacity: int, block_size: int) -> None:
+        agree(case, capacity=capacity, block_size=block_size, draw_block=block_size)
+
+    check()
+
+
+# ---------------------------------------------------------------- the comparison bites
+
+
+@lru_cache(maxsize=1)
+def samples() -> list[tuple[Case, Seen]]:
+    """Some cases, and what the compiled engine makes of them."""
+    drawn: list[Case] = []
+
+    @settings(
+        max_examples=250, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+        suppress_health_check=RELAXED,
+    )  # fmt: skip
+    @given(cases())
+    def draw(case: Case) -> None:
+        drawn.append(case)
+
+    draw()
+    return [(case, run(case, "compiled")) for case in drawn]
+
+
+def arrival_before_its_successor(plane: SimpyPlane, event: DataEvent) -> None:
+    """A request begins, and only then the next arrival is put in the queue."""
+    plane._tick()
+    plane.walks = 0
+    index = event.who
+    if plane.active[index]:
+        _, ordinal, operation, key, size, ttl = event.stamp
+        base = plane.sources[index].client_base
+        plane._begin(simpy_engine.Request(index, base, ordinal, operation, key, size, ttl))
+        plane._drain()
+    plane._next_arrival(index)
+
+
+def next_before_who_leaves(station: StationState, token: Token) -> None:
+    """A waiting request takes the server before the one that is done goes on."""
+    del station.in_service[token]
+    token.station = None
+    station.busy -= 1
+    station.busy_changes.add(-1)
+    station.take_waiting()
+    station.plane.ready.append(token)
+
+
+class Stack(deque[Any]):
+    """Last come, first served."""
+
+    popleft = deque.pop
+
+
+def changed(owner: Any, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+    """Replace a method by what `change` makes of it."""
+    return lambda patch: patch.setattr(owner, name, change(getattr(owner, name)))
+
+
+def after(action: Callable[..., None]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same method, followed by an action on its object."""
+
+    def change(method: Callable[..., Any]) -> Callable[..., Any]:
+        def both(self: Any, *arguments: Any, **options: Any) -> Any:
+            result = method(self, *arguments, **options)
+            action(self)
+            return result
+
+        return both
+
+    return change
+
+
+def one_more_place(station: StationState) -> None:
+    station.limit = None if station.limit is None else station.limit + 1
+
+
+def no_recency(cache: CacheState) -> None:
+    cache.policy = 1 if cache.policy == 0 else cache.policy
+
+
+def no_marks(cache: CacheState) -> None:
+    cache.policy = 1 if cache.policy == 2 else cache.policy
+
+
+def one_needed_less(quorum: QuorumState) -> None:
+    quorum.needed = quorum.needed and quorum.needed - 1
+
+
+def any_leg(quorum: QuorumState) -> None:
+    quorum.table = quorum.table and (False, *[True] * (len(quorum.table) - 1))
+
+
+def in_a_stack(plane: SimpyPlane) -> None:
+    plane.ready = Stack()
+
+
+def relative(data: Callable[..., None]) -> Callable[..., None]:
+    return lambda env, time, *rest: data(env, env.now + (time - env.now), *rest)
+
+
+def other_visit(drawn: Callable[..., float]) -> Callable[..., float]:
+    def change(plane: SimpyPlane, site: Site, token: Token, law: int) -> float:
+        site.visit += 1
+        try:
+            return drawn(plane, site, token, law)
+        finally:
+            site.visit -= 1
+
+    return change
+
+
+def same_branch(start_leg: Callable[..., None]) -> Callable[..., None]:
+    def change(plane: SimpyPlane, parent: Token, leg: int, entry: int) -> None:
+        start_leg(plane, parent, leg, entry)
+        plane.ready[-1].branch = parent.branch
+
+    return change
+
+
+def never_stale(wake: Callable[..., None]) -> Callable[..., None]:
+    def change(plane: SimpyPlane, event: DataEvent) -> None:
+        event.stamp = event.who.stamp
+        wake(plane, event)
+
+    return change
+
+
+def longer_lives(lookup: Callable[..., bool]) -> Callable[..., bool]:
+    """An object is held at the very instant at which it expires."""
+    return lambda cache, key, size, now: lookup(cache, key, size, float(np.nextafter(now, 0.0)))
+
+
+def delay_even_when_zero(walk: Callable[..., int]) -> Callable[..., int]:
+    def change(step: _Delay, plane: SimpyPlane, token: Token, site: Site) -> int:
+        result = walk(step, plane, token, site)
+        if result < 0 or token.error:
+            return result
+        token.due = plane.now
+        plane.wake_at(token.due, token)
+        return -1
+
+    return change
+
+
+def forget_one_block(drawn: Callable[..., Draws]) -> Callable[..., Draws]:
+    """A block of draws that begins one request late."""
+
+    def change(plane: SimpyPlane, key: Any, ordinal: int, source: int, older: Draws | None) -> Draws:
+        draws = drawn(plane, key, ordinal, source, older)
+        draws.values = [*draws.values[1:], draws.values[0]]
+        return draws
+
+    return change
+
+
+def full_at_once(bucket: BucketState) -> None:
+    bucket.tokens = bucket.burst
+
+
+MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "data goes before control on a tie": lambda patch: patch.setattr(simpy_engine, "DATA", 0),
+    "times are relative": changed(Environment, "data", relative),
+    "the next arrival is pushed after what this one does": lambda patch: patch.setattr(
+        SimpyPlane, "_arrive", arrival_before_its_successor
+    ),
+    "a waiting request begins before who is served leaves": lambda patch: patch.setattr(
+        StationState, "complete", next_before_who_leaves
+    ),
+    "what is ready walks last come first served": changed(SimpyPlane, "__init__", after(in_a_stack)),
+    "a delay of zero is an event": changed(_Delay, "walk", delay_even_when_zero),
+    "a draw is made with another visit": changed(SimpyPlane, "_drawn", other_visit),
+    "a leg draws as its parent does": changed(SimpyPlane, "start_leg", same_branch),
+    "a block of draws is one off": changed(SimpyPlane, "_draw_block", forget_one_block),
+    "a queue has one place more": changed(StationState, "__init__", after(one_more_place)),
+    "a cancelled event wakes nevertheless": changed(SimpyPlane, "_wake", never_stale),
+    "LRU does not move to the end": changed(CacheState, "__init__", after(no_recency)),
+    "CLOCK gives no second chance": changed(CacheState, "__init__", after(no_marks)),
+    "an object lives an instant longer": changed(CacheState, "lookup", longer_lives),
+    "a flush is forgotten": lambda patch: patch.setattr(CacheState, "flush", lambda _: None),
+    "a quorum needs one less": changed(QuorumState, "__init__", after(one_needed_less)),
+    "a truth table is not looked at": changed(QuorumState, "__init__", after(any_leg)),
+    "a bucket is always full": changed(BucketState, "refresh", after(full_at_once)),
+    "a pause is no pause": lambda patch: patch.setattr(StationState, "pause", lambda _: None),
+    "a station that is up comes up again": lambda patch: patch.setattr(
+        StationState, "up", lambda station: setattr(station, "state", 0) or setattr(station, "paused", False)
+    ),
+    "watches wake in reverse": changed(
+        SimpyPlane, "notice", lambda notice: lambda plane, watches, value: notice(plane, watches, value + 1)
+    ),
+    "time stands still later": changed(
+        SimpyPlane, "__init__", lambda init: lambda *some, walks_max: init(*some, walks_max=walks_max + 1_000)
+    ),
+}
+
+
+@pytest.mark.parametrize("planted", MUTANTS)
+def test_a_planted_difference_is_found(planted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = samples()
+    MUTANTS[planted](monkeypatch)
+
+    found = next((found for case, seen in compiled if (found := unlike(run(case, "simpy"), seen))), None)
+
+    assert found is not None
+
+
+def test_the_comparison_names_what_differs() -> None:
+    seen = run(busy_case(), "simpy")
+    other = run(busy_case(), "simpy")
+    assert seen.outcome is not None
+    assert other.outcome is not None
+
+    other.outcome.stations["cpu"].busy_s[1, 2] += 2.0**-30
+
+    found = unlike(seen, other)
+    assert found is not None
+    assert found.startswith(".outcome.stations.cpu.busy_s[1, 2]: ")
+
+
+# ---------------------------------------------------------------- what must not matter
+
+
+def test_the_hash_seed_changes_nothing() -> None:
+    """Nothing depends on the order of sets or of hashes: two processes with other seeds for them agree."""
+    program = (
+        "from tests.strategies.systems import busy_case, run\n"
+        "print(run(busy_case(), 'simpy').fingerprint, run(busy_case(), 'compiled').fingerprint)"
+    )
+
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, text=True,
+            capture_output=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+
+    simpy, compiled = outputs[0].split()
+    assert simpy == compiled
+    assert outputs[0] == outputs[1]
+
+
+@settings(max_examples=EXAMPLES // 8, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(cases(), st.sampled_from(["simpy", "compiled"]))
+def test_another_part_disturbs_no_draw(case: Case, engine: str) -> None:
+    """Detached work at a new station, random as it may be, changes nothing that was there before.
+
+    What it is allowed to change: the count of events, and of course its own station.
+    """
+    extra = Station("extra", Group("extra"), 0)
+    aside = Fork(Quorum("aside", 1, 0), Route(Serve(extra, Exponential(mean=3 * GRID_S))))
+
+    def with_extra(operation: Operation) -> Operation:
+        return Operation(Route(aside, *operation.route.steps), operation.client)
+
+    before = run(case, engine)
+    added = run(with_operations(case, with_extra), engine)
+
+    assert first_difference(before.log, added.log) is None
+    assert before.stuck_at_s == added.stuck_at_s or added.stuck_at_s is not None
+    if before.outcome is not None and added.outcome is not None:
+        assert first_difference(before.outcome.operations, added.outcome.operations) is None
+        stations = {name: each for name, each in added.outcome.stations.items() if name != "extra"}
+        assert first_difference(dict(before.outcome.stations), stations) is None
+        assert first_difference(before.outcome.caches, added.outcome.caches) is None
+
+
+def test_time_that_stands_still_is_noticed_by_both() -> None:
+    """A closed loop with neither think nor service time asks for ever at one instant."""
+    from models.kernel.arrivals import Closed
+    from models.kernel.keys import UniformKeys
+    from models.kernel.laws import Constant, ConstantSeconds
+    from models.kernel.recorder import Span
+    from models.kernel.sources import Workload
+
+    station = Station("station", Group("group"))
+    closed = Workload(
+        Closed(clients=2, think=ConstantSeconds(value_s=0.0)), UniformKeys(count=1), Constant(value=1.0), {"read": 1.0}
+    )
+    case = Case({"read": Operation(Route(Serve(station, grid(0))))}, (), (closed,), Span(0.0, 1.0, 2.0), 1)
+
+    assert run(case, "simpy").stuck_at_s == 0.0
+    assert run(case, "compiled").stuck_at_s == 0.0

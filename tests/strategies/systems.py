@@ -1,0 +1,584 @@
+"""Random systems, work for them, and control processes that act at the same instants as the requests do.
+
+Nearly all times are multiples of one binary fraction, so that arrivals, services, timeouts and acts of control meet at the
+same instants again and again: what an engine does first then decides what comes of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import simpy
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from models.kernel.arrivals import Arrivals, Bursty, Closed, ConstantArrivals, Poisson, Schedule
+from models.kernel.keys import Hotspot, KeyLaw, ScrambledZipfian, UniformKeys, Zipf
+from models.kernel.laws import (
+    Component,
+    Constant,
+    ConstantSeconds,
+    Empirical,
+    Erlang,
+    Exponential,
+    ExponentialSeconds,
+    Hyperexponential,
+    Law,
+    Lognormal,
+    Mixture,
+    Pareto,
+    Uniform,
+    Weibull,
+)
+from models.kernel.outcome import Outcome
+from models.kernel.parts import (
+    Bucket,
+    Cache,
+    Group,
+    Membership,
+    Network,
+    Quorum,
+    Station,
+    everybody,
+)
+from models.kernel.plane import Answer, Plane
+from models.kernel.priming import Priming
+from models.kernel.program import Program
+from models.kernel.recorder import Parts, Span
+from models.kernel.simpy_engine import SimpyPlane
+from models.kernel.sources import (
+    Block,
+    ClosedSource,
+    NumpyDrawing,
+    OpenSource,
+    Source,
+    Streams,
+    Trace,
+    Workload,
+    priming_source,
+)
+from models.kernel.standstill import StandstillError
+from models.kernel.steps import Admit, Choose, Drop, Fill, Fork, Lookup, Serve, Step, Travel
+from models.kernel.system import Client, Operation, Route, System
+
+GRID_S = 2.0**-10
+DURATION_S = 96 * GRID_S
+WALKS_MAX = 3_000
+"""Few, so that a standstill is found at once."""
+KEYS = 12
+
+
+def grid(steps: int) -> Constant:
+    """So many steps of the grid, always."""
+    return Constant(value=steps * GRID_S)
+
+
+LAWS: tuple[Law, ...] = (
+    grid(1), grid(0), grid(2), grid(3), grid(5), grid(8), grid(1), grid(0),
+    Exponential(mean=3 * GRID_S),
+    Uniform(low=0.0, high=4 * GRID_S),
+    Erlang(shape=3, mean=3 * GRID_S),
+    Lognormal(median=2 * GRID_S, p99=9 * GRID_S),
+    Hyperexponential(mean=3 * GRID_S, cv=2.0),
+    Weibull(shape=0.7, scale=2 * GRID_S),
+    Pareto(shape=2.5, minimum=GRID_S),
+    Empirical(probabilities=[0.0, 0.5, 1.0], values=[0.0, GRID_S, 6 * GRID_S]),
+    Mixture(components=[Component(weight=2.0, law=grid(2)), Component(weight=1.0, law=Exponential(mean=4 * GRID_S))]),
+    Mixture(components=[Component(weight=1.0, law=grid(0)), Component(weight=1.0, law=Erlang(shape=2, mean=2 * GRID_S))]),
+)  # fmt: skip
+SIZES: tuple[Law, ...] = (
+    Constant(value=100.0), Constant(value=0.0), Uniform(low=1.0, high=300.0), Exponential(mean=120.0),
+)  # fmt: skip
+KEY_LAWS: tuple[KeyLaw, ...] = (
+    UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), UniformKeys(count=1), Hotspot(count=KEYS),
+    ScrambledZipfian(count=KEYS),
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- control
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that control does at an instant.
+
+    Args:
+        at_s: When; an act whose time has passed is done at once.
+        verb: A method of the plane, or "probe", "burst", "react-queue", "react-errors".
+        arguments: What the verb takes.
+    """
+
+    at_s: float
+    verb: str
+    arguments: tuple[Any, ...]
+
+
+Log = list[tuple[Any, ...]]
+
+
+def controller(number: int, acts: Sequence[Act], log: Log) -> Callable[[Plane], Generator[Any, Any, None]]:
+    """A control process that does these acts and writes down all it sees."""
+
+    def control(plane: Plane) -> Generator[Any, Any, None]:
+        def note(*what: Any) -> None:
+            log.append((plane.env.now, number, *what))
+
+        def wait(event: simpy.Event, deadline_s: float) -> Generator[Any, Any, bool]:
+            yield event | plane.until(plane.env.now + deadline_s)
+            return event.triggered
+
+        for act in acts:
+            yield plane.until(act.at_s)
+            note(act.verb)
+            if act.verb == "probe":
+                operation, key, size, deadline_s = act.arguments
+                answer = plane.submit(operation, key, size)
+                answered = yield from wait(answer, deadline_s)
+                note("answer", answer.value if answered else None)
+            elif act.verb == "burst":
+                operation, key, size, count = act.arguments
+                for index in range(count):
+                    answer = plane.submit(operation, key, size)
+                    answer.callbacks.append(lambda event, index=index: note("answer", index, event.value))
+            elif act.verb == "react-queue":
+                station, member, length, deadline_s, servers = act.arguments
+                grown = yield from wait(plane.watch_queue(station, member, length), deadline_s)
+                note("queue", grown)
+                if grown:
+                    plane.resize(station, member, servers)
+            elif act.verb == "react-errors":
+                operation, count, deadline_s, station, factor = act.arguments
+                failed = yield from wait(plane.watch_errors(operation, count), deadline_s)
+                note("errors", failed)
+                if failed:
+                    plane.slow(station, 0, factor)
+            else:
+                getattr(plane, act.verb)(*act.arguments)
+
+    return control
+
+
+# ---------------------------------------------------------------- a case and what comes of it
+
+
+@dataclass(frozen=True)
+class Case:
+    """A system, its work and its control; both engines are given the very same."""
+
+    operations: dict[str, Operation]
+    scripts: tuple[tuple[Act, ...], ...]
+    workloads: tuple[Workload, ...]
+    span: Span
+    seed: int
+    primed: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that a run shows: what control saw, the outcome and what the parts counted, or when time stood still."""
+
+    log: Log
+    outcome: Outcome | None
+    parts: Parts | None
+    stuck_at_s: float | None
+    past: Priming | None
+
+    @property
+    def fingerprint(self) -> str:
+        """The outcome's, or none."""
+        return "" if self.outcome is None else self.outcome.fingerprint()
+
+
+def run(case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, capacity: int = 64) -> Seen:
+    """Run a case on an engine."""
+    log: Log = []
+    controls = tuple(controller(number, acts, log) for number, acts in enumerate(case.scripts))
+    program = Program(System(case.operations, controls), "system")
+    if engine == "compiled":
+        from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
+
+        drawing: Any = CompiledDrawing()
+        sources = sources_of_case(case, drawing, block_size, draw_block)
+        plane: Any = CompiledPlane(
+            program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX, capacity=capacity
+        )
+    else:
+        drawing = NumpyDrawing()
+        sources = sources_of_case(case, drawing, block_size, draw_block)
+        plane = SimpyPlane(program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX)
+    past = None
+    if case.primed:
+        ttls = [cache.ttl_s or 0.0 for cache in program.caches]
+        past = Priming(max(ttls, default=0.0), first=64, most=256)
+        before = priming_source(case.workloads[0], case.seed, 0, 1.0 / GRID_S, drawing)
+        before.block_size = 32
+        plane.prime(before, past)
+    try:
+        plane.run()
+    except StandstillError as error:
+        return Seen(log, None, None, error.at_s, past)
+    return Seen(log, plane.outcome(0, 0.0), plane.parts(), None, past)
+
+
+def sources_of_case(case: Case, drawing: Any, block_size: int, draw_block: int) -> list[Source]:
+    """Open sources are client 0, closed ones have a thousand clients each at most."""
+    streams = Streams.of(case.seed, 0)
+    sources: list[Source] = []
+    for index, workload in enumerate(case.workloads):
+        base = 1000 * index
+        if workload.trace is None and isinstance(workload.arrivals, Closed):
+            sources.append(ClosedSource(workload, streams, base, max(1, draw_block // 8)))
+        else:
+            sources.append(
+                OpenSource(workload, streams, case.span.duration_s, drawing, block_size, base, draw_block)
+            )
+    return sources
+
+
+def first_difference(a: Any, b: Any, where: str = "") -> str | None:
+    """Where two results differ first, and how; None where they do not."""
+    if type(a) is not type(b):
+        return f"{where}: {a!r} is not {b!r}"
+    if is_dataclass(a) and not isinstance(a, type):
+        names = [field.name for field in fields(a) if field.name not in ("engine", "wall_s")]
+        pairs: list[tuple[str, Any, Any]] = [(name, getattr(a, name), getattr(b, name)) for name in names]
+    elif isinstance(a, dict):
+        if list(a) != list(b):
+            return f"{where}: {list(a)} are not {list(b)}"
+        pairs = [(str(key), a[key], b[key]) for key in a]
+    elif isinstance(a, np.ndarray):
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return f"{where}: {a.dtype} {a.shape} is not {b.dtype} {b.shape}"
+        unequal = np.flatnonzero(np.ravel(a != b) & ~np.ravel((a != a) & (b != b)))  # noqa: PLR0124 - nan is nan here
+        if unequal.size:
+            at = np.unravel_index(int(unequal[0]), a.shape)
+            return f"{where}{list(map(int, at))}: {a[at]!r} is not {b[at]!r}; {unequal.size} differ"
+        return None
+    elif isinstance(a, list | tuple):
+        names = list(getattr(a, "_fields", range(len(a))))
+        pairs = [(str(name), x, y) for name, x, y in zip(names, a, b, strict=False)]
+        if len(a) != len(b):
+            pairs.append(("length", len(a), len(b)))
+    else:
+        return None if a == b or (a != a and b != b) else f"{where}: {a!r} is not {b!r}"  # noqa: PLR0124
+    return next((found for name, x, y in pairs if (found := first_difference(x, y, f"{where}.{name}"))), None)
+
+
+# ---------------------------------------------------------------- strategies
+
+
+@dataclass
+class Pieces:
+    """The parts that routes of a case may lead through."""
+
+    groups: list[Group]
+    memberships: list[Membership]
+    stations: list[Station]
+    networks: list[Network]
+    caches: list[Cache]
+    buckets: list[Bucket]
+    quorums: list[Quorum]
+
+
+def times(most: int = 40, least: int = 0) -> SearchStrategy[float]:
+    """Instants and lengths on the grid."""
+    return st.integers(least, most).map(lambda steps: steps * GRID_S)
+
+
+def laws() -> SearchStrategy[Law]:
+    """A law of times; constants on the grid come more often."""
+    return st.sampled_from(LAWS)
+
+
+@st.composite
+def pieces(draw: DrawFn) -> Pieces:
+    """Groups, and parts on them."""
+    small = st.integers(1, 3)
+    groups = []
+    for index in range(draw(st.integers(1, 4))):
+        size = draw(st.integers(1, 4))
+        zones = tuple(draw(st.lists(st.integers(0, 2), min_size=size, max_size=size))) if draw(st.booleans()) else ()
+        groups.append(Group(f"group{index}", size, zones))
+    memberships = [everybody(group) for group in groups]
+    for group in groups:
+        if draw(st.booleans()):
+            of = draw(st.sampled_from([None, *groups]))
+            width = draw(small)
+            row = st.tuples(*[st.integers(0, group.size - 1)] * width)
+            rows = draw(st.tuples(*[row] * (1 if of is None else of.size)))
+            memberships.append(Membership(group, rows, of))
+    pick = st.sampled_from(groups)
+    stations = [
+        Station(f"station{index}", draw(pick), draw(st.integers(0, 3)), draw(st.sampled_from([None, None, 0, 1, 3])))
+        for index in range(draw(small))
+    ]
+    networks = [
+        Network(
+            f"network{index}", draw(laws()), draw(st.none() | laws()), draw(small),
+            draw(st.sampled_from([None, None, 50 / GRID_S, 300 / GRID_S])),
+        )  # fmt: skip
+        for index in range(draw(st.integers(0, 2)))
+    ]
+    caches = []
+    for index in range(draw(st.integers(0, 2))):
+        in_items = draw(st.booleans())
+        caches.append(
+            Cache(
+                f"cache{index}", draw(pick), draw(st.sampled_from(("lru", "fifo", "clock"))),
+                draw(st.integers(1, 6)) if in_items else None,
+                None if in_items else draw(st.sampled_from([50, 250, 600])),
+                draw(st.none() | times(least=1)), draw(st.sampled_from([0, 0, 7])),
+            )  # fmt: skip
+        )
+    buckets = [
+        Bucket(f"bucket{index}", draw(pick), draw(st.sampled_from([0.25, 0.5, 1.0, 0.3])) / GRID_S, draw(small) * 1.0)
+        for index in range(draw(st.integers(0, 1)))
+    ]
+    return Pieces(groups, memberships, stations, networks, caches, buckets, [])
+
+
+def zoned(groups: Sequence[Group], zones: int) -> list[Group | None]:
+    """The groups whose zones a network has, and nobody."""
+    return [None, *(group for group in groups if max(group.zones, default=0) < zones)]
+
+
+@st.composite
+def routes(draw: DrawFn, parts: Pieces, depth: int = 0) -> Route:
+    """A route of a few steps."""
+    kinds = ["serve", "serve", "choose"]
+    kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
+    kinds += ["admit"] * bool(parts.buckets) + ["fork"] * (depth < 2)
+    steps: list[Step] = []
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=depth == 0, max_size=5 if depth == 0 else 3)):
+        if kind == "serve":
+            station = draw(st.sampled_from(parts.stations))
+            steps.append(Serve(station, draw(laws()), draw(st.sampled_from([0, 0, 0, 64]))))
+        elif kind == "choose":
+            membership = draw(st.sampled_from(parts.memberships))
+            steps.append(Choose(membership, draw(st.sampled_from(["round-robin", "random", "key", "leg", 0, 1, 5]))))
+        elif kind == "travel":
+            network = draw(st.sampled_from(parts.networks))
+            ends = st.sampled_from(zoned(parts.groups, network.zones))
+            steps.append(Travel(network, draw(ends), draw(ends)))
+        elif kind == "lookup":
+            cache = draw(st.sampled_from(parts.caches))
+            miss = draw(routes(parts, depth + 1))
+            filled = (Fill(cache),) if draw(st.booleans()) else ()
+            steps.append(Lookup(cache, Route(*miss.steps, *filled)))
+        elif kind in ("fill", "drop"):
+            steps.append((Fill if kind == "fill" else Drop)(draw(st.sampled_from(parts.caches))))
+        elif kind == "admit":
+            bucket = draw(st.sampled_from(parts.buckets))
+            steps.append(Admit(bucket, draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))))
+        else:
+            steps.append(draw(forks(parts, depth)))
+    return Route(*steps)
+
+
+@st.composite
+def forks(draw: DrawFn, parts: Pieces, depth: int) -> Fork:
+    """A fork: k of n, a truth table, or detached work."""
+    legs = draw(st.integers(1, 4 if depth == 0 else 2))
+    name = f"quorum{len(parts.quorums)}"
+    if draw(st.integers(0, 3)) == 0:
+        minimal = draw(st.lists(st.integers(1, (1 << legs) - 1), min_size=1, max_size=3))
+        table = tuple(any(held & wanted == wanted for wanted in minimal) for held in range(1 << legs))
+        quorum = Quorum(name, legs, table=table)
+    else:
+        quorum = Quorum(name, legs, draw(st.integers(0, legs)))
+    parts.quorums.append(quorum)
+    if draw(st.booleans()):
+        route = draw(routes(parts, depth + 1))
+        membership = draw(st.sampled_from(parts.memberships))
+        return Fork(quorum, Route(Choose(membership, "leg"), *route.steps))
+    return Fork(quorum, tuple(draw(routes(parts, depth + 1)) for _ in range(legs)))
+
+
+@st.composite
+def clients(draw: DrawFn) -> Client:
+    """A client's patience."""
+    if draw(st.booleans()):
+        return Client()
+    return Client(
+        timeout_s=draw(st.sampled_from([math.inf, 2 * GRID_S, 4 * GRID_S, 9 * GRID_S, 3.3 * GRID_S])),
+        max_attempts=draw(st.integers(1, 4)),
+        backoff_base_s=draw(st.sampled_from([0.0, GRID_S, 3 * GRID_S])),
+        backoff_factor=draw(st.sampled_from([1.0, 2.0])),
+        backoff_cap_s=draw(st.sampled_from([math.inf, 2 * GRID_S])),
+        jitter=draw(st.sampled_from(["none", "full", "equal"])),
+    )
+
+
+@st.composite
+def arrivals(draw: DrawFn) -> Arrivals:
+    """Open arrivals, at most about one at each step of the grid."""
+    rate = draw(st.sampled_from([1.0, 0.5, 0.25])) / GRID_S
+    kind = draw(st.integers(0, 3))
+    if kind == 0:
+        return ConstantArrivals(rate_per_s=rate)
+    if kind == 1:
+        return Poisson(rate_per_s=rate)
+    if kind == 2:
+        return Bursty(on_rate_per_s=2 * rate, off_rate_per_s=0.0, on_mean_s=8 * GRID_S, off_mean_s=8 * GRID_S)
+    return Schedule(points=[[0.0, rate], [30 * GRID_S, rate], [30 * GRID_S, 0.0], [50 * GRID_S, 0.0], [60 * GRID_S, rate]])
+
+
+@st.composite
+def traces(draw: DrawFn, names: tuple[str, ...]) -> Workload:
+    """Recorded requests, many at one instant; objects change their size."""
+    count = draw(st.integers(0, 60))
+
+    def column(values: SearchStrategy[Any]) -> list[Any]:
+        return draw(st.lists(values, min_size=count, max_size=count))
+
+    at = sorted(column(st.integers(0, 100)))
+    block = Block(
+        np.array(at, np.float64) * GRID_S,
+        np.array(column(st.integers(0, len(names) - 1)), np.int64),
+        np.array(column(st.integers(0, KEYS - 1)), np.int64),
+        np.array(column(st.sampled_from([100, 0, 30, 250, 700])), np.int64),
+        np.array(column(st.sampled_from([math.inf, math.inf, 0.0, 5 * GRID_S])), np.float64),
+    )
+    return Workload(
+        ConstantArrivals(rate_per_s=1.0), UniformKeys(count=KEYS), Constant(value=1.0), {names[0]: 1.0},
+        Trace(block, KEYS, names),
+    )  # fmt: skip
+
+
+@st.composite
+def workloads(draw: DrawFn, names: tuple[str, ...]) -> tuple[Workload, ...]:
+    """One source or two, which ask for the same keys and sizes with the same mix."""
+    kind = draw(st.integers(0, 3))
+    if kind == 0:
+        return (draw(traces(names)),)
+    keys, sizes = draw(st.sampled_from(KEY_LAWS)), draw(st.sampled_from(SIZES))
+    mix = {name: 1.0 / len(names) for name in names}
+    think = draw(st.sampled_from([
+        ConstantSeconds(value_s=2 * GRID_S), ConstantSeconds(value_s=0.0), ExponentialSeconds(mean_s=4 * GRID_S),
+    ]))  # fmt: skip
+    closed = Workload(Closed(clients=draw(st.integers(1, 4)), think=think), keys, sizes, mix)
+    opened = Workload(draw(arrivals()), keys, sizes, mix)
+    return ((opened,), (closed,), (opened, closed))[kind - 1]
+
+
+@st.composite
+def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> Act:
+    """One act of control."""
+    group = draw(st.sampled_from(parts.groups))
+    station = draw(st.sampled_from(parts.stations))
+    member, seat = draw(st.integers(0, group.size - 1)), draw(st.integers(0, station.group.size - 1))
+    how = st.sampled_from(["refuse", "silent"])
+    factor = draw(st.sampled_from([2.0, 0.5, 3.0, 1.0, 0.3]))
+    small = st.integers(0, 3)
+    choices: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
+        ("probe", lambda: (draw(st.sampled_from(names)), draw(st.integers(0, 0)), 70, draw(times(12)))),
+        ("burst", lambda: (draw(st.sampled_from(names)), draw(st.integers(0, 0)), 200, draw(st.integers(1, 3)))),
+        ("down", lambda: (group, member, draw(how))),
+        ("up", lambda: (group, member)),
+        ("pause", lambda: (station, seat)),
+        ("resume", lambda: (station, seat)),
+        ("slow", lambda: (station, seat, factor)),
+        ("resize", lambda: (station, seat, draw(small))),
+        ("react-queue", lambda: (station, seat, draw(small), draw(times(20)), draw(small))),
+        ("react-errors", lambda: (draw(st.sampled_from(names)), draw(small), draw(times(20)), station, factor)),
+        ("stop_source", lambda: (draw(st.integers(0, sources - 1)),)),
+        ("start_source", lambda: (draw(st.integers(0, sources - 1)),)),
+    ]
+    if parts.caches:
+        cache = draw(st.sampled_from(parts.caches))
+        choices.append(("flush", lambda: (cache, draw(st.integers(0, cache.group.size - 1)))))
+    if parts.buckets:
+        bucket = parts.buckets[0]
+        choices.append(("refill", lambda: (bucket, draw(st.integers(0, bucket.group.size - 1)), 0.5 / GRID_S, 1.0)))
+    if parts.networks:
+        network = draw(st.sampled_from(parts.networks))
+        link = (network, draw(st.integers(0, network.zones - 1)), draw(st.integers(0, network.zones - 1)))
+        choices += [
+            ("cut", lambda: (*link, draw(how))), ("mend", lambda: link), ("degrade", lambda: (*link, factor)),
+        ]  # fmt: skip
+    if parts.quorums:
+        quorum = draw(st.sampled_from(parts.quorums))
+        choices.append(("swap_quorum", lambda: (quorum, draw(st.integers(0, quorum.legs)))))
+    membership = draw(st.sampled_from(parts.memberships))
+    row, slot = draw(st.integers(0, len(membership.rows) - 1)), draw(st.integers(0, membership.width - 1))
+    choices.append(("assign", lambda: (membership, row, slot, draw(st.integers(0, membership.group.size - 1)))))
+    verb, arguments = choices[draw(st.integers(0, len(choices) - 1))]
+    return Act(draw(times(100)), verb, arguments())
+
+
+@st.composite
+def cases(draw: DrawFn, *, controlled: bool = True) -> Case:
+    """A system, its work and its control."""
+    parts = draw(pieces())
+    names = ("read", "write", "scan")[: draw(st.integers(1, 3))]
+    operations = {name: Operation(draw(routes(parts)), draw(clients())) for name in names}
+    work = draw(workloads(names))
+    scripts: tuple[tuple[Act, ...], ...] = ()
+    if controlled:
+        script = st.lists(acts(parts, names, len(work)), max_size=8).map(
+            lambda some: tuple(sorted(some, key=lambda act: act.at_s))
+        )
+        scripts = tuple(draw(st.lists(script, max_size=2)))
+    span = Span(
+        warmup_s=draw(st.sampled_from([0.0, 16 * GRID_S, 10.7 * GRID_S])),
+        duration_s=DURATION_S,
+        end_s=DURATION_S + draw(st.sampled_from([64 * GRID_S, 0.0, 1000 * GRID_S])),
+        windows=draw(st.sampled_from([4, 1, 7])),
+    )
+    primed = work[0].trace is None and draw(st.integers(0, 3)) == 0
+    return Case(operations, scripts, work, span, draw(st.integers(0, 1000)), primed)
+
+
+def unlike(a: Seen, b: Seen) -> str | None:
+    """How two runs differ; None where they do not. The fingerprint must see what the comparison of fields sees."""
+    found = first_difference(a, b)
+    if found is None and a.fingerprint != b.fingerprint:
+        return "the fingerprints differ, and nothing else does"
+    if found is not None and ".outcome" in found and a.fingerprint == b.fingerprint:
+        return f"{found}; the fingerprints do not see it"
+    return found
+
+
+def busy_case() -> Case:
+    """A case by hand that uses nearly everything at once, for tests that need but one."""
+    nodes, client, store = Group("nodes", 3, (0, 1, 2)), Group("client"), Group("store", 3, (0, 1, 2))
+    cpu, disk = Station("cpu", nodes, 1, 4), Station("disk", store, 2)
+    cache = Cache("cache", nodes, "clock", capacity_bytes=600, ttl_s=20 * GRID_S, overhead_bytes=7)
+    net = Network("net", grid(1), Exponential(mean=2 * GRID_S), 3, 300 / GRID_S)
+    limit = Bucket("limit", nodes, 0.5 / GRID_S, 3.0)
+    quorum = Quorum("quorum", 3, 2)
+    table = Membership(store, ((0, 1, 2), (1, 2, 0), (2, 0, 1)), of=nodes)
+    write = Fork(quorum, Route(Choose(table, "leg"), Travel(net, nodes, store), Serve(disk, LAWS[12]), Travel(net, store, nodes)))
+    ask = Route(Admit(limit), Choose(table, "random"), Serve(disk, LAWS[8]), Fill(cache))
+    patience = Client(8 * GRID_S, 3, GRID_S, jitter="full")
+    operations = {
+        "read": Operation(
+            Route(Choose(everybody(nodes)), Travel(net, client, nodes), Serve(cpu, grid(1)), Lookup(cache, ask), Travel(net, nodes, client)),
+            patience,
+        ),
+        "write": Operation(Route(Choose(everybody(nodes), "key"), Serve(cpu, grid(2)), write, Drop(cache)), patience),
+    }
+    script = (
+        Act(10 * GRID_S, "burst", ("read", 1, 70, 3)), Act(20 * GRID_S, "down", (nodes, 1, "silent")),
+        Act(24 * GRID_S, "slow", (disk, 0, 3.0)), Act(30 * GRID_S, "probe", ("write", 2, 100, 6 * GRID_S)),
+        Act(40 * GRID_S, "up", (nodes, 1)), Act(41 * GRID_S, "react-queue", (cpu, 0, 1, 20 * GRID_S, 2)),
+        Act(60 * GRID_S, "cut", (net, 0, 1, "refuse")), Act(70 * GRID_S, "mend", (net, 0, 1)),
+    )  # fmt: skip
+    keys, sizes, mix = Zipf(count=KEYS), SIZES[2], {"read": 0.7, "write": 0.3}
+    closed = Closed(clients=3, think=ExponentialSeconds(mean_s=4 * GRID_S))
+    work = (Workload(Poisson(rate_per_s=0.5 / GRID_S), keys, sizes, mix), Workload(closed, keys, sizes, mix))
+    return Case(operations, (script,), work, Span(10 * GRID_S, DURATION_S, 3 * DURATION_S, 4), 11, primed=True)
+
+
+def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
+    """The same case with other operations."""
+    return replace(case, operations={name: change(each) for name, each in case.operations.items()})
+
+
+__all__ = [
+    "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "first_difference", "run", "unlike", "with_operations",
+]  # fmt: skip
