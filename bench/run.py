@@ -1,13 +1,15 @@
 """A run: all replications of all systems of a scenario, what they say together, and the verdict.
 
-Replications are independent, so they run side by side: the compiled engine in threads, as its loop holds no lock, the SimPy
-engine in processes that read the scenario for themselves. Which ran where or when changes nothing.
+Replications are independent, so they run side by side: the compiled engine in threads, as its loop holds no lock, the
+SimPy engine in processes, each of which gets the scenario's values and makes its systems of them. Which ran where or when
+changes nothing.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +17,13 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from bench.expectations import Judgement, judge, overall
-from bench.scenario.load import Scenario, load
+from bench.scenario.document import Document
+from bench.scenario.load import Scenario, build
 from bench.simulate import Engine, Replication, simulate, warm_up
 from bench.statistics.warmup import warmup_cuts
 from bench.summary import fingerprint, summarise
@@ -48,7 +52,7 @@ class Run:
     certain: frozenset[str]
 
 
-class Cancelled(BaseException):
+class Cancelled(BaseException):  # noqa: N818 - no error, and not to be caught as one
     """The run is to end."""
 
 
@@ -97,23 +101,32 @@ def _pool(
         tick(requests)
 
     pool: Executor
+    processes: Sequence[BaseProcess] = ()
     if engine == "compiled" or workers == 1:
         pool = ThreadPoolExecutor(workers)
-        submit = lambda name, replication: pool.submit(simulate, scenario, name, replication, engine, tick_or_end)  # noqa: E731
+
+        def submit(name: str, replication: int) -> Future[Replication]:
+            return pool.submit(simulate, scenario, name, replication, engine, tick_or_end)
+
         if engine == "compiled":
             warm_up()
     else:
-        arguments = (str(scenario.path), list(scenario.assignments))
+        arguments = (scenario.path, scenario.document, scenario.assignments, scenario.trace_sha256)
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, arguments)
-        submit = lambda name, replication: pool.submit(_work, name, replication, engine)  # noqa: E731
+
+        def submit(name: str, replication: int) -> Future[Replication]:
+            return pool.submit(_work, name, replication, engine)
+
     try:
         yield submit
     except BaseException:
         cancelled.set()
-        pool.shutdown(wait=engine == "compiled", cancel_futures=True)
         if isinstance(pool, ProcessPoolExecutor):
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
+            # Shutting down forgets them.
+            processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=isinstance(pool, ThreadPoolExecutor), cancel_futures=True)
+        for process in processes:
+            process.terminate()
         raise
     pool.shutdown()
 
@@ -121,9 +134,13 @@ def _pool(
 _scenario: Scenario | None = None
 
 
-def _begin_worker(path: str, assignments: list[str]) -> None:
+def _begin_worker(path: Path, document: Document, assignments: tuple[str, ...], trace_sha256: str | None) -> None:
+    """A worker process makes its own systems of what its parent read; the parent answers for Ctrl-C."""
     global _scenario  # noqa: PLW0603 - a worker process has one scenario for all its life
-    _scenario = load(Path(path), assignments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _scenario = build(path, document, assignments)
+    if _scenario.trace_sha256 != trace_sha256:
+        raise RuntimeError("the trace changed while the run began")
 
 
 def _work(name: str, replication: int, engine: Engine) -> Replication:

@@ -7,22 +7,44 @@ called, so that help comes at once.
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from bench.errors import ProblemsError, TierbenchError
 from bench.terminal import safe_text
 
-INTERNAL, INTERRUPTED = 70, 130
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+MESSAGE_CHARACTERS_MAX = 1000
 
-EXAMPLES = """\b
+ABOUT = """Benchmark tiers of caches and of copies: scenario in; table, verdict and pictures out.
+
+\b
 Examples:
   tierbench run dax_vs_dynamodb
   tierbench explain dax_vs_dynamodb
-  tierbench run my.toml --set workload.arrivals.rate_per_s=5000 --out results/runs/five-thousand
+  tierbench run my.toml --set systems.dax.nodes=5 --out five-nodes
+"""
+
+ABOUT_RUN = """Run a scenario: table, verdict, pictures and a stored result.
+
+FILE is a scenario file, or the name of a scenario that ships (see `tierbench list`).
+
+\b
+Examples:
+  tierbench run dax_vs_dynamodb
+  tierbench run my.toml --set workload.arrivals.rate_per_s=5000
+  tierbench run my.toml --json --quiet > run.json
+
+Exit codes: 0 all expectations pass; 1 one failed; 5 one is unknown; 2 wrong usage; 3 the scenario is invalid; 6 a limit was
+hit; 70 internal error; 130 interrupted.
 """
 
 
@@ -37,27 +59,29 @@ class Verbs(click.Group):
             from bench.scenario.suggest import hint
 
             remedy = hint(args[0], list(self.commands), "verbs")
-            raise click.UsageError(f"there is no verb {safe_text(args[0])!r}; {remedy}")
+            raise click.UsageError(f"there is no verb {safe_text(args[0], 60)!r}; {remedy}", ctx)
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Verbs, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, help=ABOUT, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tierbench", prog_name="tierbench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
 def cli(debug: bool) -> None:
-    """Benchmark tiers of caches and of copies: scenario in; table, verdict and pictures out."""
+    """Take the options that stand before the verb."""
 
 
 scenario_argument = click.argument("file", metavar="FILE")
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Override a key, as in systems.dax.nodes=5."
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a run folder that is there.")
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def list_(as_json: bool) -> None:
-    """Scenarios that ship, models, and workload presets."""
+    """List scenarios, models and presets."""
     from bench.cli.listing import print_list
 
     print_list(as_json)
@@ -67,16 +91,16 @@ def list_(as_json: bool) -> None:
 @scenario_argument
 @set_option
 def check(file: str, assignments: tuple[str, ...]) -> None:
-    """Check a scenario file; say every problem with its place."""
+    """Check a scenario; say every problem and its place."""
     from bench.cli.running import check_scenario
 
     check_scenario(file, assignments)
 
 
-@cli.command()
+@cli.command(short_help="Say what a scenario means before it runs.")
 @scenario_argument
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Say what a scenario means before it runs: values and sources, load, bottleneck, cost."""
     from bench.cli.explaining import explain_scenario
@@ -84,19 +108,19 @@ def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
     explain_scenario(file, assignments, as_json)
 
 
-@cli.command()
+@cli.command(help=ABOUT_RUN, short_help="Run a scenario; print and store what came of it.")
 @scenario_argument
 @set_option
 @click.option("--engine", type=click.Choice(["simpy", "compiled", "auto"]), default="auto", show_default=True,
               help="What walks the routes; the results are the same bits.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
 @click.option("--replications", type=click.IntRange(1), help="Independent repetitions.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
-@click.option("--overwrite", is_flag=True, help="Replace a run folder that is there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else on stdout.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/runs.")
+@overwrite_option
+@json_option
 @click.option("--quiet", is_flag=True, help="No progress, no table.")
 def run(file: str, assignments: tuple[str, ...], seed: int | None, replications: int | None, **options: Any) -> None:
-    """Run a scenario: table, verdict, pictures and a stored result."""
+    """Run a scenario and leave with the exit code of its verdict."""
     from bench.cli.running import run_scenario
 
     shorthand = {"seed": seed, "replications": replications}
@@ -104,43 +128,92 @@ def run(file: str, assignments: tuple[str, ...], seed: int | None, replications:
     sys.exit(run_scenario(file, (*assignments, *given), **options))
 
 
-@cli.command()
+@cli.command(short_help="Print the JSON schema of scenario files.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of stdout.")
 def schema(out: Path | None) -> None:
-    """The JSON schema of scenario files, for editors."""
+    """Print the JSON schema of scenario files, with which an editor completes and checks them."""
     from bench.cli.listing import print_schema
 
     print_schema(out)
 
 
-def main(arguments: list[str] | None = None) -> None:
+class Terminated(KeyboardInterrupt):  # noqa: N818 - the signal that asks a process to end, as Ctrl-C does
+    """SIGTERM came."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    code = _call(arguments)
     try:
-        cli.main(arguments, prog_name="tierbench", standalone_mode=False)
-        code = 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        quiet_stdout()
+    sys.exit(code)
+
+
+def _call(arguments: list[str]) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        with _terminable():
+            cli.main(arguments, prog_name="tierbench", standalone_mode=False)
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 0
     except click.exceptions.Exit as leave:
-        code = leave.exit_code
-    except click.ClickException as error:
+        return leave.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        code = error.exit_code
+        return USAGE
+    except click.ClickException as error:
+        return _refuse(error)
     except ProblemsError as error:
         click.echo(str(error), err=True)
-        code = error.exit_code
+        return error.exit_code
     except TierbenchError as error:
         click.echo(f"tierbench: error: {error}", err=True)
-        code = error.exit_code
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("tierbench: interrupted; nothing was written", err=True)
-        code = INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        quiet_stdout()
     except Exception as error:
         if "--debug" in arguments:
             raise
-        what = safe_text(f"{type(error).__name__}: {error}", 400)
-        again = safe_text(" ".join(["tierbench --debug", *arguments]), 1000)
-        click.echo(f"tierbench: internal error: {what}\n  for the traceback: {again}", err=True)
-        code = INTERNAL
-    sys.exit(code)
+        what = safe_text(f"{type(error).__name__}: {error}", MESSAGE_CHARACTERS_MAX)
+        again = safe_text(shlex.join(["tierbench", "--debug", *arguments]), MESSAGE_CHARACTERS_MAX)
+        click.echo(f"tierbench: internal error: {what}\n  this is a defect; for its traceback: {again}", err=True)
+        return INTERNAL
+    return 0
+
+
+def _refuse(error: click.ClickException) -> int:
+    """Say what is wrong with the command line; what the user typed is shown safely."""
+    message = safe_text(error.format_message(), MESSAGE_CHARACTERS_MAX)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    verb = context.command_path if context is not None else "tierbench"
+    click.echo(f"tierbench: error: {message}\n  for help: {verb} --help", err=True)
+    return error.exit_code
+
+
+def quiet_stdout() -> None:
+    """Nobody reads any more: what is still to come goes nowhere, without complaint."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within, SIGTERM ends the command as Ctrl-C does, so that it can clear up."""
+
+    def end(*_: object) -> NoReturn:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

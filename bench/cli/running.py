@@ -9,16 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench import library
+from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cost import estimate
 from bench.scenario.load import Scenario, load, resolved
 from bench.simulate import GET_FAST, Choice, choose_engine
+from bench.terminal import safe_text
+
+if TYPE_CHECKING:
+    from bench.run import Run
+    from bench.store import RunContents
 
 VERDICT_CODES = {"pass": 0, "fail": 1, "unknown": 5}
 
@@ -28,18 +34,23 @@ def check_scenario(file: str, assignments: tuple[str, ...]) -> None:
     scenario = load(library.find(file), assignments)
     estimate(scenario).refuse_if_too_much(scenario.document)
     systems = ", ".join(scenario.systems)
-    click.echo(f"{scenario.document.name}: good: {scenario.name}, systems {systems}")
+    click.echo(safe_text(f"{scenario.document.name}: good: {scenario.name}, systems {systems}", 2000))
 
 
 def run_scenario(
-    file: str, assignments: tuple[str, ...], engine: Choice, out: Path | None, overwrite: bool, as_json: bool, quiet: bool
+    file: str,
+    assignments: tuple[str, ...],
+    engine: Choice,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Run a scenario, store and print what came of it; returns the exit code of its verdict."""
     from bench import store
     from bench.run import run
 
-    path = library.find(file)
-    scenario = load(path, assignments)
+    scenario = load(library.find(file), assignments)
     cost = estimate(scenario)
     cost.refuse_if_too_much(scenario.document)
     chosen = choose_engine(engine)
@@ -55,41 +66,68 @@ def run_scenario(
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
     contents = _contents(scenario, result, _command(file, assignments))
     folder = store.write_run(target, contents)
-    if as_json:
-        json.dump(result.document, sys.stdout, allow_nan=False, indent=2)
-        sys.stdout.write("\n")
-    elif not quiet:
-        from bench.tables import Surroundings, print_run
-
-        files = [folder / name for name in ("summary.json", "pictures/percentiles.png")]
-        print_run(
-            Console(highlight=False),
-            result.document,
-            Surroundings(
-                question=scenario.spec.question,
-                reasons=[judgement.reason for judgement in result.judgements],
-                warnings=result.warnings,
-                written=[str(each) for each in files if each.exists()],
-                next_command=f"tierbench explain {shlex.quote(file)}",
-            ),
-        )
-    return VERDICT_CODES[result.document["verdict"]]
+    code = VERDICT_CODES[result.document["verdict"]]
+    try:
+        if as_json:
+            click.echo(json.dumps(result.document, allow_nan=False, indent=2))
+        elif not quiet:
+            _print(scenario, result, folder, file)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the table has enough of it; the verdict is still the verdict.
+        quiet_stdout()
+    except KeyboardInterrupt:
+        click.echo(f"tierbench: interrupted; the result is in {safe_text(str(folder), 1000)}", err=True)
+        return INTERRUPTED
+    return code
 
 
-def _contents(scenario: Scenario, result: Any, command: str) -> Any:
+def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
+    """Table, verdict and what was written."""
+    from bench.tables import Surroundings, print_run
+
+    files = [folder / name for name in ("summary.json", "pictures/percentiles.png")]
+    print_run(
+        Console(highlight=False),
+        result.document,
+        Surroundings(
+            question=scenario.spec.question,
+            reasons=[judgement.reason for judgement in result.judgements],
+            warnings=result.warnings,
+            written=[_shortest(each) for each in files if each.exists()],
+            next_command=f"tierbench explain {shlex.quote(file)}",
+        ),
+    )
+
+
+def _shortest(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
     import tomli_w
 
     from bench import pictures, store
 
     drawn = pictures.draw_all(
-        result.outcomes, scenario.name, question=scenario.spec.question,
-        fingerprint=result.document["fingerprint"], certain=result.certain,
-    )  # fmt: skip
-    return store.RunContents(
-        summary=result.document, scenario_toml=tomli_w.dumps(resolved(scenario.spec)), outcomes=result.outcomes,
-        pictures=drawn, seed=int(scenario.spec.seed), replications=int(scenario.spec.replications), command=command,
+        result.outcomes,
+        scenario.name,
+        question=scenario.spec.question,
+        fingerprint=result.document["fingerprint"],
         certain=result.certain,
-    )  # fmt: skip
+    )
+    return store.RunContents(
+        summary=result.document,
+        scenario_toml=tomli_w.dumps(resolved(scenario.spec)),
+        outcomes=result.outcomes,
+        pictures=drawn,
+        seed=int(scenario.spec.seed),
+        replications=int(scenario.spec.replications),
+        command=command,
+        certain=result.certain,
+    )
 
 
 def _command(file: str, assignments: tuple[str, ...]) -> str:
@@ -104,9 +142,12 @@ def _progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[i
         yield lambda _: None
         return
     columns = (
-        TextColumn("simulating"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("simulating"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=max(total, 1), rate="")
         started = time.monotonic()

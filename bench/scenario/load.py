@@ -31,6 +31,8 @@ from models.kernel.sources import Block, Trace, Workload
 from models.kernel.system import ERRORS, System
 
 MIX_SLACK = 1e-9
+DEFAULT_DURATION_S = 60.0
+"""Without a trace, which has an end of its own."""
 
 
 @dataclass(frozen=True)
@@ -82,26 +84,44 @@ def load(path: Path | str, assignments: Sequence[str] = ()) -> Scenario:
         LimitError: Something in it is too large.
     """
     document = read_document(Path(path), str(path)).override(list(assignments))
-    data = _with_preset(document)
+    return build(Path(path), document, tuple(assignments))
+
+
+def build(path: Path, document: Document, assignments: tuple[str, ...] = ()) -> Scenario:
+    """Check a document, read what it names, and make its systems.
+
+    Args:
+        path: The scenario's file, for what it names in its folder.
+        document: The file's values, with what was set.
+        assignments: What was set.
+
+    Raises:
+        ScenarioError: All that is wrong with it.
+        LimitError: Something in it is too large.
+    """
     try:
-        spec = scenario_model().model_validate(data)
+        spec: Any = scenario_model().model_validate(_with_preset(document))
     except ValidationError as error:
         raise ScenarioError(problems_from_validation(error, document, scenario_model())) from None
     problems = [*_workload_problems(spec, document), *_time_problems(spec, document)]
-    trace = _trace(spec.workload.trace, document, Path(path).parent, problems)
-    if problems:
-        raise ScenarioError(problems)
+    trace = _trace(spec.workload.trace, document, path.parent, problems)
+    _raise_any(problems)
     workload = _workload(spec, trace)
+    span = _span(spec, workload)
+    if span.warmup_s >= span.duration_s > 0.0 and trace is not None:
+        what = f"leaves nothing to measure: the trace ends at {span.duration_s:g} s"
+        problems.append(document.problem(("warmup_s",), what, "make it less", "value"))
     systems = _systems(spec, workload.operation_names, document, problems)
-    if problems:
-        raise ScenarioError(problems)
+    _raise_any(problems)
     shapes = {name: shape_of(Program(system, name)) for name, system in systems.items()}
-    problems.extend(expectations.check(spec.expect, shapes, document.problem))
+    _raise_any(expectations.check(spec.expect, shapes, document.problem))
+    sha256 = None if trace is None else trace.sha256
+    return Scenario(path, assignments, document, spec, workload, systems, span, shapes, sha256)
+
+
+def _raise_any(problems: list[Problem]) -> None:
     if problems:
         raise ScenarioError(problems)
-    return Scenario(
-        Path(path), tuple(assignments), document, spec, workload, systems, _span(spec, workload), shapes, None if trace is None else trace.sha256
-    )
 
 
 def shape_of(program: Program) -> Shape:
@@ -139,14 +159,11 @@ def _workload_problems(spec: Any, document: Document) -> list[Problem]:
 
 
 def _time_problems(spec: Any, document: Document) -> list[Problem]:
-    duration_s = spec.duration_s if spec.duration_s is not None else math.inf
-    if spec.workload.trace is None and spec.warmup_s >= min(duration_s, DEFAULT_DURATION_S):
-        if spec.warmup_s >= (DEFAULT_DURATION_S if spec.duration_s is None else spec.duration_s):
-            return [document.problem(("warmup_s",), "leaves nothing to measure", "make it less than duration_s", "value")]
+    duration_s = DEFAULT_DURATION_S if spec.duration_s is None else spec.duration_s
+    if spec.workload.trace is None and spec.warmup_s >= duration_s:
+        what = f"leaves nothing to measure of the {duration_s:g} s that requests arrive"
+        return [document.problem(("warmup_s",), what, "make it less than duration_s", "value")]
     return []
-
-
-DEFAULT_DURATION_S = 60.0
 
 
 def _trace(
@@ -161,12 +178,9 @@ def _trace(
         path = folder / path
         inside = path.resolve().is_relative_to(folder.resolve())
         if Path(spec.file).is_absolute() or not inside:
-            problems.append(
-                document.problem(
-                    ("workload", "trace", "file"), "leads out of the scenario's folder",
-                    "put the trace beside the scenario, or give its path with --set workload.trace.file=PATH", "value",
-                )  # fmt: skip
-            )
+            remedy = "put the trace beside the scenario, or give its path with --set workload.trace.file=PATH"
+            place = ("workload", "trace", "file")
+            problems.append(document.problem(place, "leads out of the scenario's folder", remedy, "value"))
             return None
     columns = {name: value for name, value in spec.columns.model_dump().items() if value is not None}
     pace = spec.pace if isinstance(spec.pace, str) else spec.pace.model_dump()
@@ -218,5 +232,3 @@ def _span(spec: Any, workload: Workload) -> Span:
 def resolved(spec: BaseModel) -> dict[str, Any]:
     """All keys with their values, defaults filled in and absent ones left out, as a scenario file would say them."""
     return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-

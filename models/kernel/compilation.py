@@ -24,7 +24,8 @@ from models.kernel import cache as caches
 from models.kernel.steps import admit, choose, fork, lookup, serve, travel
 
 CALLED: tuple[Callable[..., Any], ...] = (
-    numerics.log, numerics.exp, numerics.power, numerics.normal_quantile,
+    numerics.log, numerics.exp, numerics.power, numerics.normal_quantile_of_one,
+    numerics._central, numerics._middle, numerics._outer,
     random.philox, random.uniforms, random.mix,
     laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
     keys.ycsb_rank, keys.fnv, keys.draw_key,

@@ -55,6 +55,7 @@ def wrapped_product(typing_context, a, b):
     return types.int64(types.int64, types.int64), generate
 
 
+overload(numerics.normal_quantile)(lambda p: lambda p: numerics.normal_quantile_of_one(p))
 overload(numerics.times)(lambda a, b: lambda a, b: wrapped_product(a, b))
 overload(numerics.float_bits)(lambda x: lambda x: as_bits(x))
 overload(numerics.bits_float)(lambda bits: lambda bits: as_float(bits))

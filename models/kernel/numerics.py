@@ -86,9 +86,28 @@ def normal_quantile(p: Any) -> Any:
     Source:
         M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988), 477-484; about 1 part in 10**16.
     """
+    if not isinstance(p, np.ndarray):
+        return normal_quantile_of_one(p)
     q = p - 0.5
+    r = np.sqrt(-log(np.where(q < 0.0, p, 1.0 - p)))
+    tail = np.where(r <= 5.0, _middle(r), _outer(r))
+    return np.where(abs(q) <= 0.425, _central(q), np.where(q < 0.0, -tail, tail))
+
+
+def normal_quantile_of_one(p: Any) -> Any:
+    """`normal_quantile` of one number, which needs only one of three formulas."""
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        return _central(q)
+    r = np.sqrt(-log(p if q < 0.0 else 1.0 - p))
+    tail = _middle(r) if r <= 5.0 else _outer(r)
+    return -tail if q < 0.0 else tail
+
+
+def _central(q: Any) -> Any:
+    """AS 241 within 0.425 of the median."""
     r = 0.180625 - q * q
-    central = q * (
+    return q * (
         (((((((2.5090809287301226727e3 * r + 3.3430575583588128105e4) * r + 6.7265770927008700853e4) * r
             + 4.5921953931549871457e4) * r + 1.3731693765509461125e4) * r + 1.9715909503065514427e3) * r
             + 1.3314166789178437745e2) * r + 3.3871328727963666080e0)
@@ -96,10 +115,12 @@ def normal_quantile(p: Any) -> Any:
             + 2.1213794301586595867e4) * r + 5.3941960214247511077e3) * r + 6.8718700749205790830e2) * r
             + 4.2313330701600911252e1) * r + 1.0)
     )  # fmt: skip
-    nearer = select(q < 0.0, p, 1.0 - p)
-    r = np.sqrt(-log(select(nearer > 0.0, nearer, 0.5)))
+
+
+def _middle(r: Any) -> Any:
+    """AS 241 in the tails, for sqrt(-log p) up to 5."""
     s = r - 1.6
-    middle = (
+    return (
         (((((((7.74545014278341407640e-4 * s + 2.27238449892691845833e-2) * s + 2.41780725177450611770e-1) * s
             + 1.27045825245236838258e0) * s + 3.64784832476320460504e0) * s + 5.76949722146069140550e0) * s
             + 4.63033784615654529590e0) * s + 1.42343711074968357734e0)
@@ -107,8 +128,12 @@ def normal_quantile(p: Any) -> Any:
             + 1.48103976427480074590e-1) * s + 6.89767334985100004550e-1) * s + 1.67638483018380384940e0) * s
             + 2.05319162663775882187e0) * s + 1.0)
     )  # fmt: skip
+
+
+def _outer(r: Any) -> Any:
+    """AS 241 far out in the tails."""
     t = r - 5.0
-    outer = (
+    return (
         (((((((2.01033439929228813265e-7 * t + 2.71155556874348757815e-5) * t + 1.24266094738807843860e-3) * t
             + 2.65321895265761230930e-2) * t + 2.96560571828504891230e-1) * t + 1.78482653991729133580e0) * t
             + 5.46378491116411436990e0) * t + 6.65790464350110377720e0)
@@ -116,9 +141,6 @@ def normal_quantile(p: Any) -> Any:
             + 7.86869131145613259100e-4) * t + 1.48753612908506148525e-2) * t + 1.36929880922735805310e-1) * t
             + 5.99832206555887937690e-1) * t + 1.0)
     )  # fmt: skip
-    tail = select(r <= 5.0, middle, outer)
-    tail = select(q < 0.0, -tail, tail)
-    return select(abs(q) <= 0.425, central, tail)
 
 
 def select(condition: Any, yes: Any, no: Any) -> Any:

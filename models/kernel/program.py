@@ -6,7 +6,6 @@ same sites; the compiled engine sees them as rows of one record array.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +75,7 @@ class Program:
     stream_names: list[str] = field(default_factory=list)
     link_groups: dict[int, Group] = field(default_factory=dict)
     link_stations: dict[int, Station] = field(default_factory=dict)
-    forks: int = 0
+    _complete: bool = False
 
     def __post_init__(self) -> None:
         from models.kernel.past import past_routes
@@ -90,10 +89,13 @@ class Program:
         for route in past_routes(o.route for o in self.system.operations.values()):
             self._visits = {}
             self.past_entries.append(self.flatten(route, END))
-        names = [part.name for family in (self.groups, self.stations, self.caches, self.buckets) for part in family]
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
-        assert all(names), "parts have names"
+        for family in ([*self.stations, *self.networks], self.caches, self.buckets, self.quorums):
+            names = [part.name for part in family if part not in self.link_stations.values()]
+            if not all(names) or len(set(names)) < len(names):
+                raise ValueError(f"{self.name}: like parts must have names of their own, these are called {names}")
+        self._complete = True
 
     def flatten(self, route: Route, after: int, depth: int = 0) -> int:
         """Add a route's sites, from its end to its beginning; returns the index of its first, `after` if it is empty."""
@@ -109,33 +111,33 @@ class Program:
 
     def group(self, group: Group) -> int:
         """Register of a group."""
-        return _index(self.groups, group)
+        return self._index(self.groups, group)
 
     def membership(self, membership: Membership) -> int:
         """Index of a key-to-member table."""
         self.group(membership.group)
         if membership.of is not None:
             self.group(membership.of)
-        return _index(self.memberships, membership)
+        return self._index(self.memberships, membership)
 
     def station(self, station: Station) -> int:
         """Index of the station family's first member."""
         self.group(station.group)
-        return _base(self.stations, station)
+        return self._base(self.stations, station)
 
     def cache(self, cache: Cache) -> int:
         """Index of the cache family's first member."""
         self.group(cache.group)
-        return _base(self.caches, cache)
+        return self._base(self.caches, cache)
 
     def bucket(self, bucket: Bucket) -> int:
         """Index of the bucket family's first member."""
         self.group(bucket.group)
-        return _base(self.buckets, bucket)
+        return self._base(self.buckets, bucket)
 
     def network(self, network: Network) -> int:
         """Index of a network; its links are a group of their own, and stations where bandwidth is bounded."""
-        index = _index(self.networks, network)
+        index = self._index(self.networks, network)
         if index not in self.link_groups:
             self.link_groups[index] = links = Group(network.name, network.zones**2)
             self.group(links)
@@ -150,7 +152,7 @@ class Program:
 
     def quorum(self, quorum: Quorum) -> int:
         """Index of a quorum."""
-        return _index(self.quorums, quorum)
+        return self._index(self.quorums, quorum)
 
     def visit(self, name: str) -> dict[str, int]:
         """Stream of a part's draws, and which visit of this operation to it this is, counted from the route's end."""
@@ -185,20 +187,17 @@ class Program:
             flat.extend(group.zone(member) for member in range(group.size))
         return flat, bases
 
+    def _index(self, known: list[Any], part: Any) -> int:
+        """Where a part stands among its like; a new one is entered while the routes are read, and not later."""
+        for index, other in enumerate(known):
+            if other is part:
+                return index
+        if self._complete:
+            raise ValueError(f"{self.name}: no route leads through {part}")
+        known.append(part)
+        return len(known) - 1
 
-def _index(known: list[Any], part: Any) -> int:
-    for index, other in enumerate(known):
-        if other is part:
-            return index
-    known.append(part)
-    return len(known) - 1
-
-
-def _base(known: Sequence[Any], part: Any) -> int:
-    base = 0
-    for other in known:
-        if other is part:
-            return base
-        base += other.group.size
-    known.append(part)  # type: ignore[attr-defined]
-    return base
+    def _base(self, known: list[Any], part: Any) -> int:
+        """Where the first member of a part's family stands."""
+        index = self._index(known, part)
+        return sum(other.group.size for other in known[:index])

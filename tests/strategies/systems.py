@@ -353,7 +353,7 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0) -> Route:
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["admit"] * bool(parts.buckets) + ["fork"] * (depth < 2)
     steps: list[Step] = []
-    for kind in draw(st.lists(st.sampled_from(kinds), min_size=depth == 0, max_size=5 if depth == 0 else 3)):
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=2 if depth == 0 else 0, max_size=6 if depth == 0 else 3)):
         if kind == "serve":
             station = draw(st.sampled_from(parts.stations))
             steps.append(Serve(station, draw(laws()), draw(st.sampled_from([0, 0, 0, 64]))))
@@ -416,7 +416,7 @@ def clients(draw: DrawFn) -> Client:
 @st.composite
 def arrivals(draw: DrawFn) -> Arrivals:
     """Open arrivals, at most about one at each step of the grid."""
-    rate = draw(st.sampled_from([1.0, 0.5, 0.25])) / GRID_S
+    rate = draw(st.sampled_from([1.0, 0.5, 1.3])) / GRID_S
     kind = draw(st.integers(0, 3))
     if kind == 0:
         return ConstantArrivals(rate_per_s=rate)
@@ -430,7 +430,7 @@ def arrivals(draw: DrawFn) -> Arrivals:
 @st.composite
 def traces(draw: DrawFn, names: tuple[str, ...]) -> Workload:
     """Recorded requests, many at one instant; objects change their size."""
-    count = draw(st.integers(0, 60))
+    count = draw(st.integers(0, 6)) * 10
 
     def column(values: SearchStrategy[Any]) -> list[Any]:
         return draw(st.lists(values, min_size=count, max_size=count))
@@ -469,28 +469,30 @@ def workloads(draw: DrawFn, names: tuple[str, ...]) -> tuple[Workload, ...]:
 def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> Act:
     """One act of control."""
     group = draw(st.sampled_from(parts.groups))
-    station = draw(st.sampled_from(parts.stations))
-    member, seat = draw(st.integers(0, group.size - 1)), draw(st.integers(0, station.group.size - 1))
+    member = draw(st.integers(0, group.size - 1))
     how = st.sampled_from(["refuse", "silent"])
     factor = draw(st.sampled_from([2.0, 0.5, 3.0, 1.0, 0.3]))
     small = st.integers(0, 3)
     choices: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
-        ("probe", lambda: (draw(st.sampled_from(names)), draw(st.integers(0, 0)), 70, draw(times(12)))),
-        ("burst", lambda: (draw(st.sampled_from(names)), draw(st.integers(0, 0)), 200, draw(st.integers(1, 3)))),
-        ("down", lambda: (group, member, draw(how))),
+        ("probe", lambda: (draw(st.sampled_from(names)), 0, 70, draw(times(12)))),
+        ("burst", lambda: (draw(st.sampled_from(names)), 0, 200, draw(st.integers(1, 3)))),
+        *[("down", lambda: (group, member, draw(how)))] * 3,
         ("up", lambda: (group, member)),
-        ("pause", lambda: (station, seat)),
-        ("resume", lambda: (station, seat)),
-        ("slow", lambda: (station, seat, factor)),
-        ("resize", lambda: (station, seat, draw(small))),
-        ("react-queue", lambda: (station, seat, draw(small), draw(times(20)), draw(small))),
-        ("react-errors", lambda: (draw(st.sampled_from(names)), draw(small), draw(times(20)), station, factor)),
         ("stop_source", lambda: (draw(st.integers(0, sources - 1)),)),
         ("start_source", lambda: (draw(st.integers(0, sources - 1)),)),
     ]
+    if parts.stations:
+        station = draw(st.sampled_from(parts.stations))
+        seat = draw(st.integers(0, station.group.size - 1))
+        choices += [
+            *[("pause", lambda: (station, seat))] * 2, *[("resume", lambda: (station, seat))] * 2,
+            *[("slow", lambda: (station, seat, factor))] * 2, ("resize", lambda: (station, seat, draw(small))),
+            ("react-queue", lambda: (station, seat, draw(small), draw(times(20)), draw(small))),
+            ("react-errors", lambda: (draw(st.sampled_from(names)), draw(small), draw(times(20)), station, factor)),
+        ]  # fmt: skip
     if parts.caches:
         cache = draw(st.sampled_from(parts.caches))
-        choices.append(("flush", lambda: (cache, draw(st.integers(0, cache.group.size - 1)))))
+        choices += [("flush", lambda: (cache, draw(st.integers(0, cache.group.size - 1))))] * 2
     if parts.buckets:
         bucket = parts.buckets[0]
         choices.append(("refill", lambda: (bucket, draw(st.integers(0, bucket.group.size - 1)), 0.5 / GRID_S, 1.0)))
@@ -498,16 +500,25 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> A
         network = draw(st.sampled_from(parts.networks))
         link = (network, draw(st.integers(0, network.zones - 1)), draw(st.integers(0, network.zones - 1)))
         choices += [
-            ("cut", lambda: (*link, draw(how))), ("mend", lambda: link), ("degrade", lambda: (*link, factor)),
+            *[("cut", lambda: (*link, draw(how)))] * 2, ("mend", lambda: link), ("degrade", lambda: (*link, factor)),
         ]  # fmt: skip
     if parts.quorums:
         quorum = draw(st.sampled_from(parts.quorums))
         choices.append(("swap_quorum", lambda: (quorum, draw(st.integers(0, quorum.legs)))))
-    membership = draw(st.sampled_from(parts.memberships))
-    row, slot = draw(st.integers(0, len(membership.rows) - 1)), draw(st.integers(0, membership.width - 1))
-    choices.append(("assign", lambda: (membership, row, slot, draw(st.integers(0, membership.group.size - 1)))))
-    verb, arguments = choices[draw(st.integers(0, len(choices) - 1))]
-    return Act(draw(times(100)), verb, arguments())
+    if parts.memberships:
+        table = draw(st.sampled_from(parts.memberships))
+        row, slot = draw(st.integers(0, len(table.rows) - 1)), draw(st.integers(0, table.width - 1))
+        choices.append(("assign", lambda: (table, row, slot, draw(st.integers(0, table.group.size - 1)))))
+    verb, arguments = draw(st.sampled_from(choices))
+    return Act(draw(times(90)), verb, arguments())
+
+
+def passed(groups: list[Group], operations: dict[str, Operation]) -> Pieces:
+    """What the routes lead through, which is all that control may act on."""
+    p = Program(System(operations), "routes")
+    links = p.link_stations.values()
+    stations = [station for station in p.stations if station not in links]
+    return Pieces(groups, p.memberships, stations, p.networks, p.caches, p.buckets, p.quorums)
 
 
 @st.composite
@@ -519,10 +530,11 @@ def cases(draw: DrawFn, *, controlled: bool = True) -> Case:
     work = draw(workloads(names))
     scripts: tuple[tuple[Act, ...], ...] = ()
     if controlled:
-        script = st.lists(acts(parts, names, len(work)), max_size=8).map(
+        on_routes = passed(parts.groups, operations)
+        script = st.lists(acts(on_routes, names, len(work)), min_size=3, max_size=10).map(
             lambda some: tuple(sorted(some, key=lambda act: act.at_s))
         )
-        scripts = tuple(draw(st.lists(script, max_size=2)))
+        scripts = tuple(draw(st.lists(script, min_size=1, max_size=2)))
     span = Span(
         warmup_s=draw(st.sampled_from([0.0, 16 * GRID_S, 10.7 * GRID_S])),
         duration_s=DURATION_S,

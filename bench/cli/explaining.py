@@ -1,0 +1,153 @@
+"""`explain`: what a scenario means before it runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench import library
+from bench.cost import Cost, estimate
+from bench.quantities import milliseconds, percent, significant
+from bench.scenario.load import Scenario, load
+from bench.scenario.origins import Setting, settings
+from bench.simulate import choose_engine
+from bench.terminal import safe_text
+from models.catalogue import MODELS
+from models.kernel.predict import Prediction
+
+BUSY, FULL = 0.9, 1.0
+"""Utilisation above which a warning is due, and from which there is no steady state."""
+
+
+def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Print what a scenario means, where its values come from, and what closed forms say of it."""
+    scenario = load(library.find(file), assignments)
+    cost = estimate(scenario)
+    cost.refuse_if_too_much(scenario.document)
+    if as_json:
+        print(json.dumps(_document(scenario, cost), indent=2, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    _say(console, scenario.spec.question or scenario.name, "bold")
+    console.print()
+    _print_settings(console, settings(scenario))
+    for name, prediction in cost.predictions.items():
+        _print_prediction(console, name, scenario.spec.systems[name].model, prediction)
+    _print_cost(console, scenario, cost)
+    for warning in _warnings(scenario, cost):
+        _say(console, f"warning: {warning}", "yellow")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(safe_text(text, 2000), style=style), soft_wrap=False)
+
+
+def _print_settings(console: Console, entries: list[Setting]) -> None:
+    """Values beside their origins and sources; a section's keys stand under its name."""
+    sections: dict[str, list[Setting]] = {}
+    for entry in entries:
+        sections.setdefault(entry.path.rpartition(".")[0], []).append(entry)
+    for section, inside in sections.items():
+        _say(console, f"[{section}]" if section else "scenario", "bold")
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False, expand=True)
+        table.add_column(ratio=5, overflow="fold")
+        table.add_column(ratio=4, overflow="fold")
+        for entry in inside:
+            key = entry.path.rpartition(".")[2]
+            where = Text(entry.origin, style="cyan" if entry.origin != "default" else "")
+            if entry.source:
+                where.append(f"; {entry.source}", style="dim")
+            table.add_row(Text(f"  {safe_text(key, 60)} = {safe_text(entry.value, 300)}"), where)
+        console.print(table)
+    console.print()
+
+
+def _print_prediction(console: Console, name: str, model: str, prediction: Prediction) -> None:
+    _say(console, f"{name}: what closed forms say ({model}, {significant(prediction.rate_per_s)} requests/s)", "bold")
+    unloaded = ", ".join(f"{op} {milliseconds(1e3 * s)}" for op, s in prediction.unloaded_s.items())
+    _say(console, f"  mean without any waiting: {unloaded}")
+    for cache, ratio in prediction.hit_ratios.items():
+        _say(console, f"  {cache}: hit ratio about {percent(ratio)}")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading, justify in (("  station", "left"), ("servers", "right"), ("utilization", "right"),
+                             ("busiest member", "right"), ("saturates at", "right")):  # fmt: skip
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for load_ in prediction.stations.values():
+        busy, hottest = load_.utilization(prediction.rate_per_s), load_.hottest(prediction.rate_per_s)
+        table.add_row(
+            Text(f"  {load_.name}"),
+            f"{len(load_.visits)} x {load_.servers}" if load_.servers else "unlimited",
+            "-" if busy is None else percent(busy),
+            "-" if hottest is None else percent(hottest),
+            "never" if load_.saturation_per_s == math.inf else f"{significant(load_.saturation_per_s)} requests/s",
+        )
+    console.print(table)
+    bottleneck = prediction.bottleneck
+    if bottleneck is not None:
+        _say(console, f"  bottleneck: {bottleneck.name}")
+    for limit in MODELS[model].limits:
+        _say(console, f"  left out: {limit}", "dim")
+    console.print()
+
+
+def _print_cost(console: Console, scenario: Scenario, cost: Cost) -> None:
+    engine = choose_engine("auto")
+    primed = f", {cost.primed:,.0f} before time zero" if cost.primed else ""
+    _say(
+        console,
+        f"cost: about {cost.requests:,.0f} requests{primed}, {cost.events:,.0f} events, {cost.memory_mb:,.0f} MB, "
+        f"{max(1.0, cost.seconds(engine)):,.0f} s on the {engine} engine",
+    )
+
+
+def _warnings(scenario: Scenario, cost: Cost) -> Iterator[str]:
+    for name, prediction in cost.predictions.items():
+        for load_ in prediction.stations.values():
+            hottest = load_.hottest(prediction.rate_per_s)
+            if hottest is not None and hottest >= FULL and scenario.workload.trace is None:
+                yield (
+                    f"{name}: {load_.name} would be {percent(hottest)} busy: there is no steady state; "
+                    f"it saturates at {significant(load_.saturation_per_s)} requests/s"
+                )
+            elif hottest is not None and hottest >= BUSY:
+                yield f"{name}: {load_.name} would be {percent(hottest)} busy: it takes long to settle; mind warmup_s"
+
+
+def _document(scenario: Scenario, cost: Cost) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "scenario": scenario.name,
+        "question": scenario.spec.question,
+        "settings": [vars(entry) for entry in settings(scenario)],
+        "systems": {name: _prediction(prediction) for name, prediction in cost.predictions.items()},
+        "cost": {
+            "requests": cost.requests,
+            "primed_requests": cost.primed,
+            "events": cost.events,
+            "memory_mb": cost.memory_mb,
+        },
+        "warnings": list(_warnings(scenario, cost)),
+    }
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "rate_per_s": prediction.rate_per_s,
+        "unloaded_ms": {op: 1e3 * s for op, s in prediction.unloaded_s.items()},
+        "hit_ratios": prediction.hit_ratios,
+        "stations": {
+            load_.name: {
+                "utilization": load_.utilization(prediction.rate_per_s),
+                "utilization_of_busiest": load_.hottest(prediction.rate_per_s),
+                "saturation_per_s": None if load_.saturation_per_s == math.inf else load_.saturation_per_s,
+            }
+            for load_ in prediction.stations.values()
+        },
+        "bottleneck": None if prediction.bottleneck is None else prediction.bottleneck.name,
+    }
