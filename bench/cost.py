@@ -1,28 +1,51 @@
-"""What a run will cost, said before it runs, and refused above a limit."""
+"""What a run will cost, said before it runs, and refused above a limit.
+
+The cheap questions come first, so that a scenario that asks for far too much is refused at once, and not after its
+closed forms have been worked out.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from bench.errors import LimitError
+import numpy as np
+
+from bench.errors import LimitError, Problem, ScenarioError
 from bench.scenario.document import Document
 from bench.scenario.load import Scenario
-from models.kernel.arrivals import Arrivals, Closed
-from models.kernel.predict import Prediction, predict, prior_rate_per_s
+from bench.scenario.locate import KeyPath
+from models.kernel.arrivals import Arrivals, Bursty, Closed
+from models.kernel.outcome import AREA_TICKS_PER_S, COARSE, FINE
+from models.kernel.predict import Prediction, predict, prior_rate_per_s, workload_shares
 from models.kernel.priming import predicted_requests
 from models.kernel.program import Program
+from models.kernel.sources import BLOCK
+from models.kernel.system import System
 
 REQUESTS_MAX = 5e9
 """Requests of a run, those before time zero included: hours on the fast engine."""
 MEMORY_MB_MAX = 16_000.0
+AREA_MAX_S = 2.0**63 / AREA_TICKS_PER_S / 2
+"""Server-seconds and request-seconds of one station; twice as many would not fit the totals."""
+PHASES_MAX = 2e6
+"""Changes of rate of a bursty workload in one replication."""
+
 ENTRY_BYTES = 40
 """An object's place in a cache of the compiled engine, one for each key that could be there."""
 KEY_BYTES = 16
+IN_FLIGHT_BYTES = 1000
+"""A request that waits; assumed, between the engines'."""
 EVENTS_PER_S = {"compiled": 3e6, "simpy": 1e5}
 """About so many events a second and core; assumed, for an estimate only."""
 BASE_MB = 200.0
 IN_PARALLEL = 2
+
+Reason = tuple[KeyPath, str, str]
+"""Where it is too much, what is, and what to do."""
+ARRIVALS: KeyPath = ("workload", "arrivals")
+FEWER = "lower the rate, duration_s or replications"
 
 
 @dataclass(frozen=True)
@@ -34,7 +57,9 @@ class Cost:
         primed: Replayed before time zero.
         events: Of the data plane, about.
         memory_mb: Peak, about.
-        predictions: By system.
+        predictions: By system; none where the run is refused.
+        reasons: Why the run is refused, if it is.
+        stands_still: Whether it is because no time would pass.
     """
 
     requests: float
@@ -42,61 +67,153 @@ class Cost:
     events: float
     memory_mb: float
     predictions: dict[str, Prediction]
+    reasons: tuple[Reason, ...] = ()
+    stands_still: bool = False
 
     def seconds(self, engine: str) -> float:
         """Wall time on two cores, about."""
         return (self.events + self.primed) / EVENTS_PER_S[engine] / IN_PARALLEL
 
     def refuse_if_too_much(self, document: Document) -> None:
-        """Raises LimitError where the run would exceed a limit."""
-        problems = []
-        total = self.requests + self.primed
-        if not total <= REQUESTS_MAX:
-            what = f"the run would simulate {total:.3g} requests, the limit is {REQUESTS_MAX:.0e}"
-            remedy = "lower the rate, duration_s or replications"
-            problems.append(document.problem(("workload", "arrivals"), what, remedy, "value"))
-        if self.memory_mb > MEMORY_MB_MAX:
-            what = f"the run would take about {self.memory_mb:,.0f} MB of memory, the limit is {MEMORY_MB_MAX:,.0f} MB"
-            problems.append(document.problem(("workload", "keys"), what, "use fewer keys or cache nodes", "value"))
+        """Refuse what would exceed a limit.
+
+        Raises:
+            LimitError: With everything that would.
+            ScenarioError: If no time would pass.
+        """
+        problems: list[Problem] = [document.problem(path, what, remedy, "value") for path, what, remedy in self.reasons]
         if problems:
-            raise LimitError(problems)
+            raise (ScenarioError if self.stands_still else LimitError)(problems)
 
 
 def estimate(scenario: Scenario) -> Cost:
     """What a scenario will cost."""
-    workload, span = scenario.workload, scenario.span
-    replications = int(scenario.spec.replications)
-    requests = primed = events = caches = 0.0
-    predictions = {}
-    offered = _offered(scenario)
-    if offered * replications * len(scenario.systems) > REQUESTS_MAX:
-        return Cost(offered * replications * len(scenario.systems), 0.0, math.inf, 0.0, {})
-    for name, system in scenario.systems.items():
-        program = Program(system, name)
-        prediction = predictions[name] = predict(program, workload, span.duration_s)
+    with np.errstate(all="ignore"):
+        sums = _Sums(scenario)
+        for reasons in (sums.at_a_glance, sums.by_prediction):
+            sums.reasons.extend(reasons())
+            if sums.reasons:
+                break
+        found = (*sums.reasons,)
+        return Cost(sums.requests, sums.primed, sums.events, sums.memory_mb, sums.predictions, found, sums.stands_still)
+
+
+@dataclass
+class _Sums:
+    """What adds up over systems and replications."""
+
+    scenario: Scenario
+    requests: float = 0.0
+    primed: float = 0.0
+    events: float = 0.0
+    memory_mb: float = BASE_MB
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    reasons: list[Reason] = field(default_factory=list)
+    stands_still: bool = False
+
+    def at_a_glance(self) -> Iterator[Reason]:
+        """What is too much by plain multiplication."""
+        scenario = self.scenario
+        workload, replications = scenario.workload, int(scenario.spec.replications)
+        self.requests = self._offered() * replications * len(scenario.systems)
+        yield from self._requests_reason()
+        arrivals = workload.arrivals
+        if isinstance(arrivals, Bursty) and workload.trace is None:
+            # A block of requests is drawn at once, however long that takes the clock.
+            rate_per_s = arrivals.initial_rate_per_s()
+            seconds = max(scenario.span.duration_s, BLOCK / rate_per_s if rate_per_s > 0 else math.inf)
+            phases = 2.0 * seconds / (arrivals.on_mean_s + arrivals.off_mean_s)
+            if not phases <= PHASES_MAX:
+                what = f"the rate would change {phases:.3g} times, the limit is {PHASES_MAX:.0e}"
+                yield ARRIVALS, what, "make on_mean_s and off_mean_s longer"
+        caches = max(sum(part.group.size for part in _program(each, "").caches) for each in scenario.systems.values())
+        tables = IN_PARALLEL * caches * workload.key_count * ENTRY_BYTES + workload.key_count * KEY_BYTES
+        self.memory_mb += tables / 1e6
+        yield from self._memory_reason(("workload", "keys"), "use fewer keys or cache nodes")
+        operations = sum(len(each.operations) for each in scenario.systems.values())
+        stored = replications * operations * (FINE.bins + scenario.span.windows * COARSE.bins) * 8
+        self.memory_mb += stored / 1e6
+        yield from self._memory_reason(("replications",), "ask for fewer replications or windows")
+
+    def by_prediction(self) -> Iterator[Reason]:
+        """What closed forms say is too much."""
+        scenario = self.scenario
+        workload, span, replications = scenario.workload, scenario.span, int(scenario.spec.replications)
         closed = workload.trace is None and isinstance(workload.arrivals, Closed)
-        count = prediction.rate_per_s * span.duration_s if closed else offered
-        requests += count * replications
-        events += count * prediction.events * replications
-        members = sum(part.group.size for part in program.caches)
-        caches = max(caches, members * workload.key_count)
-        if members and scenario.stationary:
-            rate_per_s = (
-                workload.arrivals.initial_rate_per_s() if isinstance(workload.arrivals, Arrivals)
-                else prior_rate_per_s(program, workload)
-            )  # fmt: skip
-            ttl_s = max((part.ttl_s or 0.0 for part in program.caches), default=0.0)
-            items = max(part.capacity_items or 0 for part in program.caches)
-            primed += predicted_requests(ttl_s, rate_per_s, items) * replications
-    memory_mb = BASE_MB + (IN_PARALLEL * caches * ENTRY_BYTES + workload.key_count * KEY_BYTES) / 1e6
-    return Cost(requests, primed, events, memory_mb, predictions)
+        self.requests, most_in_flight = 0.0, 0.0
+        for name, system in scenario.systems.items():
+            program = _program(system, name)
+            prediction = self.predictions[name] = predict(program, workload, span.duration_s)
+            if closed and prediction.rate_per_s == math.inf:
+                self.stands_still = True
+                what = f"in {name} time would stand still: clients do not think, and requests take no time"
+                yield ARRIVALS, what, "give arrivals a think time, or a part of the system some time"
+                return
+            count = prediction.rate_per_s * span.duration_s if closed else self._offered()
+            self.requests += count * replications
+            self.events += count * prediction.events * replications
+            self.primed += self._primed(program) * replications
+            in_flight = self._in_flight(prediction)
+            most_in_flight = max(most_in_flight, in_flight)
+            servers = max((load.servers for load in prediction.stations.values()), default=0)
+            area_s = max(servers, in_flight) * span.end_s
+            if not area_s <= AREA_MAX_S:
+                what = f"{name} would add up {area_s:.3g} server-seconds, the limit is {AREA_MAX_S:.0e}"
+                yield ("systems", name), what, "use fewer servers, a lower rate or a shorter duration_s"
+        yield from self._requests_reason()
+        self.memory_mb += IN_PARALLEL * most_in_flight * IN_FLIGHT_BYTES / 1e6
+        yield from self._memory_reason(
+            ARRIVALS, "requests would pile up: lower the rate, or give the systems more servers"
+        )
+
+    def _offered(self) -> float:
+        """Requests of a replication of an open workload; 0 for a closed one."""
+        workload, span = self.scenario.workload, self.scenario.span
+        if workload.trace is not None:
+            return float(np.searchsorted(workload.trace.block.times_s, span.duration_s, side="right"))
+        if isinstance(workload.arrivals, Closed):
+            return 0.0
+        return workload.arrivals.mean_rate_per_s(span.duration_s) * span.duration_s
+
+    def _primed(self, program: Program) -> float:
+        """Requests that are replayed before time zero, in one replication."""
+        scenario = self.scenario
+        if not program.caches or not scenario.stationary:
+            return 0.0
+        arrivals = scenario.workload.arrivals
+        rate_per_s = (
+            arrivals.initial_rate_per_s()
+            if isinstance(arrivals, Arrivals)
+            else prior_rate_per_s(program, scenario.workload)
+        )
+        ttl_s = max((part.ttl_s or 0.0 for part in program.caches), default=0.0)
+        items = max(part.capacity_items or 0 for part in program.caches)
+        return float(predicted_requests(ttl_s, rate_per_s, items))
+
+    def _in_flight(self, prediction: Prediction) -> float:
+        """Requests that are in a system at once, at most: Little's law, and what piles up at the bottleneck."""
+        workload, span = self.scenario.workload, self.scenario.span
+        if workload.trace is None and isinstance(workload.arrivals, Closed):
+            return float(workload.arrivals.clients)
+        rate_per_s = prediction.rate_per_s
+        shares = workload_shares(workload)
+        times_s = [prediction.unloaded_s[name] for name in workload.operation_names]
+        mean_s = sum(float(share) * time_s for share, time_s in zip(shares, times_s, strict=True) if share > 0)
+        bottleneck = prediction.bottleneck
+        excess_per_s = 0.0 if bottleneck is None else max(0.0, rate_per_s - bottleneck.saturation_per_s)
+        flowing = rate_per_s * mean_s if mean_s < span.end_s else self._offered()
+        return min(flowing + excess_per_s * span.duration_s, self._offered())
+
+    def _requests_reason(self) -> Iterator[Reason]:
+        total = self.requests + self.primed
+        if not total <= REQUESTS_MAX:
+            yield ARRIVALS, f"the run would simulate {total:.3g} requests, the limit is {REQUESTS_MAX:.0e}", FEWER
+
+    def _memory_reason(self, path: KeyPath, remedy: str) -> Iterator[Reason]:
+        if not self.memory_mb <= MEMORY_MB_MAX:
+            wanted, limit = f"{self.memory_mb:,.0f} MB", f"{MEMORY_MB_MAX:,.0f} MB"
+            yield path, f"the run would take about {wanted} of memory, the limit is {limit}", remedy
 
 
-def _offered(scenario: Scenario) -> float:
-    """Requests of a replication of an open workload; 0 for a closed one."""
-    workload, span = scenario.workload, scenario.span
-    if workload.trace is not None:
-        return float(len(workload.trace.block.times_s))
-    if isinstance(workload.arrivals, Closed):
-        return 0.0
-    return workload.arrivals.mean_rate_per_s(span.duration_s) * span.duration_s
+def _program(system: System, name: str) -> Program:
+    return Program(system, name)

@@ -55,4 +55,5 @@ def find(name: str) -> Path:
     if name not in known:
         remedy = hint(name, list(known), "scenarios that ship")
         raise UsageError(f"{safe_text(name)}: no such file or scenario; {remedy}")
-    return known[name]
+    here = Path.cwd()
+    return known[name].relative_to(here) if known[name].is_relative_to(here) else known[name]

@@ -1,8 +1,8 @@
 """A run: all replications of all systems of a scenario, what they say together, and the verdict.
 
 Replications are independent, so they run side by side: the compiled engine in threads, as its loop holds no lock, the
-SimPy engine in processes, each of which gets the scenario's values and makes its systems of them. Which ran where or when
-changes nothing.
+SimPy engine in processes, each of which gets the scenario's values and makes its systems of them. Which ran where or
+when changes nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Run:
     certain: frozenset[str]
 
 
-class Cancelled(BaseException):  # noqa: N818 - no error, and not to be caught as one
+class Cancelled(BaseException):
     """The run is to end."""
 
 
@@ -148,9 +148,7 @@ def _work(name: str, replication: int, engine: Engine) -> Replication:
     return simulate(_scenario, name, replication, engine)
 
 
-def _warnings(
-    scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], unsettled: Sequence[str]
-) -> Iterator[str]:
+def _warnings(scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], unsettled: Sequence[str]) -> Iterator[str]:
     for name in unsettled:
         yield f"{name}: the caches' hit ratio had not settled before time zero; the start is not stationary"
     for name, replications in outcomes.items():

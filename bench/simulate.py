@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Literal
 
-from bench.errors import UsageError
+import simpy
+
+from bench.errors import ScenarioError, UsageError
 from bench.scenario.load import Scenario
 from models.kernel.arrivals import Arrivals, Poisson
 from models.kernel.keys import Zipf
 from models.kernel.laws import Constant, Exponential
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Cache, Group, Station
+from models.kernel.plane import Plane
 from models.kernel.predict import prior_rate_per_s
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, NumpyDrawing, OpenSource, Workload, priming_source, sources_of
+from models.kernel.standstill import StandstillError
 from models.kernel.steps import Fill, Lookup, Serve
 from models.kernel.system import Operation, Route, System
 
 Engine = Literal["simpy", "compiled"]
 Choice = Literal["simpy", "compiled", "auto"]
 
+LOOKS = 100
+"""Instants of a closed loop at which it can be ended."""
 GET_FAST = "install the fast engine with: pip install 'tierbench[fast]'"
 
 
@@ -68,9 +75,11 @@ def simulate(
         replication: Index from 0.
         engine: Which engine walks the routes; the outcome does not depend on it.
         tick: Called with a number of requests each time that so many more are fed in; may raise to end the run.
+
+    Raises:
+        ScenarioError: If requests go round and round without any time passing.
     """
     started = time.perf_counter()
-    program = Program(scenario.systems[system], system)
     workload, span, seed = scenario.workload, scenario.span, int(scenario.spec.seed)
     if engine == "compiled":
         from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
@@ -81,24 +90,45 @@ def simulate(
 
         drawing, plane_type = NumpyDrawing(), SimpyPlane  # type: ignore[assignment]
     sources = sources_of(workload, seed, replication, span.duration_s, drawing)
+    parts = scenario.systems[system]
     for source in sources:
         if isinstance(source, OpenSource):
             _watch(source, tick)
+        else:
+            parts = replace(parts, controls=(*parts.controls, partial(_tell, span=span, tick=tick)))
+    program = Program(parts, system)
     plane = plane_type(program, sources, span, seed, replication)
     settled = True
     if scenario.stationary and program.caches:
         past = Priming(max((cache.ttl_s or 0.0 for cache in program.caches), default=0.0))
         rate_per_s = (
-            workload.arrivals.initial_rate_per_s() if isinstance(workload.arrivals, Arrivals)
+            workload.arrivals.initial_rate_per_s()
+            if isinstance(workload.arrivals, Arrivals)
             else prior_rate_per_s(program, workload)
-        )  # fmt: skip
+        )
         before = priming_source(workload, seed, replication, rate_per_s, drawing)
         _watch(before, tick)
         plane.prime(before, past)
         settled = past.settled
-    plane.run()
+    try:
+        plane.run()
+    except StandstillError as error:
+        raise ScenarioError([scenario.document.problem(("systems", system), *_standstill(error), "key")]) from error
     wall_s = time.perf_counter() - started
     return Replication(plane.outcome(replication, wall_s), settled)
+
+
+def _standstill(error: StandstillError) -> tuple[str, str]:
+    """What is wrong, and what to do."""
+    what, _, remedy = str(error).partition("; ")
+    return what, remedy
+
+
+def _tell(plane: Plane, span: Span, tick: Callable[[int], None]) -> Generator[simpy.Event, None, None]:
+    """Look up now and then from a closed loop, whose requests the engine makes for itself, so that it can be ended."""
+    for look in range(1, LOOKS + 1):
+        yield plane.until(span.end_s * look / (LOOKS + 1))
+        tick(0)
 
 
 def warm_up() -> None:

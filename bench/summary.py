@@ -106,9 +106,9 @@ def _operation(replications: Sequence[Outcome], name: str, *, certain: bool) -> 
 
 
 def _cost(replications: Sequence[Outcome], peak_memory_mb: float | None) -> dict[str, Any]:
-    """What simulating a system took."""
+    """What simulating a system took; requests replayed before time zero are simulated, too."""
     wall_s = math.fsum(each.wall_s for each in replications)
-    simulated = sum(int(each.simulated_requests) for each in replications)
+    simulated = sum(int(each.simulated_requests + each.primed_requests) for each in replications)
     return {
         "events": sum(int(each.events) for each in replications),
         "wall_s": wall_s,

@@ -165,7 +165,7 @@ class _Page:
             body = self._text(safe_text(str(expectation["text"]), TEXT_CHARACTERS_MAX))
             body.append_text(self._text(f"\n{_measured(expectation)}", "dim"))
             reason = reasons[index] if index < len(reasons) else ""
-            if reason:
+            if reason and not _is_exact(expectation):
                 body.append_text(self._text(f"\n{safe_text(reason, TEXT_CHARACTERS_MAX)}", "dim"))
             table.add_row(self._text(verdict, _STYLES.get(verdict, "bold")), body)
         self._print(table)
@@ -295,9 +295,15 @@ def _measured(expectation: Mapping[str, Any]) -> str:
         return f"no value; {bound}"
     if ends is None:
         return f"{significant(value, 4)}, no interval; {bound}"
-    if ends[0] == ends[1]:
+    if _is_exact(expectation):
         return f"{significant(value, 4)} exactly; {bound}"
     return f"{significant(value, 4)}, 95 % interval {_between(*ends)}; {bound}"
+
+
+def _is_exact(expectation: Mapping[str, Any]) -> bool:
+    """Whether the line of numbers says that there is no variance."""
+    ends = expectation["ci95"]
+    return ends is not None and ends[0] == ends[1]
 
 
 def _between(low: float, high: float) -> str:

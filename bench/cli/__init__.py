@@ -1,7 +1,7 @@
 """The command line: `tierbench VERB ...`.
 
-stdout is the product, stderr the conversation. This module imports nothing heavy: each verb's work is imported when it is
-called, so that help comes at once.
+stdout is the product, stderr the conversation. This module imports nothing heavy: each verb's work is imported when it
+is called, so that help comes at once.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ Examples:
   tierbench run my.toml --set workload.arrivals.rate_per_s=5000
   tierbench run my.toml --json --quiet > run.json
 
-Exit codes: 0 all expectations pass; 1 one failed; 5 one is unknown; 2 wrong usage; 3 the scenario is invalid; 6 a limit was
-hit; 70 internal error; 130 interrupted.
+Exit codes: 0 all expectations pass; 1 one failed; 5 one is unknown; 2 wrong usage; 3 the scenario is invalid; 6 a limit
+was hit; 70 internal error; 130 interrupted.
 """
 
 
@@ -137,8 +137,8 @@ def schema(out: Path | None) -> None:
     print_schema(out)
 
 
-class Terminated(KeyboardInterrupt):  # noqa: N818 - the signal that asks a process to end, as Ctrl-C does
-    """SIGTERM came."""
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: it asks a process to end, as Ctrl-C does."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cost import estimate
-from bench.scenario.load import Scenario, load, resolved
+from bench.scenario.load import Scenario, load, resolved_text
 from bench.simulate import GET_FAST, Choice, choose_engine
 from bench.terminal import safe_text
 
@@ -107,8 +107,6 @@ def _shortest(path: Path) -> str:
 
 
 def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
-    import tomli_w
-
     from bench import pictures, store
 
     drawn = pictures.draw_all(
@@ -120,7 +118,7 @@ def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
     )
     return store.RunContents(
         summary=result.document,
-        scenario_toml=tomli_w.dumps(resolved(scenario.spec)),
+        scenario_toml=resolved_text(scenario.spec),
         outcomes=result.outcomes,
         pictures=drawn,
         seed=int(scenario.spec.seed),

@@ -31,6 +31,8 @@ from models.kernel.sources import Block, Trace, Workload
 from models.kernel.system import ERRORS, System
 
 MIX_SLACK = 1e-9
+SIZE_BYTES_MAX = 2.0**50
+"""Bytes of an object of a law without a mean, as the kernel cuts them."""
 DEFAULT_DURATION_S = 60.0
 """Without a trace, which has an end of its own."""
 
@@ -151,7 +153,7 @@ def _with_preset(document: Document) -> dict[str, Any]:
 
 def _workload_problems(spec: Any, document: Document) -> list[Problem]:
     mix = spec.workload.mix
-    total = math.fsum(mix.values())
+    total = sum(mix.values())
     if abs(total - 1.0) > MIX_SLACK and spec.workload.trace is None:
         path = ("workload", "mix")
         return [document.problem(path, f"the shares add up to {total:g}", "make them add up to 1", at="value")]
@@ -166,9 +168,7 @@ def _time_problems(spec: Any, document: Document) -> list[Problem]:
     return []
 
 
-def _trace(
-    spec: TraceSpec | None, document: Document, folder: Path, problems: list[Problem]
-) -> RecordedTrace | None:
+def _trace(spec: TraceSpec | None, document: Document, folder: Path, problems: list[Problem]) -> RecordedTrace | None:
     """Read the trace; a path in the file stays within the file's folder, one that was set may be anywhere."""
     if spec is None:
         return None
@@ -176,8 +176,7 @@ def _trace(
     path = Path(spec.file)
     if origin is None or origin.kind != SET:
         path = folder / path
-        inside = path.resolve().is_relative_to(folder.resolve())
-        if Path(spec.file).is_absolute() or not inside:
+        if Path(spec.file).is_absolute() or not _is_inside(path, folder):
             remedy = "put the trace beside the scenario, or give its path with --set workload.trace.file=PATH"
             place = ("workload", "trace", "file")
             problems.append(document.problem(place, "leads out of the scenario's folder", remedy, "value"))
@@ -191,6 +190,15 @@ def _trace(
         return None
 
 
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path stays within a folder, links followed."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        # A NUL in the name, or links that lead in circles.
+        return False
+
+
 def _workload(spec: Any, recorded: RecordedTrace | None) -> Workload:
     w = spec.workload
     trace = None
@@ -198,16 +206,14 @@ def _workload(spec: Any, recorded: RecordedTrace | None) -> Workload:
         ttls = np.where((recorded.ttls_s > 0) & np.isfinite(recorded.ttls_s), recorded.ttls_s, math.inf)
         sizes = recorded.sizes_bytes
         if not recorded.has_sizes:
-            sizes = np.full(len(recorded), math.ceil(w.value_size_bytes.mean()), np.int64)
+            sizes = np.full(len(recorded), math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)), np.int64)
         block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, ttls)
         trace = Trace(block, recorded.key_count, recorded.operation_names)
     mix = {name: share for name, share in w.mix.items() if share > 0}
     return Workload(w.arrivals, w.keys, w.value_size_bytes, mix, trace)
 
 
-def _systems(
-    spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]
-) -> dict[str, System]:
+def _systems(spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]) -> dict[str, System]:
     systems = {}
     for name, parameters in spec.systems.items():
         model = MODELS[parameters.model]
@@ -229,6 +235,18 @@ def _span(spec: Any, workload: Workload) -> Span:
     return Span(spec.warmup_s, duration_s, duration_s + spec.drain_s, spec.windows)
 
 
-def resolved(spec: BaseModel) -> dict[str, Any]:
-    """All keys with their values, defaults filled in and absent ones left out, as a scenario file would say them."""
-    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+def resolved_text(spec: BaseModel) -> str:
+    """A scenario file with all keys and their values, defaults filled in and absent ones left out.
+
+    What a terminal would not show, or would obey, stands as its number: it can only be within quotes, where TOML has
+    escapes for it.
+    """
+    import tomli_w
+
+    text = tomli_w.dumps(spec.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return "".join(each if each.isprintable() or each == "\n" else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -9,7 +9,7 @@ from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from bench.expectations import Expectation
 from bench.presets import PRESETS
@@ -17,7 +17,7 @@ from models.catalogue import MODELS
 from models.kernel.arrivals import AnyArrivals, Poisson
 from models.kernel.keys import AnyKeys, UniformKeys
 from models.kernel.laws import AnyLaw, Constant, NonNegative, Positive
-from models.kernel.registry import Parameters
+from models.kernel.registry import Model, Parameters
 
 SCHEMA = 1
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -78,31 +78,31 @@ class WorkloadSpec(Parameters):
 @cache
 def scenario_model() -> type[BaseModel]:
     """The model of a whole scenario file, with the systems of the catalogue."""
-    systems = [
-        create_model(
-            f"{model.name}_system",
-            __base__=model.parameters,
-            __doc__=model.summary,
-            model=(Literal[model.name], Field(description=model.summary)),
-        )
-        for model in MODELS.values()
-    ]
-    system = Annotated[reduce(or_, systems), Field(discriminator="model")]  # type: ignore[arg-type]
+    # Types that are made when the catalogue is known; mypy sees types only where they are written down.
+    systems: list[Any] = [_system_model(model) for model in MODELS.values()]
+    system: Any = Annotated[reduce(or_, systems), Field(discriminator="model")]
+    by_name: Any = Annotated[dict[Name, system], Field(min_length=1, max_length=SYSTEMS_MAX)]
     return create_model(
         "Scenario",
         __base__=ScenarioBase,
         __doc__="One question, as a scenario file asks it.",
-        systems=(
-            Annotated[dict[Name, system], Field(min_length=1, max_length=SYSTEMS_MAX)],  # type: ignore[valid-type]
-            Field(description="the systems to compare, by name"),
-        ),
+        systems=(by_name, Field(description="the systems to compare, by name")),
+    )
+
+
+def _system_model(model: Model) -> type[BaseModel]:
+    """A model's parameters, and the key that names the model."""
+    name: Any = Literal[model.name]
+    return create_model(
+        f"{model.name}_system",
+        __base__=model.parameters,
+        __doc__=model.summary,
+        model=(name, Field(description=model.summary)),
     )
 
 
 class ScenarioBase(Parameters):
     """What every scenario has beside its systems."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     schema_: Literal[1] = Field(alias="schema", description="version of the scenario format")
     name: Name = Field(description="short name; names the run folder")
@@ -120,7 +120,8 @@ class ScenarioBase(Parameters):
     )
     windows: Annotated[int, Field(ge=1, le=1000)] = Field(60, description="windows of time in the course over time")
     initial: Literal["stationary", "cold"] = Field(
-        "stationary", description="caches at time zero: as the workload would have left them, or empty; a trace starts cold"
+        "stationary",
+        description="caches at time zero: as the workload would have left them, or empty; a trace starts cold",
     )
     workload: WorkloadSpec = Field(WorkloadSpec(), description="what clients ask for")
     expect: Annotated[list[Expectation], Field(max_length=1000)] = Field([], description="what must hold")

@@ -158,8 +158,9 @@ def zipf_table(count: int, exponent: float) -> FloatArray:
 
 @lru_cache(maxsize=4)
 def guide(count: int, exponent: float) -> IntArray:
-    """Where in `zipf_table` to begin looking for a uniform u: at entry floor(u * GUIDE), shape (GUIDE,)."""
-    return np.searchsorted(zipf_table(count, exponent), np.arange(GUIDE) / GUIDE, side="right").astype(np.int64)
+    """Where in `zipf_table` to look for a uniform u: from entry floor(u * GUIDE) to the next, shape (GUIDE + 1,)."""
+    table = zipf_table(count, exponent)
+    return np.minimum(np.searchsorted(table, np.arange(GUIDE + 1) / GUIDE, side="right"), count - 1).astype(np.int64)
 
 
 def ycsb_rank(u: Any) -> Any:
@@ -184,15 +185,22 @@ def fnv(value: Any) -> Any:
     return (h ^ sign) - sign
 
 
-def draw_key(kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray, u1: float, u2: float) -> int:
+def draw_key(
+    kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray, u1: float, u2: float
+) -> int:
     """One key for a pair of uniforms; compiled."""
     if kind == UNIFORM_KEYS:
         return int(u1 * float(count))
     if kind == ZIPF:
-        key = guide[int(u1 * GUIDE)]
-        while table[key] <= u1:
-            key += 1
-        return int(key)
+        low = guide[int(u1 * GUIDE)]
+        high = guide[int(u1 * GUIDE) + 1]
+        while low < high:
+            middle = (low + high) >> 1
+            if table[middle] <= u1:
+                low = middle + 1
+            else:
+                high = middle
+        return int(low)
     if kind == SCRAMBLED_ZIPFIAN:
         return int(fnv(ycsb_rank(u1)) % count)
     if u1 < b:

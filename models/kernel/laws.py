@@ -32,6 +32,8 @@ NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 MAX_ERLANG_SHAPE = 1000
 MAX_COMPONENTS = 64
 MAX_QUANTILES = 10_000
+MAX_CV2 = 1e12
+"""Squared coefficient of variation of a hyperexponential; beyond, its rarer phase hardly ever comes."""
 
 
 class LawTable:
@@ -39,16 +41,19 @@ class LawTable:
 
     def __init__(self) -> None:
         self.laws: list[Law] = []
+        self._known: dict[str, int] = {}
         self._kinds: list[int] = []
         self._starts: list[int] = []
         self._data: list[float] = []
 
     def add(self, law: Law) -> int:
         """Enter a law, its components first; equal laws are entered once. Returns its index."""
-        for index, known in enumerate(self.laws):
-            if known == law:
-                return index
+        # A name for all that it is: comparing with each known law would take time that grows with the square.
+        name = f"{type(law).__name__} {law.model_dump_json()}"
+        if name in self._known:
+            return self._known[name]
         parameters = law.parameters(self)
+        self._known[name] = len(self.laws)
         self.laws.append(law)
         self._kinds.append(law.code)
         self._starts.append(len(self._data))
@@ -186,6 +191,8 @@ class Lognormal(Law):
             raise ValueError("a lognormal takes median and p99, or mean and cv")
         if self.median is not None and self.p99 is not None and self.p99 <= self.median:
             raise ValueError("p99 must exceed the median")
+        if not all(map(math.isfinite, (*self._mu_sigma(), self.mean(), self.variance()))):
+            raise ValueError("this lognormal is so wide that its mean or variance is beyond any number")
         return self
 
     def _mu_sigma(self) -> tuple[float, float]:
@@ -197,11 +204,12 @@ class Lognormal(Law):
 
     def mean(self) -> float:
         mu, sigma = self._mu_sigma()
-        return math.exp(mu + sigma**2 / 2)
+        return _exp_or_inf(mu + sigma**2 / 2)
 
     def variance(self) -> float:
         _, sigma = self._mu_sigma()
-        return math.expm1(sigma**2) * self.mean() ** 2
+        mean = self.mean()
+        return (_exp_or_inf(sigma**2) - 1.0) * mean * mean if sigma > 1.0 else math.expm1(sigma**2) * mean * mean
 
     def parameters(self, table: LawTable) -> list[float]:
         return list(self._mu_sigma())
@@ -259,6 +267,8 @@ class Hyperexponential(Law):
                 raise ValueError("probabilities and means must have the same length")
             if abs(sum(self.probabilities) - 1.0) > 1e-9:
                 raise ValueError(f"probabilities must add up to 1, these add up to {sum(self.probabilities):g}")
+        if self.cv is not None and not (self.cv * self.cv < MAX_CV2 and math.isfinite(self.phases()[1][1])):
+            raise ValueError(f"cv must be below {math.sqrt(MAX_CV2):g}")
         return self
 
     def phases(self) -> tuple[list[float], list[float]]:
@@ -388,6 +398,12 @@ class Mixture(Law):
     kind: Literal["mixture"] = "mixture"
     components: Annotated[list[Component], Field(min_length=1, max_length=MAX_COMPONENTS)]
 
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if not math.isfinite(sum(c.weight for c in self.components)):
+            raise ValueError("the weights add up to more than any number")
+        return self
+
     def _probabilities(self) -> list[float]:
         total = math.fsum(c.weight for c in self.components)
         return [c.weight / total for c in self.components]
@@ -476,6 +492,10 @@ SecondsLaw = Annotated[
 ]
 ComponentSeconds.model_rebuild()
 MixtureSeconds.model_rebuild()
+
+
+def _exp_or_inf(x: float) -> float:
+    return math.exp(x) if x < 709.0 else math.inf
 
 
 def seconds(value_s: float) -> Law:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -108,23 +108,27 @@ class Distribution:
         return self.total_ticks / count / TICKS_PER_S if count else math.nan
 
     def percentile_s(self, fraction: float) -> float:
-        """The smallest latency that at least `fraction` of all do not exceed, seconds.
+        """The smallest latency that at least `fraction` of all do not exceed, seconds; see `percentiles_s`."""
+        return float(self.percentiles_s([fraction])[0])
+
+    def percentiles_s(self, fractions: Sequence[float]) -> FloatArray:
+        """The smallest latencies that at least such fractions of all do not exceed, seconds, shape (fractions,).
 
         Exact while no more than `FEW` were counted, then within 1/1024 of it; nan where there is none.
 
         Raises:
-            ValueError: If `fraction` is not in (0, 1].
+            ValueError: If a fraction is not in (0, 1].
         """
-        if not 0.0 < fraction <= 1.0:
-            raise ValueError(f"a percentile's fraction lies in (0, 1], got {fraction}")
+        if not all(0.0 < fraction <= 1.0 for fraction in fractions):
+            raise ValueError(f"a percentile's fraction lies in (0, 1], got {list(fractions)}")
         count = self.count
         if count == 0:
-            return math.nan
-        rank = max(1, math.ceil(fraction * count - 1e-9))
+            return np.full(len(fractions), math.nan)
+        ranks = np.array([max(1, math.ceil(fraction * count - 1e-9)) for fraction in fractions], np.int64)
         if count <= len(self.few_s):
-            return float(np.sort(self.few_s)[rank - 1])
-        bin_index = int(np.searchsorted(np.cumsum(self.counts), rank))
-        return min(max(float(FINE.middles_s()[bin_index]), self.lowest_s), self.highest_s)
+            return np.sort(self.few_s)[ranks - 1]
+        bins = np.searchsorted(np.cumsum(self.counts), ranks)
+        return np.clip(FINE.middles_s()[bins], self.lowest_s, self.highest_s)
 
 
 @dataclass(frozen=True)

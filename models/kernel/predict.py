@@ -32,6 +32,8 @@ from models.kernel.random import mix
 from models.kernel.sources import Workload
 from models.kernel.steps.choose import KEY, LEG, SLOT
 
+SIZE_BYTES_MAX = 2.0**50
+"""Bytes of an object of a law without a mean; sources cut them there."""
 MAX_DEPTH = 400
 """Sites in a row; more is a route that leads in circles."""
 
@@ -257,7 +259,7 @@ class _Reader:
     @cached_property
     def mean_size_bytes(self) -> float:
         trace = self.workload.trace
-        return self.workload.sizes.mean() if trace is None else float(trace.block.sizes_bytes.mean())
+        return min(self.workload.sizes.mean(), SIZE_BYTES_MAX) if trace is None else float(trace.block.sizes_bytes.mean())
 
 
 def _one(size: int, index: int) -> FloatArray:

@@ -18,8 +18,12 @@ class StandstillError(RuntimeError):
     """
 
     def __init__(self, at_s: float) -> None:
-        super().__init__(
-            f"time stands still at {at_s:g} s: requests go round without any delay; give the closed loop a think time, or "
-            "a station on its route a service time"
-        )
+        # SimPy makes an exception that passes through a process anew from its arguments.
+        super().__init__(at_s)
         self.at_s = at_s
+
+    def __str__(self) -> str:
+        return (
+            f"time stands still at {self.at_s:g} s: requests go round without any delay; give the closed loop a think "
+            "time, or a station on its route a service time"
+        )

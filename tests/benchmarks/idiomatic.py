@@ -9,6 +9,7 @@ Limits: No warm-up, timeouts, retries or faults; caches start empty.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,9 +141,24 @@ def dax_vs_dynamodb(requests: int, seed: int) -> Result:
     Returns:
         Latencies of the requests through DAX, then of the direct ones; twice `requests` in all; the hits of DAX.
     """
-    through_dax = _ycsb_b(requests, seed, dax=True)
-    direct = _ycsb_b(requests, seed, dax=False)
-    return Result(through_dax.latencies_s + direct.latencies_s, 2 * requests, through_dax.hits)
+    through_dax, direct = ycsb_b(requests, seed, dax=True), ycsb_b(requests, seed, dax=False)
+    latencies_s = through_dax.reads_s + through_dax.writes_s + direct.reads_s + direct.writes_s
+    return Result(latencies_s, 2 * requests, through_dax.hits)
+
+
+@dataclass
+class Answers:
+    """What one side of a comparison measured.
+
+    Args:
+        reads_s: Latencies of reads, seconds.
+        writes_s: Latencies of writes, seconds.
+        hits: Reads answered by a cache.
+    """
+
+    reads_s: list[float]
+    writes_s: list[float]
+    hits: int
 
 
 @lru_cache(maxsize=4)
@@ -181,87 +197,109 @@ def _send(
 
 # ------------------------------------------------------------------------------------------- DAX and the table
 
-LINK_S = 0.00025
-"""One way between any two machines: half of a 0.5 ms round trip within a zone (HAT, VLDB 2013, table 1)."""
+SIGMA_2 = math.log(2.0) / 2.3263478740408408
+"""Sigma of a lognormal whose p99 is twice its median."""
+SIGMA_1_8 = math.log(1.8) / 2.3263478740408408
+"""Sigma of a lognormal whose p99 is 1.8 times its median."""
+UNIT_S = 1.0 / 75_000.0
+"""What a normalised request takes an r5.large."""
 
 
-class _Table:
-    """One DynamoDB partition: a leader and two followers, each a station.
-
-    Service is lognormal with median 2 ms and sigma 0.25, so that p99 is 1.8 times the median (assumed); 16 servers
-    a replica (assumed).
-    """
+class _Region:
+    """Three zones and the network between them: one way near 0.15 ms, far 0.4 ms, p99 twice that."""
 
     def __init__(self, env: simpy.Environment, rng: np.random.Generator) -> None:
         self.env = env
         self.rng = rng
-        self.replicas = [simpy.Resource(env, capacity=16) for _ in range(3)]
 
-    def read(self) -> ProcessGenerator:
-        """An eventually consistent read: any replica answers."""
-        yield self.env.timeout(LINK_S)
-        yield from self._serve(self.replicas[int(self.rng.integers(3))])
-        yield self.env.timeout(LINK_S)
+    def somewhere(self) -> int:
+        """A zone at random."""
+        return int(self.rng.integers(3))
 
-    def write(self) -> ProcessGenerator:
-        """A write: acknowledged when the leader and one of the two followers have made it durable."""
-        yield self.env.timeout(LINK_S)
-        leader, *followers = self.replicas
-        legs = [self.env.process(self._persist_on(follower)) for follower in followers]
-        yield self.env.process(self._serve(leader)) & (legs[0] | legs[1])
-        yield self.env.timeout(LINK_S)
+    def travel(self, source: int, target: int) -> simpy.Timeout:
+        """One way between two zones."""
+        median_s = 0.00015 if source == target else 0.0004
+        return self.env.timeout(self.rng.lognormal(math.log(median_s), SIGMA_2))
 
-    def _persist_on(self, follower: simpy.Resource) -> ProcessGenerator:
-        yield self.env.timeout(LINK_S)
-        yield from self._serve(follower)
-        yield self.env.timeout(LINK_S)
 
-    def _serve(self, replica: simpy.Resource) -> ProcessGenerator:
-        with replica.request() as turn:
-            yield turn
-            yield self.env.timeout(self.rng.lognormal(np.log(0.002), 0.25))
+class _Table:
+    """A DynamoDB table: request routers, four partitions, a leader and two followers of each, one in each zone."""
+
+    def __init__(self, env: simpy.Environment, rng: np.random.Generator, region: _Region) -> None:
+        self.env = env
+        self.rng = rng
+        self.region = region
+
+    def read(self, origin: int, key: int) -> ProcessGenerator:
+        """An eventually consistent read from a zone: any replica answers."""
+        router, travel = self.region.somewhere(), self.region.travel
+        yield travel(origin, router)
+        yield self.env.timeout(0.0001)
+        replica = (hash(key) % 4 + int(self.rng.integers(3))) % 3
+        yield travel(router, replica)
+        yield self._work()
+        yield travel(replica, router)
+        yield travel(router, origin)
+
+    def write(self, origin: int, key: int) -> ProcessGenerator:
+        """A write from a zone: acknowledged when the leader and one of the two followers have made it durable."""
+        router, travel = self.region.somewhere(), self.region.travel
+        yield travel(origin, router)
+        yield self.env.timeout(0.0001)
+        leader = hash(key) % 4 % 3
+        yield travel(router, leader)
+        followers = [self.env.process(self._append_on(leader, (leader + other) % 3)) for other in (1, 2)]
+        yield self._work() & (followers[0] | followers[1])
+        yield travel(leader, router)
+        yield travel(router, origin)
+
+    def _append_on(self, leader: int, follower: int) -> ProcessGenerator:
+        yield self.region.travel(leader, follower)
+        yield self._work()
+        yield self.region.travel(follower, leader)
+
+    def _work(self) -> simpy.Timeout:
+        return self.env.timeout(self.rng.lognormal(math.log(0.002), SIGMA_1_8))
 
 
 class _DaxNode:
-    """One DAX node: one server (13.3 us an operation, an r5.large's 75,000/s) and an LRU item cache with a TTL.
+    """One DAX node: one server, and an LRU item cache with a TTL; a hit costs one unit, a miss ten, a write 25."""
 
-    Simpler than DAX: any node takes writes, a read's fill stays on its node, a miss and a write cost a node what a hit
-    costs, and space never runs out within a run.
-    """
+    ttl_s = 300.0
+    capacity_items = 10_909_090  # three quarters of 16 GB, in items of 1,100 bytes
 
-    ttl_s = 300.0  # DAX's default
-    capacity_items = 10_000_000  # 16 GB of items of 1 kB, overhead included (assumed)
-
-    def __init__(self, env: simpy.Environment, rng: np.random.Generator, table: _Table) -> None:
+    def __init__(self, env: simpy.Environment, region: _Region, zone: int, table: _Table) -> None:
         self.env = env
-        self.rng = rng
+        self.region = region
+        self.zone = zone
         self.table = table
         self.peers: list[_DaxNode] = []
         self.server = simpy.Resource(env, capacity=1)
         self.expires_s: OrderedDict[int, float] = OrderedDict()
         self.hits = 0
 
-    def read(self, key: int) -> ProcessGenerator:
+    def read(self, origin: int, key: int) -> ProcessGenerator:
         """Answer from the item cache, or read through it."""
-        yield self.env.timeout(LINK_S)
-        yield from self._work()
+        yield self.region.travel(origin, self.zone)
+        yield from self._work(1)
         if self.expires_s.get(key, 0.0) > self.env.now:
             self.hits += 1
             self.expires_s.move_to_end(key)
         else:
-            yield from self.table.read()
+            yield from self._work(9)
+            yield from self.table.read(self.zone, key)
             self.fill(key)
-        yield self.env.timeout(LINK_S)
+        yield self.region.travel(self.zone, origin)
 
-    def write(self, key: int) -> ProcessGenerator:
+    def write(self, origin: int, key: int) -> ProcessGenerator:
         """Write through: first the table, then this node's cache, the other nodes' a little later."""
-        yield self.env.timeout(LINK_S)
-        yield from self._work()
-        yield from self.table.write()
+        yield self.region.travel(origin, self.zone)
+        yield from self._work(25)
+        yield from self.table.write(self.zone, key)
         self.fill(key)
         for peer in self.peers:
-            self.env.process(peer.fill_later(key))
-        yield self.env.timeout(LINK_S)
+            self.env.process(peer.fill_later(self.zone, key))
+        yield self.region.travel(self.zone, origin)
 
     def fill(self, key: int) -> None:
         """Put an item at the young end, with a whole TTL before it."""
@@ -270,41 +308,41 @@ class _DaxNode:
         if len(self.expires_s) > self.capacity_items:
             self.expires_s.popitem(last=False)
 
-    def fill_later(self, key: int) -> ProcessGenerator:
-        """A write that another node took, on its way here."""
-        yield self.env.timeout(LINK_S)
+    def fill_later(self, origin: int, key: int) -> ProcessGenerator:
+        """A write that the primary took, on its way here."""
+        yield self.region.travel(origin, self.zone)
+        yield from self._work(25)
         self.fill(key)
 
-    def _work(self) -> ProcessGenerator:
+    def _work(self, units: int) -> ProcessGenerator:
         with self.server.request() as turn:
             yield turn
-            yield self.env.timeout(self.rng.exponential(13.3e-6))
+            yield self.env.timeout(units * UNIT_S)
 
 
-def _ycsb_b(requests: int, seed: int, *, dax: bool) -> Result:
-    """One side of the comparison: the same clients in front of three DAX nodes, or of the table itself."""
+def ycsb_b(requests: int, seed: int, *, dax: bool) -> Answers:
+    """One side of the comparison: the same clients in front of three DAX nodes, or of the table itself; caches start cold."""
     env = simpy.Environment()
     rng = np.random.default_rng(seed)
-    table = _Table(env, rng)
-    nodes = [_DaxNode(env, rng, table) for _ in range(3)]
-    for node in nodes:
-        node.peers = [peer for peer in nodes if peer is not node]
+    region = _Region(env, rng)
+    table = _Table(env, rng, region)
+    nodes = [_DaxNode(env, region, zone, table) for zone in range(3)]
+    primary = nodes[0]
+    primary.peers = nodes[1:]
     key_cdf = zipf_cdf(1_000_000, 0.99)
-    latencies_s: list[float] = []
-    turn_index = 0
+    answers = Answers([], [], 0)
 
     def request() -> ProcessGenerator:
-        nonlocal turn_index
-        arrival_s = env.now
+        arrival_s, zone = env.now, region.somewhere()
         key = int(key_cdf.searchsorted(rng.random(), side="right"))
         reads = rng.random() < 0.95
         if dax:
-            node = nodes[turn_index % len(nodes)]
-            turn_index += 1
-            yield from node.read(key) if reads else node.write(key)
+            node = nodes[int(rng.integers(3))] if reads else primary
+            yield from node.read(zone, key) if reads else node.write(zone, key)
         else:
-            yield from table.read() if reads else table.write()
-        latencies_s.append(env.now - arrival_s)
+            yield from table.read(zone, key) if reads else table.write(zone, key)
+        (answers.reads_s if reads else answers.writes_s).append(env.now - arrival_s)
 
     _send(env, rng, requests, rate_per_s=2_000.0, request=request)
-    return Result(latencies_s, requests, sum(node.hits for node in nodes))
+    answers.hits = sum(node.hits for node in nodes)
+    return answers

@@ -7,6 +7,7 @@ the fingerprint. Planted differences must each be found, so that the comparison 
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -184,14 +185,8 @@ def in_a_stack(plane: SimpyPlane) -> None:
     plane.ready = Stack()
 
 
-def resume_by_what_is_left(station: StationState) -> None:
-    """The end of a service that stood still is computed from what was left of it."""
-    if station.paused:
-        station.paused = False
-        for token in station.in_service:
-            token.due = station.plane.now + (token.due - station.paused_at)
-            station.plane.wake_at(token.due, token)
-        station.take_waiting()
+def one_bit_off(drawn: Callable[..., float]) -> Callable[..., float]:
+    return lambda *some: float(np.nextafter(drawn(*some), math.inf))
 
 
 def forget_what_waits(station: StationState, state: int) -> None:
@@ -266,9 +261,7 @@ def full_at_once(bucket: BucketState) -> None:
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "data goes before control on a tie": lambda patch: patch.setattr(simpy_engine, "DATA", 0),
-    "an end of service is computed in another order": lambda patch: patch.setattr(
-        StationState, "resume", resume_by_what_is_left
-    ),
+    "a draw is one bit off": changed(SimpyPlane, "_drawn", one_bit_off),
     "a crash lets the queue live": lambda patch: patch.setattr(StationState, "down", forget_what_waits),
     "the next arrival is pushed after what this one does": lambda patch: patch.setattr(
         SimpyPlane, "_arrive", arrival_before_its_successor

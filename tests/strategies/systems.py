@@ -466,8 +466,8 @@ def workloads(draw: DrawFn, names: tuple[str, ...]) -> tuple[Workload, ...]:
 
 
 @st.composite
-def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> Act:
-    """One act of control."""
+def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> tuple[Act, ...]:
+    """One act of control, and perhaps what undoes it."""
     group = draw(st.sampled_from(parts.groups))
     member = draw(st.integers(0, group.size - 1))
     how = st.sampled_from(["refuse", "silent"])
@@ -510,7 +510,18 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> A
         row, slot = draw(st.integers(0, len(table.rows) - 1)), draw(st.integers(0, table.width - 1))
         choices.append(("assign", lambda: (table, row, slot, draw(st.integers(0, table.group.size - 1)))))
     verb, arguments = draw(st.sampled_from(choices))
-    return Act(draw(times(90)), verb, arguments())
+    # One in five is off the grid, where sums are rounded.
+    steps = draw(st.integers(0, 90))
+    act = Act(steps * GRID_S * (1.0 if steps % 5 else 1.03), verb, arguments())
+    undoing: dict[str, Callable[[], tuple[str, tuple[Any, ...]]]] = {
+        "pause": lambda: draw(st.sampled_from([("resume", (station, seat)), ("up", (station.group, seat))])),
+        "down": lambda: ("up", (group, member)),
+        "cut": lambda: ("mend", link),
+        "stop_source": lambda: ("start_source", act.arguments),
+    }
+    if verb in undoing and draw(st.integers(0, 3)):
+        return act, Act(act.at_s + draw(times(30)), *undoing[verb]())
+    return (act,)
 
 
 def passed(groups: list[Group], operations: dict[str, Operation]) -> Pieces:
@@ -531,8 +542,8 @@ def cases(draw: DrawFn, *, controlled: bool = True) -> Case:
     scripts: tuple[tuple[Act, ...], ...] = ()
     if controlled:
         on_routes = passed(parts.groups, operations)
-        script = st.lists(acts(on_routes, names, len(work)), min_size=3, max_size=10).map(
-            lambda some: tuple(sorted(some, key=lambda act: act.at_s))
+        script = st.lists(acts(on_routes, names, len(work)), min_size=2, max_size=8).map(
+            lambda some: tuple(sorted((act for few in some for act in few), key=lambda act: act.at_s))
         )
         scripts = tuple(draw(st.lists(script, min_size=1, max_size=2)))
     span = Span(
