@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from typing import Literal
 
+import numpy as np
 import simpy
 
 from bench.errors import ScenarioError, UsageError
+from bench.machine import has_numba, keep_compiled_code
 from bench.scenario.load import Scenario
 from models.kernel.arrivals import Arrivals, Poisson
 from models.kernel.keys import Zipf
@@ -56,7 +57,7 @@ def choose_engine(wanted: Choice) -> Engine:
     Raises:
         UsageError: If the compiled engine is asked for and numba is not installed.
     """
-    available = find_spec("numba") is not None
+    available = has_numba()
     if wanted == "compiled" and not available:
         raise UsageError(f"--engine compiled needs numba, which is not installed; {GET_FAST}")
     if wanted == "auto":
@@ -64,6 +65,8 @@ def choose_engine(wanted: Choice) -> Engine:
     return wanted
 
 
+# Times beyond all numbers are never reached, so they need no warning.
+@np.errstate(over="ignore")
 def simulate(
     scenario: Scenario, system: str, replication: int, engine: Engine, tick: Callable[[int], None] = lambda _: None
 ) -> Replication:
@@ -82,6 +85,7 @@ def simulate(
     started = time.perf_counter()
     workload, span, seed = scenario.workload, scenario.span, int(scenario.spec.seed)
     if engine == "compiled":
+        keep_compiled_code()
         from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
 
         drawing, plane_type = CompiledDrawing(), CompiledPlane
@@ -133,6 +137,7 @@ def _tell(plane: Plane, span: Span, tick: Callable[[int], None]) -> Generator[si
 
 def warm_up() -> None:
     """Load what the compiled engine needs, or compile it: a few requests through a cache, before anything is timed."""
+    keep_compiled_code()
     from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
 
     cache = Cache("cache", Group("node"), capacity_items=1)

@@ -1,23 +1,15 @@
 """Turning the plain functions of the compiled forms into machine code, with numba, when the engine first runs.
 
-numba is imported here and nowhere else. What is compiled is kept on disk under a name made of the content of the kernel's
-sources and of the versions at hand, so that a second process pays nothing and a change anywhere in the kernel is seen.
+numba is imported by this module and `numba_types`, and by nothing else. Whoever drives the engine may name a folder in which
+compiled code is kept (`keep_in`), so that a second process pays nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import os
-import platform
-import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from models.kernel import arrivals, keys, laws, loop, numerics, random, recorder, slots, station
 from models.kernel import cache as caches
@@ -45,13 +37,6 @@ CALLED: tuple[Callable[..., Any], ...] = (
 """Plain functions that compiled code calls."""
 
 
-def available() -> bool:
-    """Whether numba is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("numba") is not None
-
-
 @cache
 def _prepared() -> Any:
     """numba, told how to compile the kernel's plain functions wherever compiled code calls them."""
@@ -71,38 +56,21 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return dispatcher
 
 
-@cache
-def content() -> str:
-    """Digest of the kernel's sources and of the versions that compile them."""
-    import llvmlite
-    import numba
-
-    digest = hashlib.blake2b(digest_size=12)
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    versions = (sys.version, np.__version__, numba.__version__, llvmlite.__version__, platform.machine())
-    digest.update(repr(versions).encode())
-    return digest.hexdigest()
+_shelf: dict[str, str] = {}
+"""The folder where compiled code is kept, and the stamp that it must bear; empty: nowhere."""
 
 
-@cache
-def cache_folder() -> Path | None:
-    """Where compiled code is kept; None where nothing can be."""
-    given = os.environ.get("TIERBENCH_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(given) if given else Path(home) / "tierbench"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None
+def keep_in(folder: str, stamp: str) -> None:
+    """Keep compiled code in a folder, under a stamp that changes with whatever it was made from.
+
+    To be called before the first function is compiled; otherwise each process compiles for itself.
+    """
+    _shelf.update(folder=folder, stamp=stamp)
 
 
 def _keep(dispatcher: Any) -> None:
     """Let numba keep a function's code under our name for it."""
-    folder = cache_folder()
-    if folder is None:
+    if not _shelf:
         return
     from numba.core import caching
 
@@ -113,10 +81,10 @@ def _keep(dispatcher: Any) -> None:
             self._name = function.__qualname__
 
         def get_cache_path(self) -> str:
-            return str(folder / content())
+            return f"{_shelf['folder']}/{_shelf['stamp']}"
 
         def get_source_stamp(self) -> str:
-            return content()
+            return _shelf["stamp"]
 
         def get_disambiguator(self) -> str:
             return self._name

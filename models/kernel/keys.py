@@ -99,9 +99,17 @@ class ScrambledZipfian(KeyLaw):
         return cast(IntArray, fnv(ycsb_rank(u1)) % self.count)
 
     def popularity(self) -> FloatArray:
-        """By hashing the most popular 10**6 ranks; what is left is spread evenly."""
+        """By hashing the most popular 10**6 ranks; what is left is spread evenly.
+
+        A rank's probability is that of the generator, which inverts an integral where Zipf's law has a sum: rank r comes of
+        the uniforms between the r-th and the next edge, and only the first two are exact.
+        """
         ranks = np.arange(min(1_000_000, YCSB_ITEMS), dtype=np.int64)
-        weight = power(ranks + 1.0, -YCSB_THETA) / YCSB_ZETA
+        zeta_2 = 1.0 + 0.5**YCSB_THETA
+        eta = (1.0 - (2.0 / YCSB_ITEMS) ** (1.0 - YCSB_THETA)) / (1.0 - zeta_2 / YCSB_ZETA)
+        edges = ((np.append(ranks, len(ranks)) / YCSB_ITEMS) ** (1.0 - YCSB_THETA) - 1.0 + eta) / eta
+        weight = np.diff(np.maximum(edges, zeta_2 / YCSB_ZETA))
+        weight[:2] += 1.0 / YCSB_ZETA, (zeta_2 - 1.0) / YCSB_ZETA
         share = np.bincount(fnv(ranks) % self.count, weights=weight, minlength=self.count)
         return cast(FloatArray, share + (1.0 - share.sum()) / self.count)
 

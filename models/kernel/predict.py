@@ -259,7 +259,9 @@ class _Reader:
     @cached_property
     def mean_size_bytes(self) -> float:
         trace = self.workload.trace
-        return min(self.workload.sizes.mean(), SIZE_BYTES_MAX) if trace is None else float(trace.block.sizes_bytes.mean())
+        if trace is not None:
+            return float(trace.block.sizes_bytes.mean())
+        return min(self.workload.sizes.mean(), SIZE_BYTES_MAX)
 
 
 def _one(size: int, index: int) -> FloatArray:

@@ -199,8 +199,10 @@ def _send(
 
 SIGMA_2 = math.log(2.0) / 2.3263478740408408
 """Sigma of a lognormal whose p99 is twice its median."""
-SIGMA_1_8 = math.log(1.8) / 2.3263478740408408
-"""Sigma of a lognormal whose p99 is 1.8 times its median."""
+SIGMA_READ = math.log(2.3) / 2.3263478740408408
+"""Sigma of a lognormal whose p99 is 2.3 times its median."""
+SIGMA_APPEND = math.log(2.6) / 2.3263478740408408
+"""Sigma of a lognormal whose p99 is 2.6 times its median."""
 UNIT_S = 1.0 / 75_000.0
 """What a normalised request takes an r5.large."""
 
@@ -237,7 +239,7 @@ class _Table:
         yield self.env.timeout(0.0001)
         replica = (hash(key) % 4 + int(self.rng.integers(3))) % 3
         yield travel(router, replica)
-        yield self._work()
+        yield self._work(SIGMA_READ)
         yield travel(replica, router)
         yield travel(router, origin)
 
@@ -249,17 +251,17 @@ class _Table:
         leader = hash(key) % 4 % 3
         yield travel(router, leader)
         followers = [self.env.process(self._append_on(leader, (leader + other) % 3)) for other in (1, 2)]
-        yield self._work() & (followers[0] | followers[1])
+        yield self._work(SIGMA_APPEND) & (followers[0] | followers[1])
         yield travel(leader, router)
         yield travel(router, origin)
 
     def _append_on(self, leader: int, follower: int) -> ProcessGenerator:
         yield self.region.travel(leader, follower)
-        yield self._work()
+        yield self._work(SIGMA_APPEND)
         yield self.region.travel(follower, leader)
 
-    def _work(self) -> simpy.Timeout:
-        return self.env.timeout(self.rng.lognormal(math.log(0.002), SIGMA_1_8))
+    def _work(self, sigma: float) -> simpy.Timeout:
+        return self.env.timeout(self.rng.lognormal(math.log(0.002), sigma))
 
 
 class _DaxNode:

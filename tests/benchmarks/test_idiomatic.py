@@ -70,7 +70,7 @@ def test_dynamodb_reads_as_its_laws_add_up() -> None:
     """
     z99 = stats.norm.ppf(0.99)
     near, far = (stats.lognorm(s=np.log(2.0) / z99, scale=median_s).mean() for median_s in (0.00015, 0.0004))
-    service = stats.lognorm(s=np.log(1.8) / z99, scale=0.002).mean()
+    service = stats.lognorm(s=np.log(2.3) / z99, scale=0.002).mean()
     expected_ms = 1_000.0 * (4.0 * (near + 2.0 * far) / 3.0 + 0.0001 + service)
 
     results = [idiomatic.ycsb_b(2_000, seed, dax=False) for seed in range(8)]

@@ -67,11 +67,10 @@ def test_a_block_and_compiled_code_give_the_same_keys(name: str) -> None:
     assert drawn(law, 5_000).tolist() == CompiledDrawing().keys(law, stream(5, 0, "keys"), 0, 5_000, 0).tolist()
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", [name for name in LAWS if name != "scrambled zipfian"])
 def test_one_by_one_gives_the_same_keys(name: str) -> None:
+    """Scrambled ranks are left out: their hash wraps, as plain integers do not."""
     law = LAWS[name]
-    if isinstance(law, ScrambledZipfian):
-        pytest.skip("its hash wraps, so plain Python integers do not do")
     numbers, floats, table, guide = key_arrays(law)
     key = stream(5, 0, "keys")
 

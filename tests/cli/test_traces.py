@@ -1,0 +1,98 @@
+"""Traces by way of the command: where they may lie, and what is said of broken lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tools.command import tierbench
+
+SCENARIO = """
+schema = 1
+name = "replay"
+replications = 1
+
+[workload]
+trace = { file = "small.csv", pace = { rate_per_s = 100.0 } }
+
+[systems.lru]
+model = "cache_aside"
+capacity_items = 2
+lookup = { kind = "constant", value_s = 0.001 }
+backing = { kind = "constant", value_s = 0.010 }
+"""
+KEYS = "key\na\nb\na\nc\nb\na\n"
+"""With room for two: a and b miss, a hits, c drives out b, b drives out a, a misses: 1 of 6."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a scenario and its trace, beside another with a trace."""
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "replay.toml").write_text(SCENARIO, "utf-8")
+    (tmp_path / "inside" / "small.csv").write_text(KEYS, "utf-8")
+    (tmp_path / "outside.csv").write_text(KEYS, "utf-8")
+    return tmp_path
+
+
+def test_a_trace_with_nothing_but_keys_is_replayed(place: Path) -> None:
+    result = tierbench("run", "inside/replay.toml", "--engine", "simpy", "--json", "--quiet", cwd=place)
+
+    assert result.code == 0
+    counters = json.loads(result.out)["systems"]["lru"]["counters"]
+    assert (counters["cache.lookups"], counters["cache.hits"]) == (6, 1)
+
+
+def test_a_trace_that_was_set_may_lie_anywhere(place: Path) -> None:
+    """And its path is taken from where the user stands, not from the scenario's folder."""
+    setting = "workload.trace.file=outside.csv"
+    result = tierbench("run", "inside/replay.toml", "--engine", "simpy", "--json", "--set", setting, cwd=place)
+
+    assert result.code == 0
+    assert json.loads(result.out)["systems"]["lru"]["counters"]["cache.hits"] == 1
+
+
+@pytest.mark.parametrize("file", ["../outside.csv", "link.csv", "sub/../../outside.csv"])
+def test_a_trace_in_the_file_stays_within_its_folder(place: Path, file: str) -> None:
+    (place / "inside" / "link.csv").symlink_to(place / "outside.csv")
+    text = SCENARIO.replace("small.csv", file)
+    (place / "inside" / "replay.toml").write_text(text, "utf-8")
+
+    result = tierbench("run", "inside/replay.toml", cwd=place)
+
+    assert result.code == 3
+    assert "inside/replay.toml:7:20: error: workload.trace.file: leads out of the scenario's folder; " in result.err
+    assert "--set workload.trace.file=PATH" in result.err
+
+
+@pytest.mark.parametrize(
+    ("trace", "words"),
+    [
+        ("key,size_bytes\na,1\nb,many\n", 'small.csv:3: error: size_bytes: "many" is not a size'),
+        ("key,size_bytes\na,1\nb,-5\n", 'small.csv:3: error: size_bytes: "-5" is not a size'),
+        ("key,size_bytes\na,1,1\n", "small.csv:2: error: 3 fields instead of 2"),
+        ('key\n"a\n', "small.csv:2: error: a quote that opens here is never closed"),
+        ("key\na\n\0\n", "small.csv:3: error: a NUL byte"),
+        ("", "small.csv: error: the trace is empty"),
+        ("key\n", "small.csv: error: the trace has a header but no request"),
+        ("id\na\n", "small.csv:1: error: columns: no column is called key or time_s"),
+        ("key,op\na,read\nb,fly\n", 'small.csv:3: error: op: unknown operation "fly"'),
+    ],
+)
+def test_a_broken_trace_is_said_by_line(place: Path, trace: str, words: str) -> None:
+    (place / "inside" / "small.csv").write_text(trace, "utf-8")
+
+    result = tierbench("check", "inside/replay.toml", cwd=place)
+
+    assert (result.code, result.out) == (3, "")
+    assert words in result.err
+
+
+def test_an_operation_that_the_model_lacks_is_said(place: Path) -> None:
+    (place / "inside" / "small.csv").write_text("key,op\na,get\nb,set\n", "utf-8")
+    text = SCENARIO.replace('model = "cache_aside"', 'model = "queue"').split("capacity_items")[0]
+    (place / "inside" / "replay.toml").write_text(text, "utf-8")
+
+    assert tierbench("check", "inside/replay.toml", cwd=place).code == 0

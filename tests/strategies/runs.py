@@ -1,0 +1,80 @@
+"""Replications of a system under a workload, for tests that hold means against theory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from models.kernel.arrivals import Arrivals, Closed
+from models.kernel.keys import KeyLaw, UniformKeys
+from models.kernel.laws import Constant, Law
+from models.kernel.outcome import Outcome
+from models.kernel.parts import Group, Station
+from models.kernel.priming import Priming
+from models.kernel.program import Program
+from models.kernel.recorder import Span
+from models.kernel.simpy_engine import SimpyPlane
+from models.kernel.sources import NumpyDrawing, Workload, priming_source, sources_of
+from models.kernel.steps import Serve
+from models.kernel.system import Operation, Route, System
+
+SEED = 20261123
+
+
+def workload(
+    arrivals: Arrivals | Closed, keys: KeyLaw | None = None, mix: dict[str, float] | None = None
+) -> Workload:
+    """Objects of 100 bytes; reads of 1,000 keys alike unless told otherwise."""
+    return Workload(arrivals, keys or UniformKeys(count=1000), Constant(value=100.0), mix or {"read": 1.0})
+
+
+def queue(law: Law, servers: int = 1, places: int | None = None) -> System:
+    """One station."""
+    station = Station("station", Group("group"), servers, places)
+    return System({"read": Operation(Route(Serve(station, law)))})
+
+
+def replicate(
+    system: System, work: Workload, span: Span, replications: int, engine: str = "compiled", primed_ttl_s: float | None = None
+) -> list[Outcome]:
+    """Outcomes of replications 0, 1, ...; primed with Poisson arrivals of the same rate if a longest TTL is given."""
+    outcomes = []
+    for replication in range(replications):
+        program = Program(system, "system")
+        if engine == "compiled":
+            from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
+
+            drawing: Any = CompiledDrawing()
+            plane_type: Any = CompiledPlane
+        else:
+            drawing, plane_type = NumpyDrawing(), SimpyPlane
+        sources = sources_of(work, SEED, replication, span.duration_s, drawing)
+        plane = plane_type(program, sources, span, SEED, replication)
+        if primed_ttl_s is not None:
+            assert isinstance(work.arrivals, Arrivals)
+            rate_per_s = work.arrivals.initial_rate_per_s()
+            plane.prime(priming_source(work, SEED, replication, rate_per_s, drawing), Priming(primed_ttl_s))
+        plane.run()
+        outcomes.append(plane.outcome(replication, 1.0))
+    return outcomes
+
+
+def assert_mean(
+    outcomes: Sequence[Outcome], figure: Callable[[Outcome], float], expected: float, widest: float = 0.05
+) -> None:
+    """The expected value lies in the 99.9 % t-band of the replications' figures, and the band is narrow enough to tell.
+
+    Args:
+        outcomes: Independent replications.
+        figure: One number of each.
+        expected: What theory says.
+        widest: Largest half-width of the band that still says something, as a part of the expected value.
+    """
+    values = np.array([figure(outcome) for outcome in outcomes])
+    half = float(stats.t.ppf(0.9995, len(values) - 1)) * values.std(ddof=1) / math.sqrt(len(values))
+    assert half < widest * abs(expected), f"{values.mean()} ± {half} says nothing about {expected}"
+    assert abs(values.mean() - expected) <= half, f"{values.mean()} ± {half} is not {expected}"
