@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -138,9 +138,18 @@ def _begin_worker(path: Path, document: Document, assignments: tuple[str, ...], 
     """A worker process makes its own systems of what its parent read; the parent answers for Ctrl-C."""
     global _scenario  # noqa: PLW0603 - a worker process has one scenario for all its life
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _scenario = build(path, document, assignments)
     if _scenario.trace_sha256 != trace_sha256:
         raise RuntimeError("the trace changed while the run began")
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed has nobody to work for."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work(name: str, replication: int, engine: Engine) -> Replication:

@@ -19,11 +19,13 @@ FAR = LognormalSeconds(median_s=0.0004, p99_s=0.0008)
 class RegionParameters(Parameters):
     """Zones and the network between them."""
 
-    zones: Annotated[int, Field(ge=1, le=6)] = parameter(ZONES, "Availability Zones", source="DynamoDB guide: three (2023)")
-    near: SecondsLaw = parameter(  # type: ignore[valid-type]
+    zones: Annotated[int, Field(ge=1, le=6)] = parameter(
+        ZONES, "Availability Zones", source="DynamoDB guide: three (2023)"
+    )
+    near: SecondsLaw = parameter(
         NEAR, "one-way latency within a zone", assumed="round trip 0.2 to 0.5 ms (pings; HAT, VLDB 2013)"
     )
-    far: SecondsLaw = parameter(  # type: ignore[valid-type]
+    far: SecondsLaw = parameter(
         FAR, "one-way latency between zones", assumed="round trip 0.5 to 1.1 ms (HAT, VLDB 2013; public AZ surveys)"
     )
 
@@ -47,5 +49,3 @@ class Region:
     def spread(self, count: int, first: int = 0) -> tuple[int, ...]:
         """Zones for so many nodes, in turn."""
         return tuple((first + index) % self.zones for index in range(count))
-
-

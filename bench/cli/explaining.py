@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -31,7 +32,7 @@ def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> 
     cost = estimate(scenario)
     cost.refuse_if_too_much(scenario.document)
     if as_json:
-        print(json.dumps(_document(scenario, cost), indent=2, allow_nan=False))
+        click.echo(json.dumps(_document(scenario, cost), indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     _say(console, scenario.spec.question or scenario.name, "bold")
@@ -39,7 +40,7 @@ def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> 
     _print_settings(console, settings(scenario))
     for name, prediction in cost.predictions.items():
         _print_prediction(console, name, scenario.spec.systems[name].model, prediction)
-    _print_cost(console, scenario, cost)
+    _print_cost(console, cost)
     for warning in _warnings(scenario, cost):
         _say(console, f"warning: {warning}", "yellow")
 
@@ -96,7 +97,7 @@ def _print_prediction(console: Console, name: str, model: str, prediction: Predi
     console.print()
 
 
-def _print_cost(console: Console, scenario: Scenario, cost: Cost) -> None:
+def _print_cost(console: Console, cost: Cost) -> None:
     engine = choose_engine("auto")
     primed = f", {cost.primed:,.0f} before time zero" if cost.primed else ""
     _say(

@@ -82,4 +82,10 @@ def toml_value(value: Any) -> str:
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else f"{value:,}".replace(",", "_") if isinstance(value, int) else repr(value)
+    return (
+        f'"{value}"'
+        if isinstance(value, str)
+        else f"{value:,}".replace(",", "_")
+        if isinstance(value, int)
+        else repr(value)
+    )

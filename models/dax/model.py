@@ -1,13 +1,13 @@
 """DAX, first form: a write-through cache cluster in front of a table.
 
-The cluster's nodes are spread over the zones; the first is the primary. A client sends a read to any node. A hit is answered
-from the node's item cache; a miss goes through to the table and fills the cache of that node. A write goes to the primary,
-through to the table, into the primary's item cache, and from there to the other nodes, which nobody waits for. A strongly
-consistent read passes through uncached.
+The cluster's nodes are spread over the zones; the first is the primary. A client sends a read to any node. A hit is
+answered from the node's item cache; a miss goes through to the table and fills the cache of that node. A write goes to
+the primary, through to the table, into the primary's item cache, and from there to the other nodes, which nobody waits
+for. A strongly consistent read passes through uncached.
 
-A node's work is counted in normalised requests: a hit costs one for each KB, a miss ten, a write twenty-five on every node.
-The published capacity of a node type is shared by its servers, each of which does 75,000 a second, the capacity of the
-smallest type, so that a larger node is wider, not faster.
+A node's work is counted in normalised requests: a hit costs one for each KB, a miss ten, a write twenty-five on every
+node. The published capacity of a node type is shared by its servers, each of which does 75,000 a second, the capacity
+of the smallest type, so that a larger node is wider, not faster.
 
 Source:
     DAX developer guide, pages "Sizing your DAX cluster" and "DAX: How it works" (2023).
@@ -60,7 +60,9 @@ NODE_TYPES: dict[str, tuple[int, int]] = {
 class DaxParameters(Parameters):
     """Parameters of `dax`, but for the table behind it."""
 
-    nodes: Annotated[int, Field(ge=1, le=11)] = parameter(3, "nodes: one primary, the others read replicas", source=GUIDE)
+    nodes: Annotated[int, Field(ge=1, le=11)] = parameter(
+        3, "nodes: one primary, the others read replicas", source=GUIDE
+    )
     node_type: NodeType = parameter("dax.r5.large", "sets a node's capacity and memory", source=SIZING)
     item_ttl_s: NonNegative = parameter(
         300.0, "seconds that an item lives in the item cache; 0: until it is evicted or overwritten", source=GUIDE

@@ -1,20 +1,21 @@
 """A DynamoDB table, first form: request routers, partitions by key hash, three replicas of each, one in each zone.
 
 A request goes over the network to a request router, which finds the partition by the hash of the key. An eventually
-consistent read is answered by any replica, a strongly consistent one by the leader. A write is acknowledged when the leader
-and one of the two followers have the log record.
+consistent read is answered by any replica, a strongly consistent one by the leader. A write is acknowledged when the
+leader and one of the two followers have the log record.
 
-Absolute latencies of DynamoDB are not published: both papers print their axes without numbers. The medians below are assumed
-within "single-digit milliseconds". The tails are fitted, once, to the mean ratio of p99 to p50 that clients of YCSB A saw
-(figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and tested.
+Absolute latencies of DynamoDB are not published: both papers print their axes without numbers. The medians below are
+assumed within "single-digit milliseconds". The tails are fitted, once, to the mean ratio of p99 to p50 that clients of
+YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
+tested.
 
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
 
 Limits:
-    Capacity is unlimited: no throttling, no partition ceilings, no bursting. No failover. Replicas do not queue, as no figure
-    of a storage node's concurrency is published. Items' sizes do not change latencies. Replicas are always up to date, so
-    an eventually consistent read is never stale here.
+    Capacity is unlimited: no throttling, no partition ceilings, no bursting. No failover. Replicas do not queue, as no
+    figure of a storage node's concurrency is published. Items' sizes do not change latencies. Replicas are always up
+    to date, so an eventually consistent read is never stale here.
 """
 
 from __future__ import annotations
@@ -44,15 +45,15 @@ class TableParameters(Parameters):
     partitions: Annotated[int, Field(ge=1, le=10_000)] = parameter(
         4, "partitions, by key hash", assumed="by size and throughput; no effect while capacity is unlimited"
     )
-    router: SecondsLaw = parameter(  # type: ignore[valid-type]
+    router: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.0001), "seconds in the request router", assumed="0.05 to 0.2 ms"
     )
-    read: SecondsLaw = parameter(  # type: ignore[valid-type]
+    read: SecondsLaw = parameter(
         LognormalSeconds(median_s=0.002, p99_s=0.0046),
         "seconds that a replica takes to read",
         assumed=f"median 1.5 to 3 ms; p99 fitted to the clients' p99/p50 in {DDB22}, figure 5",
     )
-    append: SecondsLaw = parameter(  # type: ignore[valid-type]
+    append: SecondsLaw = parameter(
         LognormalSeconds(median_s=0.002, p99_s=0.0052),
         "seconds that a replica takes to make a log record durable",
         assumed=f"median 1.5 to 3 ms; p99 fitted to the clients' p99/p50 in {DDB22}, figure 5",
@@ -109,7 +110,11 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     def write(origin: Group) -> Route:
         append = Fork(durable, (Route(Serve(station, parameters.append)), follower(1), follower(2)))
         return ask(
-            origin, Choose(members, LEADER), Travel(network, routers, replicas), append, Travel(network, replicas, routers)
+            origin,
+            Choose(members, LEADER),
+            Travel(network, routers, replicas),
+            append,
+            Travel(network, replicas, routers),
         )
 
     return Tier(
@@ -130,9 +135,7 @@ def build(parameters: DynamodbParameters, operations: tuple[str, ...]) -> System
         "write": table.write(region.clients),
     }
     client = parameters.client.client()
-    return System(
-        {name: Operation(Route(from_client, *routes[name].steps), client) for name in operations}
-    )
+    return System({name: Operation(Route(from_client, *routes[name].steps), client) for name in operations})
 
 
 BACKEND = Backend(TableParameters, tier)

@@ -25,10 +25,10 @@ class CacheAsideParameters(Parameters):
     capacity_items: Annotated[int, Field(ge=1, le=10**12)] | None = parameter(None, "objects that fit")
     capacity_bytes: Annotated[int, Field(ge=1, le=10**18)] | None = parameter(None, "bytes that fit")
     ttl_s: Positive | None = parameter(None, "seconds after its fill that an object expires; none: never")
-    lookup: SecondsLaw = parameter(  # type: ignore[valid-type]
+    lookup: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.0002), "seconds to look the cache up", assumed="0.0001 to 0.001"
     )
-    backing: SecondsLaw = parameter(  # type: ignore[valid-type]
+    backing: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.005), "seconds that the store takes", assumed="0.001 to 0.01"
     )
     lookup_servers: Servers = parameter("unlimited", "servers of the cache", assumed="no queueing")

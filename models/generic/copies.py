@@ -24,12 +24,14 @@ class CopiesParameters(Parameters):
     """Parameters of `copies`."""
 
     copies: Annotated[int, Field(ge=1, le=MAX_COPIES)] = parameter(6, "copies", source="Aurora: six (SIGMOD 2017)")
-    needed: Annotated[int, Field(ge=1, le=MAX_COPIES)] = parameter(4, "answers needed", source="Aurora: four (SIGMOD 2017)")
+    needed: Annotated[int, Field(ge=1, le=MAX_COPIES)] = parameter(
+        4, "answers needed", source="Aurora: four (SIGMOD 2017)"
+    )
     leader: bool = parameter(False, "whether copy 0 must be among them", assumed="false: all copies alike")
-    leg: SecondsLaw = parameter(  # type: ignore[valid-type]
+    leg: SecondsLaw = parameter(
         ExponentialSeconds(mean_s=0.001), "seconds that each copy takes", assumed="set it to what is studied"
     )
-    legs: Annotated[list[SecondsLaw], Field(min_length=1, max_length=MAX_COPIES)] | None = parameter(  # type: ignore[valid-type]
+    legs: Annotated[list[SecondsLaw], Field(min_length=1, max_length=MAX_COPIES)] | None = parameter(
         None, "a law for each copy, instead of `leg`"
     )
     servers: Servers = parameter("unlimited", "servers of each copy", assumed="no queueing")

@@ -20,7 +20,7 @@ class QueueParameters(Parameters):
     """Parameters of `queue`."""
 
     servers: Servers = parameter(1, "servers", assumed="set it to what is studied")
-    service: SecondsLaw = parameter(  # type: ignore[valid-type]
+    service: SecondsLaw = parameter(
         ExponentialSeconds(mean_s=0.001), "seconds of service", assumed="set it to what is studied"
     )
     queue_limit: Annotated[int, Field(ge=0, le=10_000_000)] | None = parameter(

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.kernel.laws import Constant, NonNegative, Positive, SecondsLaw, exponential
+from models.kernel.laws import Constant, NonNegative, Positive, SecondsLaw, as_floats, exponential
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import Stream, uniforms
 
@@ -165,7 +165,7 @@ class Bursty(Arrivals):
                 extend(float(wanted[-1]))
             begin, rate, at = np.array(passed), np.array(rates), np.array(times)
             i = np.maximum(np.searchsorted(begin, wanted, side="left") - 1, 0)
-            return at[i] + (wanted - begin[i]) / np.where(rate[i] > 0.0, rate[i], 1.0)
+            return as_floats(at[i] + (wanted - begin[i]) / np.where(rate[i] > 0.0, rate[i], 1.0))
 
         return seconds
 
@@ -176,12 +176,10 @@ class Closed(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     kind: Literal["closed"] = "closed"
     clients: Annotated[int, Field(ge=1, le=MAX_CLIENTS)]
-    think: SecondsLaw = Constant(value=0.0)  # type: ignore[valid-type]
+    think: SecondsLaw = Constant(value=0.0)
 
 
-AnyArrivals = Annotated[
-    Poisson | ConstantArrivals | Schedule | Bursty | Closed, Field(discriminator="kind")
-]
+AnyArrivals = Annotated[Poisson | ConstantArrivals | Schedule | Bursty | Closed, Field(discriminator="kind")]
 
 
 def unit_process(

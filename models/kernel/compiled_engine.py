@@ -160,12 +160,10 @@ class CompiledPlane:
 
     def _drain(self) -> None:
         """Let what control has done run, and wake control of what comes of it."""
-        try:
-            while self.clock["ready_head"] >= 0 and (need := self.f["advance"](self.w, -math.inf)) != loop.CONTROL:
-                if need != loop.NOTHING:
-                    self._provide(need)
-        finally:
-            self.wake_control()
+        while self.clock["ready_head"] >= 0 and (need := self.f["advance"](self.w, -math.inf)) != loop.CONTROL:
+            if need != loop.NOTHING:
+                self._provide(need)
+        self.wake_control()
 
     def wake_control(self) -> None:
         """Tell control what it waits for, in order of happening."""

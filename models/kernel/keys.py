@@ -1,7 +1,7 @@
 """Which keys are asked for: laws of popularity over a finite set of keys numbered from 0.
 
-As with the laws of time, each can be drawn for a block of identities (NumPy) or for one (`draw_key`, compiled), with the
-same bits.
+As with the laws of time, each can be drawn for a block of identities (NumPy) or for one (`draw_key`, compiled), with
+the same bits.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class ScrambledZipfian(KeyLaw):
     """YCSB's scrambled Zipfian: ranks of a Zipf law over 10**10 items, hashed over the keys. Less skewed than `zipf`.
 
     Source:
-        ScrambledZipfianGenerator and ZipfianGenerator of YCSB; J. Gray et al., SIGMOD 1994. Its constant is always 0.99.
+        ScrambledZipfianGenerator and ZipfianGenerator of YCSB; J. Gray et al., SIGMOD 1994. Its constant is always
+        0.99.
     """
 
     code = SCRAMBLED_ZIPFIAN
@@ -101,8 +102,8 @@ class ScrambledZipfian(KeyLaw):
     def popularity(self) -> FloatArray:
         """By hashing the most popular 10**6 ranks; what is left is spread evenly.
 
-        A rank's probability is that of the generator, which inverts an integral where Zipf's law has a sum: rank r comes of
-        the uniforms between the r-th and the next edge, and only the first two are exact.
+        A rank's probability is that of the generator, which inverts an integral where Zipf's law has a sum: rank r
+        comes of the uniforms between the r-th and the next edge, and only the first two are exact.
         """
         ranks = np.arange(min(1_000_000, YCSB_ITEMS), dtype=np.int64)
         zeta_2 = 1.0 + 0.5**YCSB_THETA

@@ -1,11 +1,11 @@
 """Laws of random times and sizes, as a scenario writes them and as the engines draw them.
 
-Each law is an inverse distribution function over the uniforms of `random`, through the logarithms of `numerics`. It can be
-drawn in two ways that give the same bits: `block` for many identities at once (NumPy), and `draw_law` for one (plain
-Python, or compiled), which reads the laws of a system from one table of numbers, `LawTable`.
+Each law is an inverse distribution function over the uniforms of `random`, through the logarithms of `numerics`. It
+can be drawn in two ways that give the same bits: `block` for many identities at once (NumPy), and `draw_law` for one
+(plain Python, or compiled), which reads the laws of a system from one table of numbers, `LawTable`.
 
-In a scenario a law of times carries the unit in its keys (`{ kind = "exponential", mean_s = 0.001 }`), a law of sizes does
-not, because the key that holds it does (`value_size_bytes = { kind = "constant", value = 100 }`).
+In a scenario a law of times carries the unit in its keys (`{ kind = "exponential", mean_s = 0.001 }`), a law of sizes
+does not, because the key that holds it does (`value_size_bytes = { kind = "constant", value = 100 }`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -142,7 +142,7 @@ class Exponential(Law):
         return [self.mean_]
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
-        return exponential(uniforms(first_draw)[0], self.mean_)
+        return as_floats(exponential(uniforms(first_draw)[0], self.mean_))
 
 
 class Uniform(Law):
@@ -170,7 +170,7 @@ class Uniform(Law):
         return [self.low, self.high - self.low]
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
-        return cast(FloatArray, self.low + (self.high - self.low) * uniforms(first_draw)[0])
+        return as_floats(self.low + (self.high - self.low) * uniforms(first_draw)[0])
 
 
 class Lognormal(Law):
@@ -198,7 +198,8 @@ class Lognormal(Law):
     def _mu_sigma(self) -> tuple[float, float]:
         if self.median is not None and self.p99 is not None:
             return log(self.median), log(self.p99 / self.median) / normal_quantile(0.99)
-        assert self.mean_ is not None and self.cv is not None
+        assert self.mean_ is not None
+        assert self.cv is not None
         variance = log(1.0 + self.cv * self.cv)
         return log(self.mean_) - variance / 2, math.sqrt(variance)
 
@@ -215,7 +216,7 @@ class Lognormal(Law):
         return list(self._mu_sigma())
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
-        return lognormal(uniforms(first_draw)[0], *self._mu_sigma())
+        return as_floats(lognormal(uniforms(first_draw)[0], *self._mu_sigma()))
 
 
 class Erlang(Law):
@@ -237,13 +238,13 @@ class Erlang(Law):
         return [self.mean_ / self.shape, float(self.shape)]
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
-        total = None
+        total: Any = 0.0
         for j in range(0, self.shape, 2):
             u1, u2 = uniforms(first_draw + (j >> 1))
-            total = -log(u1) if total is None else total - log(u1)
+            total = total - log(u1)
             if j + 1 < self.shape:
                 total = total - log(u2)
-        return cast(FloatArray, total * (self.mean_ / self.shape))
+        return as_floats(total * (self.mean_ / self.shape))
 
 
 class Hyperexponential(Law):
@@ -275,7 +276,8 @@ class Hyperexponential(Law):
         """Probabilities and means of the exponentials."""
         if self.probabilities is not None and self.means is not None:
             return list(self.probabilities), list(self.means)
-        assert self.mean_ is not None and self.cv is not None
+        assert self.mean_ is not None
+        assert self.cv is not None
         c2 = self.cv * self.cv
         p = (1.0 + math.sqrt((c2 - 1.0) / (c2 + 1.0))) / 2
         return [p, 1.0 - p], [self.mean_ / (2 * p), self.mean_ / (2 * (1.0 - p))]
@@ -294,7 +296,7 @@ class Hyperexponential(Law):
         probabilities, means = self.phases()
         u1, u2 = uniforms(first_draw)
         phase = np.searchsorted(np.cumsum(probabilities)[:-1], u1, side="right")
-        return exponential(u2, np.array(means)[phase])
+        return as_floats(exponential(u2, np.array(means)[phase]))
 
 
 class Weibull(Law):
@@ -316,7 +318,7 @@ class Weibull(Law):
         return [self.scale, 1.0 / self.shape]
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
-        return weibull(uniforms(first_draw)[0], self.scale, 1.0 / self.shape)
+        return as_floats(weibull(uniforms(first_draw)[0], self.scale, 1.0 / self.shape))
 
 
 class Pareto(Law):
@@ -339,7 +341,7 @@ class Pareto(Law):
         return [self.minimum, 1.0 / self.shape]
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
-        return pareto(uniforms(first_draw)[0], self.minimum, 1.0 / self.shape)
+        return as_floats(pareto(uniforms(first_draw)[0], self.minimum, 1.0 / self.shape))
 
 
 class Empirical(Law):
@@ -379,7 +381,7 @@ class Empirical(Law):
         u, _ = uniforms(first_draw)
         p, v = np.array(self.probabilities), np.array(self.values)
         right = np.searchsorted(p, u, side="right")
-        return cast(FloatArray, between(u, p[right - 1], p[right], v[right - 1], v[right]))
+        return as_floats(between(u, p[right - 1], p[right], v[right - 1], v[right]))
 
 
 class Component(BaseModel):
@@ -439,7 +441,7 @@ AnyLaw = Annotated[
 Component.model_rebuild()
 
 
-def _in_seconds(law: type[Law]) -> type[Law]:
+def _in_seconds(law: type[Law]) -> Any:
     """The same law with the unit in its keys: `mean` becomes `mean_s`."""
     renamed: dict[str, Any] = {}
     for name, field in law.model_fields.items():
@@ -448,8 +450,7 @@ def _in_seconds(law: type[Law]) -> type[Law]:
             copy.alias = copy.validation_alias = copy.serialization_alias = f"{field.alias or name}_s"
             copy.alias_priority = 2
             renamed[name] = (field.annotation, copy)
-    made = create_model(f"{law.__name__}Seconds", __base__=law, __doc__=law.__doc__, **renamed)
-    return cast(type[Law], made)
+    return create_model(f"{law.__name__}Seconds", __base__=law, __doc__=law.__doc__, **renamed)
 
 
 ConstantSeconds = _in_seconds(Constant)
@@ -477,25 +478,34 @@ class MixtureSeconds(Mixture):
     components: Annotated[list[ComponentSeconds], Field(min_length=1, max_length=MAX_COMPONENTS)]  # type: ignore[assignment]
 
 
-SecondsLaw = Annotated[
-    ConstantSeconds  # type: ignore[valid-type]
-    | ExponentialSeconds
-    | UniformSeconds
-    | LognormalSeconds
-    | ErlangSeconds
-    | HyperexponentialSeconds
-    | WeibullSeconds
-    | ParetoSeconds
-    | EmpiricalSeconds
-    | MixtureSeconds,
-    Field(discriminator="kind"),
-]
+if TYPE_CHECKING:
+    SecondsLaw = Law
+else:
+    SecondsLaw = Annotated[
+        ConstantSeconds
+        | ExponentialSeconds
+        | UniformSeconds
+        | LognormalSeconds
+        | ErlangSeconds
+        | HyperexponentialSeconds
+        | WeibullSeconds
+        | ParetoSeconds
+        | EmpiricalSeconds
+        | MixtureSeconds,
+        Field(discriminator="kind"),
+    ]
 ComponentSeconds.model_rebuild()
 MixtureSeconds.model_rebuild()
 
 
 def _exp_or_inf(x: float) -> float:
     return math.exp(x) if x < 709.0 else math.inf
+
+
+def as_floats(values: Any) -> FloatArray:
+    """What a formula gives for a block."""
+    assert isinstance(values, np.ndarray)
+    return values
 
 
 def seconds(value_s: float) -> Law:

@@ -10,6 +10,7 @@ the table. (A tuple of arrays would be handed over as some three hundred numbers
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from numba.extending import (
     typeof_impl,
     unbox,
 )
+from numba.np.numpy_support import from_dtype
 
 from models.kernel import numerics
 from models.kernel.world import ARRAYS, World
@@ -92,43 +94,96 @@ def _unbox(type_, value, context):
     return NativeValue(number, is_error=cgutils.is_not_null(context.builder, context.pyapi.err_occurred()))
 
 
-def _as_pointer(context, builder, signature, args):
-    return builder.inttoptr(args[0], cgutils.voidptr_t)
+def _entry(builder, world, at):
+    """A number of the table; it never changes while compiled code runs, so it may be kept in a register."""
+    address = builder.add(world, ir.Constant(ir.IntType(64), 8 * at))
+    value = builder.load(builder.inttoptr(address, ir.IntType(64).as_pointer()))
+    value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
 
 
-@intrinsic
-def table_of(typing_context, w):
-    return types.voidptr(WORLD), _as_pointer
+def _entry_of(at: int) -> Any:
+    @intrinsic
+    def entry(typing_context, w):
+        def generate(context, builder, signature, args):
+            return _entry(builder, args[0], at)
+
+        return types.int64(WORLD), generate
+
+    return entry
 
 
 @intrinsic
 def pointer(typing_context, address):
-    return types.voidptr(types.int64), _as_pointer
+    def generate(context, builder, signature, args):
+        return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
 
 
-NUMBERS = 4 * len(ARRAYS)
+class RowsType(types.Type):
+    """numba's type of an array of records, known by its address alone: no length, so no bound is looked at."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.record = from_dtype(dtype)
+        self.itemsize = dtype.itemsize
+        super().__init__(name=f"Rows({self.record})")
 
 
-def _attribute(index: int, dtype: np.dtype[Any], dimensions: int) -> Any:
-    """How to get at one array: its address, and its lengths behind it."""
-    at = 4 * index
+@register_model(RowsType)
+class _RowsModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, frontend: Any) -> None:
+        super().__init__(manager, frontend, ir.IntType(64))
+
+
+@intrinsic
+def row_at(typing_context, rows, index):
+    def generate(context, builder, signature, args):
+        offset = builder.mul(args[1], ir.Constant(ir.IntType(64), rows.itemsize))
+        return builder.inttoptr(builder.add(args[0], offset), context.get_value_type(rows.record))
+
+    return rows.record(rows, types.int64), generate
+
+
+@overload(operator.getitem)
+def _getitem(rows, index):
+    if isinstance(rows, RowsType) and isinstance(index, types.Integer):
+        return lambda rows, index: row_at(rows, index)
+    return None
+
+
+def _rows(index: int, dtype: np.dtype[Any]) -> Any:
+    """How to get at an array of records: by its address."""
+    rows = RowsType(dtype)
+
+    @intrinsic
+    def form(typing_context, w):
+        def generate(context, builder, signature, args):
+            return _entry(builder, args[0], 4 * index)
+
+        return rows(WORLD), generate
+
+    return lambda w: lambda w: form(w)
+
+
+def _numbers(index: int, dtype: np.dtype[Any], dimensions: int) -> Any:
+    """How to get at an array of numbers: by its address, and its lengths behind it."""
+    address, first, second, third = (_entry_of(4 * index + i) for i in range(4))
 
     def one(w):
-        table = carray(table_of(w), (NUMBERS,), np.int64)
-        return carray(pointer(table[at]), (table[at + 1],), dtype)
+        return carray(pointer(address(w)), (first(w),), dtype)
 
     def two(w):
-        table = carray(table_of(w), (NUMBERS,), np.int64)
-        return carray(pointer(table[at]), (table[at + 1], table[at + 2]), dtype)
+        return carray(pointer(address(w)), (first(w), second(w)), dtype)
 
     def three(w):
-        table = carray(table_of(w), (NUMBERS,), np.int64)
-        return carray(pointer(table[at]), (table[at + 1], table[at + 2], table[at + 3]), dtype)
+        return carray(pointer(address(w)), (first(w), second(w), third(w)), dtype)
 
     form = (one, two, three)[dimensions - 1]
     return lambda w: form
 
 
 for _index, (_name, _dtype, _dimensions) in enumerate(ARRAYS):
-    overload_attribute(WorldType, _name)(_attribute(_index, _dtype, _dimensions))
+    _form = _rows(_index, _dtype) if _dtype.fields else _numbers(_index, _dtype, _dimensions)
+    overload_attribute(WorldType, _name)(_form)
 overload_attribute(WorldType, "tally")(lambda w: lambda w: w)

@@ -1,9 +1,9 @@
 """Logarithm, exponential, power and normal quantile, built from IEEE basic operations only.
 
 A library's `log` may differ in the last bit between platforms and versions; ours is a fixed sequence of additions,
-multiplications, divisions, square roots and bit moves, each of which IEEE 754 fixes to the bit. Every function here takes
-a Python float, a NumPy array, or (once the compiled engine has registered it) a number inside compiled code, and gives the
-same bits in all three. Only the functions at the end look at what they are given.
+multiplications, divisions, square roots and bit moves, each of which IEEE 754 fixes to the bit. Every function here
+takes a Python float, a NumPy array, or (once the compiled engine has registered it) a number inside compiled code, and
+gives the same bits in all three. Only the functions at the end look at what they are given.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ ONE_BITS = 1023 << 52
 def log(x: Any) -> Any:
     """Natural logarithm of a positive, finite, normal number; relative error below 2**-51.
 
-    The mantissa is brought to [sqrt(1/2), sqrt(2)), then ln m = 2 artanh((m - 1) / (m + 1)) by its own series, in pieces
-    that a processor can work on side by side.
+    The mantissa is brought to [sqrt(1/2), sqrt(2)), then ln m = 2 artanh((m - 1) / (m + 1)) by its own series, in
+    pieces that a processor can work on side by side.
     """
     bits = float_bits(x)
     exponent = (bits >> 52) - 1023
@@ -158,7 +158,10 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
 
 
 def times(a: Any, b: Any) -> Any:
-    """Product of two 64-bit integers, wrapped to 64 bits. (Compiled code takes it that a plain product never overflows.)"""
+    """Product of two 64-bit integers, wrapped to 64 bits.
+
+    Compiled code takes it that a plain product never overflows, and may draw any conclusion from that.
+    """
     if isinstance(a, np.ndarray):
         return a * b
     return ((a * b + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)

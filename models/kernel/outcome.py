@@ -1,9 +1,9 @@
 """What one replication of one system produced: plain counts and arrays, the same bits from either engine.
 
 Totals are integers. Time is counted in ticks of 2**-40 s, so that adding in another order gives the same sum; latencies
-are also counted in a log-linear histogram whose bins are the top bits of the float itself, 512 to an octave, which bounds
-the relative error of a percentile by 1/1024 (a value is reported as the middle of its bin). While there are few values,
-they are kept as they are, and percentiles are exact.
+are also counted in a log-linear histogram whose bins are the top bits of the float itself, 512 to an octave, which
+bounds the relative error of a percentile by 1/1024 (a value is reported as the middle of its bin). While there are few
+values, they are kept as they are, and percentiles are exact.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ class OperationOutcome:
         attempts: Attempts made for measured requests, retries included.
         answers_in_span: Answers (ok) that completed between warm-up and duration, whenever they arrived.
         latency: Of the ok, from intended arrival to answer, retries included.
-        batch_means_s: Mean latency of consecutive equal batches of answers from time zero on, warm-up included, in order of
-            completion, shape (batches,); for the warm-up cut.
+        batch_means_s: Mean latency of consecutive equal batches of answers from time zero on, warm-up included, in
+            order of completion, shape (batches,); for the warm-up cut.
         batch_size: Answers in each batch (5 times a power of two).
         window_ok: Answers by window of completion, warm-up included, shape (windows,).
         window_errors: Final failures of any kind by window, shape (windows,).
@@ -170,8 +170,8 @@ class StationOutcome:
     """A station family (one station on each member of a group) in one replication.
 
     Args:
-        servers_s: Integral of servers over each window, server-seconds, shape (members, windows); inf for a member whose
-            servers had no number, even for a while.
+        servers_s: Integral of servers over each window, server-seconds, shape (members, windows); inf for a member
+            whose servers had no number, even for a while.
         span_servers_s: The same between warm-up and duration, shape (members,).
         busy_s: Integral of busy servers over each window, server-seconds, shape (members, windows).
         queue_s: Integral of waiting requests over each window, request-seconds, shape (members, windows).

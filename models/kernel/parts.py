@@ -1,8 +1,8 @@
 """The parts that routes lead through: groups of members, and what stands on each member.
 
-A group is a set of like nodes (the three nodes of a DAX cluster, the replicas of a table). It is the unit that is chosen
-and that fails. Stations, caches and token buckets stand on groups: one on every member. Links and networks lie between.
-Parts are declarations; what changes while a system runs lives in the engines.
+A group is a set of like nodes (the three nodes of a DAX cluster, the replicas of a table). It is the unit that is
+chosen and that fails. Stations, caches and token buckets stand on groups: one on every member. Links and networks lie
+between. Parts are declarations; what changes while a system runs lives in the engines.
 """
 
 from __future__ import annotations

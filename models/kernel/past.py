@@ -1,7 +1,7 @@
 """What a route does to caches, and nothing else: the reading of a route that replays a workload's past.
 
-Work, ways and admission are left out, as before time zero every delay is taken as zero; so are choices on which no cache
-depends. What is left says which cache a request looks up, fills or drops from, in the order of the route.
+Work, ways and admission are left out, as before time zero every delay is taken as zero; so are choices on which no
+cache depends. What is left says which cache a request looks up, fills or drops from, in the order of the route.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What closed forms say of a system before it runs: how busy each station will be, and at which rate it saturates.
 
-The flattened routes are read for how often a request visits each station and how long it is worked on there; how members
-are chosen says how that spreads, down to the hottest. Caches are predicted by characteristic times.
+The flattened routes are read for how often a request visits each station and how long it is worked on there; how
+members are chosen says how that spreads, down to the hottest. Caches are predicted by characteristic times.
 
 Limits:
     No faults, retries, rejections or timeouts; each cache is judged by the lookups of one site, under independent
@@ -25,6 +25,7 @@ from models.kernel.closed_forms.caching import (
     ttl_hit_ratio,
 )
 from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
+from models.kernel.laws import as_floats
 from models.kernel.outcome import FloatArray
 from models.kernel.parts import Cache
 from models.kernel.program import END, Program, Site
@@ -128,7 +129,7 @@ def workload_shares(workload: Workload) -> FloatArray:
     if workload.trace is None:
         return np.array(list(workload.mix.values()))
     counts = np.bincount(workload.trace.block.operations, minlength=len(workload.operation_names))
-    return counts / counts.sum()
+    return as_floats(counts / counts.sum())
 
 
 @dataclass
@@ -173,9 +174,7 @@ class _Reader:
             missed_s = self._follow(site.other, weight * (1 - hit), chosen, leg, depth + 1)
             return hit * self._follow(site.next, weight * hit, chosen, leg, depth + 1) + (1 - hit) * missed_s
         elif site.op == OP_FORK:
-            legs = [
-                self._follow(program.legs[site.a + i], weight, chosen, i, depth + 1) for i in range(site.b)
-            ]
+            legs = [self._follow(program.legs[site.a + i], weight, chosen, i, depth + 1) for i in range(site.b)]
             took_s = 0.0 if program.quorums[site.c].needed == 0 else float(np.mean(legs))
         return took_s + self._follow(site.next, weight, chosen, leg, depth + 1)
 
@@ -190,7 +189,7 @@ class _Reader:
             slot_share = np.bincount(mix(keys) % membership.width, self.popularity, membership.width)
         elif site.b in (LEG, SLOT):
             slot_share = _one(membership.width, (leg if site.b == LEG else site.c) % membership.width)
-        return np.bincount(rows.ravel(), np.outer(row_share, slot_share).ravel(), membership.group.size)
+        return as_floats(np.bincount(rows.ravel(), np.outer(row_share, slot_share).ravel(), membership.group.size))
 
     def _links(self, site: Site, chosen: dict[int, FloatArray]) -> FloatArray:
         """Probability of each link between zones."""
@@ -201,7 +200,7 @@ class _Reader:
         if group < 0:
             return _one(zones, 0)
         where = [self.program.groups[group].zone(member) for member in range(self.program.groups[group].size)]
-        return np.bincount(where, chosen[group], zones)
+        return as_floats(np.bincount(where, chosen[group], zones))
 
     def _delay_s(self, site: Site, links: FloatArray) -> float:
         laws = self.program.laws.laws
@@ -231,7 +230,7 @@ class _Reader:
                 part = cache
             base += cache.group.size
         ratios = {share: self._member_hit_ratio(part, weight * share) for share in set(members.tolist()) if share > 0}
-        hit = sum(share * ratios[share] for share in members.tolist() if share > 0)
+        hit = math.fsum(share * ratios[share] for share in members.tolist() if share > 0)
         self.prediction.hit_ratios[part.name] = hit
         return hit
 
@@ -254,7 +253,7 @@ class _Reader:
         if trace is None:
             return self.workload.keys.popularity()
         counts = np.bincount(trace.block.keys, minlength=trace.key_count)
-        return counts / counts.sum()
+        return as_floats(counts / counts.sum())
 
     @cached_property
     def mean_size_bytes(self) -> float:

@@ -1,8 +1,8 @@
 """Counter-based random numbers: a variate is a pure function of who asks for it, and for what.
 
-Philox4x32-10 maps a 128-bit counter under a 64-bit key to 128 random bits. The key says which stream (seed, replication,
-name); the counter says which request, attempt, branch, visit and draw. So no draw depends on what was drawn before: adding
-a system or a part disturbs nobody, and blocks of any size give the same numbers.
+Philox4x32-10 maps a 128-bit counter under a 64-bit key to 128 random bits. The key says which stream (seed,
+replication, name); the counter says which request, attempt, branch, visit and draw. So no draw depends on what was
+drawn before: adding a system or a part disturbs nobody, and blocks of any size give the same numbers.
 
 `philox` and `uniforms` take Python integers, NumPy int64 arrays, or numbers inside compiled code alike.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import UNLIMITED
@@ -39,7 +39,11 @@ def parameter(default: Any, text: str, *, source: str | None = None, assumed: st
         bounds: Constraints for pydantic, such as gt=0.
     """
     assert default is ... or default is None or (source is None) != (assumed is None), f"{text}: a source or a range"
-    extra = {key: value for key, value in (("source", source), ("assumed", assumed)) if value is not None}
+    extra: dict[str, JsonValue] = {}
+    if source is not None:
+        extra["source"] = source
+    if assumed is not None:
+        extra["assumed"] = assumed
     return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 

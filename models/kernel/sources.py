@@ -1,8 +1,8 @@
-"""Sources of work: a workload as the scenario describes it, and the streams of requests that a replication draws from it.
+"""Sources of work: a workload as the scenario describes it, and the streams of requests drawn from it.
 
-Arrivals, keys, operations and sizes are drawn from streams of the workload, not of a system, so all systems of a scenario
-see the same requests. An object's size belongs to its key: it is drawn once for each key, so that reading an object twice
-finds it as large as before.
+Arrivals, keys, operations and sizes are drawn from streams of the workload, not of a system, so all systems of a
+scenario see the same requests. An object's size belongs to its key: it is drawn once for each key, so that reading an
+object twice finds it as large as before.
 """
 
 from __future__ import annotations
@@ -177,7 +177,14 @@ class OpenSource:
     def _traced(self, block: Block) -> Iterator[Block]:
         end = int(np.searchsorted(block.times_s, self.duration_s, side="right"))
         for first in range(0, end, self.block_size):
-            yield Block(*(column[first : min(first + self.block_size, end)] for column in block))
+            part = slice(first, min(first + self.block_size, end))
+            yield Block(
+                block.times_s[part],
+                block.operations[part],
+                block.keys[part],
+                block.sizes_bytes[part],
+                block.ttls_s[part],
+            )
 
 
 @dataclass
@@ -245,13 +252,13 @@ def sources_of(workload: Workload, seed: int, replication: int, duration_s: floa
     return [OpenSource(workload, streams, duration_s, drawing)]
 
 
-def priming_source(
-    workload: Workload, seed: int, replication: int, rate_per_s: float, drawing: Drawing
-) -> OpenSource:
+def priming_source(workload: Workload, seed: int, replication: int, rate_per_s: float, drawing: Drawing) -> OpenSource:
     """The workload as it was before time zero: Poisson arrivals without end, from streams of their own."""
     arrivals = workload.arrivals
-    before: Arrivals = ConstantArrivals(rate_per_s=rate_per_s) if isinstance(arrivals, ConstantArrivals) else Poisson(
-        rate_per_s=rate_per_s
+    before: Arrivals = (
+        ConstantArrivals(rate_per_s=rate_per_s)
+        if isinstance(arrivals, ConstantArrivals)
+        else Poisson(rate_per_s=rate_per_s)
     )
     past = Workload(before, workload.keys, workload.sizes, workload.mix)
     return OpenSource(past, Streams.of(seed, replication, "before "), math.inf, drawing)

@@ -323,7 +323,7 @@ class _DaxNode:
 
 
 def ycsb_b(requests: int, seed: int, *, dax: bool) -> Answers:
-    """One side of the comparison: the same clients in front of three DAX nodes, or of the table itself; caches start cold."""
+    """One side of the comparison, from cold: the clients in front of three DAX nodes, or of the table itself."""
     env = simpy.Environment()
     rng = np.random.default_rng(seed)
     region = _Region(env, rng)

@@ -63,7 +63,7 @@ def test_a_trace_in_the_file_stays_within_its_folder(place: Path, file: str) -> 
     result = tierbench("run", "inside/replay.toml", cwd=place)
 
     assert result.code == 3
-    assert "inside/replay.toml:7:20: error: workload.trace.file: leads out of the scenario's folder; " in result.err
+    assert "inside/replay.toml:7:18: error: workload.trace.file: leads out of the scenario's folder; " in result.err
     assert "--set workload.trace.file=PATH" in result.err
 
 

@@ -220,7 +220,8 @@ def run(case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, 
     try:
         plane.run()
     except StandstillError as error:
-        return Seen(log, None, None, error.at_s, past)
+        # What control still sees of that instant is nobody's concern.
+        return Seen([entry for entry in log if entry[0] < error.at_s], None, None, error.at_s, past)
     return Seen(log, plane.outcome(0, 0.0), plane.parts(), None, past)
 
 
