@@ -10,7 +10,7 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint bench lock wheel clean
+.PHONY: help setup demo test slow schema lint bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: setup ## Run the tests, all but the slow ones
 
 slow: setup ## Run the slow tests
 	$(BIN)/python -m pytest -m slow --numprocesses $(WORKERS)
+
+schema: setup ## Write the JSON schema of scenario files anew
+	$(BIN)/tierbench schema --out scenarios/scenario.schema.json
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

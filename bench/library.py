@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UsageError
 from bench.scenario.suggest import hint
@@ -36,9 +37,13 @@ def entries() -> list[Entry]:
     """All scenarios that ship, by name."""
     found = []
     for path in sorted(folder().glob("*.toml")):
-        data = tomllib.loads(path.read_text("utf-8"))
-        found.append(Entry(path.stem, path, str(data.get("question", ""))))
+        found.append(Entry(path.stem, path, str(read(path).get("question", ""))))
     return found
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The values of a scenario that ships."""
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 def find(name: str) -> Path:

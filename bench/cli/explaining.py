@@ -20,6 +20,7 @@ from bench.scenario.origins import Setting, settings
 from bench.simulate import choose_engine
 from bench.terminal import safe_text
 from models.catalogue import MODELS
+from models.kernel.arrivals import Closed
 from models.kernel.predict import Prediction
 
 BUSY, FULL = 0.9, 1.0
@@ -108,6 +109,8 @@ def _print_cost(console: Console, cost: Cost) -> None:
 
 
 def _warnings(scenario: Scenario, cost: Cost) -> Iterator[str]:
+    if scenario.workload.trace is None and isinstance(scenario.workload.arrivals, Closed):
+        return  # clients that wait for answers cannot overload what answers them
     for name, prediction in cost.predictions.items():
         for load_ in prediction.stations.values():
             hottest = load_.hottest(prediction.rate_per_s)

@@ -130,4 +130,17 @@ class ScenarioBase(Parameters):
 def json_schema() -> dict[str, Any]:
     """The JSON schema of scenario files."""
     schema = scenario_model().model_json_schema(by_alias=True)
+    _close(schema)
     return cast(dict[str, Any], {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+def _close(part: Any) -> None:
+    """Where names must have a form, no others are allowed."""
+    if isinstance(part, dict):
+        if "patternProperties" in part:
+            part.setdefault("additionalProperties", False)
+        for each in part.values():
+            _close(each)
+    elif isinstance(part, list):
+        for each in part:
+            _close(each)

@@ -41,10 +41,9 @@ class Arrivals(BaseModel):
         raise NotImplementedError
 
 
-class Poisson(Arrivals):
-    """Independent clients without number: exponential gaps."""
+class SteadyArrivals(Arrivals):
+    """Arrivals at one rate."""
 
-    kind: Literal["poisson"] = "poisson"
     rate_per_s: Positive
 
     def mean_rate_per_s(self, duration_s: float) -> float:
@@ -57,21 +56,17 @@ class Poisson(Arrivals):
         return lambda passed: passed / self.rate_per_s
 
 
-class ConstantArrivals(Arrivals):
+class Poisson(SteadyArrivals):
+    """Independent clients without number: exponential gaps."""
+
+    kind: Literal["poisson"] = "poisson"
+
+
+class ConstantArrivals(SteadyArrivals):
     """One every 1 / rate_per_s, the first at zero."""
 
     random_gaps = False
     kind: Literal["constant"] = "constant"
-    rate_per_s: Positive
-
-    def mean_rate_per_s(self, duration_s: float) -> float:
-        return self.rate_per_s
-
-    def initial_rate_per_s(self) -> float:
-        return self.rate_per_s
-
-    def clock(self, key: Stream) -> Callable[[FloatArray], FloatArray]:
-        return lambda passed: passed / self.rate_per_s
 
 
 class Schedule(Arrivals):

@@ -1,0 +1,77 @@
+"""Every scenario that ships, in a short form: it passes as it stands, and fails when its mechanism is switched off.
+
+Goal: a scenario that would pass whatever its model did says nothing. Method: shorten it as far as its bounds still hold, run
+it through the command, then once more with the one setting that takes away what it is about.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import library
+from tests.tools.command import Result, process, tierbench
+
+SHORT = {
+    "cache_trace": (),
+    "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
+    "queue_mmc": ("replications=6", "duration_s=50.0"),
+    "quorum_copies": ("replications=6", "duration_s=50.0"),
+}
+"""What to set for a run of a few seconds."""
+
+SWITCHED_OFF = {
+    "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),
+    "dax_vs_dynamodb": ("systems.dax.item_ttl_s=0.001", "half of all reads come back at least twice as fast"),
+    "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
+    "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
+}
+"""What takes the mechanism away, and how the expectation begins that must notice."""
+
+
+def run(name: str, *settings: str, cwd: Path) -> Result:
+    """A short form of a scenario."""
+    given = [word for setting in (*SHORT[name], *settings) for word in ("--set", setting)]
+    return tierbench("run", name, *given, "--json", "--quiet", cwd=cwd)
+
+
+def test_every_scenario_that_ships_is_tested() -> None:
+    names = [entry.name for entry in library.entries()]
+
+    assert names == sorted(SHORT) == sorted(SWITCHED_OFF)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_scenario_passes(name: str, tmp_path: Path) -> None:
+    result = run(name, cwd=tmp_path)
+
+    document = json.loads(result.out)
+    assert [each["text"] for each in document["expectations"] if each["verdict"] != "pass"] == []
+    assert result.code == 0
+
+
+@pytest.mark.parametrize("name", SWITCHED_OFF)
+def test_a_scenario_fails_without_its_mechanism(name: str, tmp_path: Path) -> None:
+    setting, text = SWITCHED_OFF[name]
+
+    result = run(name, setting, cwd=tmp_path)
+
+    failed = [each["text"] for each in json.loads(result.out)["expectations"] if each["verdict"] == "fail"]
+    assert any(each.startswith(text) for each in failed), failed
+    assert result.code == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHORT)
+def test_two_replications_run_on_simpy(name: str, tmp_path: Path) -> None:
+    """All of its length; how long that takes is printed, not judged."""
+    started = time.perf_counter()
+    result = process("run", name, "--engine", "simpy", "--replications", "2", "--json", cwd=tmp_path, timeout_s=280)
+
+    print(f"{name}: {time.perf_counter() - started:.1f} s")
+    systems = json.loads(result.out)["systems"].values()
+    assert {system["engine"] for system in systems} == {"simpy"}
+    assert result.code in {0, 5}
