@@ -35,10 +35,7 @@ def folder() -> Path:
 
 def entries() -> list[Entry]:
     """All scenarios that ship, by name."""
-    found = []
-    for path in sorted(folder().glob("*.toml")):
-        found.append(Entry(path.stem, path, str(read(path).get("question", ""))))
-    return found
+    return [Entry(path.stem, path, str(read(path).get("question", ""))) for path in sorted(folder().glob("*.toml"))]
 
 
 def read(path: Path) -> dict[str, Any]:

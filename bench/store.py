@@ -309,9 +309,10 @@ def _version(distribution: str) -> str | None:
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    # A lone surrogate, from a file name that is no UTF-8, becomes the escape that JSON has for it.
+    # What a terminal would obey or not show (bidirectional overrides, say, or a lone surrogate from a file name that is no
+    # UTF-8) can only stand within strings, and becomes the escape that JSON has for it.
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode(errors="backslashreplace")
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text).encode()
 
 
 # Reading ------------------------------------------------------------------------------------------------------------

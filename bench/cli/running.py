@@ -58,7 +58,12 @@ def run_scenario(
     errors = Console(stderr=True, highlight=False)
     talk = not quiet
     if talk and engine == "auto" and chosen == "simpy":
-        errors.print(f"numba is not installed: running on the SimPy engine; {GET_FAST}", markup=False, style="dim", soft_wrap=True)
+        errors.print(
+            f"numba is not installed: running on the SimPy engine; {GET_FAST}",
+            markup=False,
+            style="dim",
+            soft_wrap=True,
+        )
     started = time.monotonic()
     with _progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
         result = run(scenario, chosen, tick)

@@ -27,7 +27,7 @@ from bench.pictures.findings import (
     plural,
     timeline_finding,
 )
-from bench.quantities import plain, significant
+from bench.quantities import plain
 from bench.statistics.curves import percentile_curve, time_series
 from bench.statistics.figures import errors, hit_ratio, lookups, percentile_ms, throughput_per_s, utilization
 from bench.statistics.intervals import Band, band, estimate
@@ -398,7 +398,7 @@ def _latency(outcomes: Outcomes, operation: str, percentile: str) -> tuple[Panel
     middles_s = (merged_s[:-1] + merged_s[1:]) / 2.0
     heading = f"{operation} latency, {percentile}"
     if step > 1:
-        heading += f", windows of {significant(float(merged_s[1] - merged_s[0]))} s"
+        heading += f", windows of {plain(float(f'{merged_s[1] - merged_s[0]:.3g}'))} s"
     looks = {name: index for index, name in enumerate(outcomes)}
     curves = [_curve(name, looks[name], middles_s, _bare(values)) for name, values in found[step].items()]
     courses = [Course(f"{name} {operation} {percentile}", middles_s, values) for name, values in found[step].items()]
