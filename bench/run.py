@@ -12,10 +12,12 @@ import resource
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -30,6 +32,8 @@ from bench.summary import fingerprint, summarise
 from models.kernel.outcome import Outcome
 
 SCHEMA = 1
+Task = tuple[str, int]
+"""A system's name and a replication of it."""
 WORKERS_MAX = 64
 
 
@@ -66,15 +70,24 @@ def run(scenario: Scenario, engine: Engine, tick: Callable[[int], None] = lambda
     """
     names, count = list(scenario.systems), int(scenario.spec.replications)
     tasks = [(name, replication) for replication in range(count) for name in names]
-    done: dict[tuple[str, int], Replication] = {}
-    with _pool(scenario, engine, len(tasks), tick) as submit:
+    done: dict[Task, Replication] = {}
+    told: Counter[Task] = Counter()
+
+    def tell(task: Task, requests: int) -> None:
+        told[task] += requests
+        tick(requests)
+
+    with _pool(scenario, engine, len(tasks), tell) as submit:
         futures = {submit(*task): task for task in tasks}
         for future in as_completed(futures):
-            done[futures[future]] = future.result()
+            task = futures[future]
+            outcome = (done.setdefault(task, future.result())).outcome
+            # A process of its own, and a closed loop, say nothing on the way.
+            tick(max(0, outcome.simulated_requests + outcome.primed_requests - told[task]))
     outcomes = {name: [done[name, replication].outcome for replication in range(count)] for name in names}
     certain = frozenset(name for name in names if all(getattr(outcome, "certain", False) for outcome in outcomes[name]))
     judgements = judge(scenario.spec.expect, outcomes, scenario.shapes, certain=certain)
-    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    memory_mb = _peak_memory_mb()
     document = {
         "schema": SCHEMA,
         "scenario": scenario.name,
@@ -87,18 +100,24 @@ def run(scenario: Scenario, engine: Engine, tick: Callable[[int], None] = lambda
     return Run(document, outcomes, judgements, list(_warnings(scenario, outcomes, unsettled)), certain)
 
 
+def _peak_memory_mb() -> float:
+    """The most that this process, or one of its workers, has held."""
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(peaks) / (2**20 if sys.platform == "darwin" else 2**10)
+
+
 @contextmanager
 def _pool(
-    scenario: Scenario, engine: Engine, tasks: int, tick: Callable[[int], None]
+    scenario: Scenario, engine: Engine, tasks: int, tell: Callable[[Task, int], None]
 ) -> Iterator[Callable[[str, int], Future[Replication]]]:
     """Something that simulates a replication in the background."""
     workers = max(1, min(os.cpu_count() or 1, tasks, WORKERS_MAX))
     cancelled = threading.Event()
 
-    def tick_or_end(requests: int) -> None:
+    def tell_or_end(task: Task, requests: int) -> None:
         if cancelled.is_set():
             raise Cancelled
-        tick(requests)
+        tell(task, requests)
 
     pool: Executor
     processes: Sequence[BaseProcess] = ()
@@ -106,7 +125,7 @@ def _pool(
         pool = ThreadPoolExecutor(workers)
 
         def submit(name: str, replication: int) -> Future[Replication]:
-            return pool.submit(simulate, scenario, name, replication, engine, tick_or_end)
+            return pool.submit(simulate, scenario, name, replication, engine, partial(tell_or_end, (name, replication)))
 
         if engine == "compiled":
             warm_up()

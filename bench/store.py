@@ -309,7 +309,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    # What a terminal would obey or not show (bidirectional overrides, say, or a lone surrogate from a file name that is no
+    # What a terminal would obey or not show (a bidirectional override, or a lone surrogate from a file name that is no
     # UTF-8) can only stand within strings, and becomes the escape that JSON has for it.
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text).encode()

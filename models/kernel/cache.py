@@ -1,14 +1,14 @@
 """A cache at work: LRU, FIFO and CLOCK, bounded in items or in bytes, with an optional time to live.
 
-One order of keys serves all three policies. LRU moves a key that is hit to the end, FIFO leaves it, CLOCK marks it; room is
-made at the front, where CLOCK sends a marked key to the end once more, its mark cleared (the hand of a clock in another
-picture). Room for a new object is made before it comes in, so that it comes behind all that the hand has passed. A hit whose
-size changed updates the object and then makes room among the others, or drops the object itself if it alone exceeds the
-capacity; an object larger than the capacity is not admitted. An expired object is a miss, and leaves when it is looked up;
-one that is filled again comes in as new.
+One order of keys serves all three policies. LRU moves a key that is hit to the end, FIFO leaves it, CLOCK marks it;
+room is made at the front, where CLOCK sends a marked key to the end once more, its mark cleared (the hand of a clock in
+another picture). Room for a new object is made before it comes in, so that it comes behind all that the hand has
+passed. A hit whose size changed updates the object and then makes room among the others, or drops the object itself if
+it alone exceeds the capacity; an object larger than the capacity is not admitted. An expired object is a miss, and
+leaves when it is looked up; one that is filled again comes in as new.
 
-`CacheState` is the SimPy form, on an `OrderedDict`; the functions below it are the compiled form, on linked records, one for
-each possible key, so that both are independent of one another.
+`CacheState` is the SimPy form, on an `OrderedDict`; the functions below it are the compiled form, on linked records,
+one for each possible key, so that both are independent of one another.
 """
 
 from __future__ import annotations

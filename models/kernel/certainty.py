@@ -1,8 +1,8 @@
 """Whether a run leaves anything to chance, so that one replication of it says all there is to say.
 
 It is judged by what is declared, not by what happened: every law on a route constant, no random choice and no jitter,
-arrivals at constant gaps or recorded, think times constant. Keys and sizes count only where something looks at them. When in
-doubt, a run is taken to be random.
+arrivals at constant gaps or recorded, think times constant. Keys and sizes count only where something looks at them.
+When in doubt, a run is taken to be random.
 """
 
 from __future__ import annotations

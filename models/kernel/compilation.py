@@ -1,8 +1,11 @@
 """Turning the plain functions of the compiled forms into machine code, with numba, when the engine first runs.
 
-numba is imported by this module and `numba_types`, and by nothing else. Whoever drives the engine may name a folder in which
-compiled code is kept (`keep_in`), so that a second process pays nothing.
+numba is imported by this module and `numba_types`, and by nothing else. Whoever drives the engine may name a folder in
+which compiled code is kept (`keep_in`), so that a second process pays nothing.
 """
+
+# What numba keeps its code with has no types to speak of.
+# mypy: disable-error-code="no-untyped-call, misc, list-item"
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
     keys.ycsb_rank, keys.fnv, keys.draw_key,
     recorder.to_ticks, recorder.to_area_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch, recorder.record_settled,
-    recorder.shift_level,
+    recorder.shift_level, recorder.set_now,
     slots.vanish, slots.start_leg, slots.wake_control, slots.free_request, slots.ready_put, slots.stamp_of,
     slots.heap_push, slots.heap_pop, slots.start_walk, slots.take_token, slots.free_token, slots.draw, slots.has_room,
     station.station_has_room, station.station_enter, station.station_start, station.station_complete,
@@ -45,13 +48,13 @@ def _prepared() -> Any:
 
     importlib.import_module("models.kernel.numba_types")
     for function in CALLED:
-        register_jitable(function)
+        register_jitable(error_model="numpy")(function)
     return numba
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the kernel, compiled; kept on disk where there is a place for it."""
-    dispatcher: Callable[..., Any] = _prepared().njit(nogil=True)(function)
+    dispatcher: Callable[..., Any] = _prepared().njit(nogil=True, error_model="numpy")(function)
     _keep(dispatcher)
     return dispatcher
 
@@ -74,11 +77,11 @@ def _keep(dispatcher: Any) -> None:
         return
     from numba.core import caching
 
-    class Place(caching._CacheLocator):  # type: ignore[misc]
+    class Place(caching._CacheLocator):
         """Files named after the content, whatever file the function came from."""
 
         def __init__(self, function: Any) -> None:
-            self._name = function.__qualname__
+            self._name = str(function.__qualname__)
 
         def get_cache_path(self) -> str:
             return f"{_shelf['folder']}/{_shelf['stamp']}"
@@ -93,10 +96,10 @@ def _keep(dispatcher: Any) -> None:
         def from_function(cls, function: Any, path: str) -> Any:
             return cls(function)
 
-    class Implementation(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    class Implementation(caching.CompileResultCacheImpl):
         _locator_classes = [Place]
 
-    class Cache(caching.FunctionCache):  # type: ignore[misc]
+    class Cache(caching.FunctionCache):
         _impl_class = Implementation
 
     dispatcher._cache = Cache(dispatcher.py_func)

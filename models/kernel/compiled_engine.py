@@ -1,7 +1,7 @@
 """The compiled engine: the same routes, walked by one numba loop over records; the same bits as the SimPy engine.
 
-SimPy's clock rules. Before each control event the data plane is advanced to that instant; when data wakes control, the loop
-returns early, and control runs at that instant before the data that is left of it.
+SimPy's clock rules. Before each control event the data plane is advanced to that instant; when data wakes control, the
+loop returns early, and control runs at that instant before the data that is left of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.kernel.plane import Answer, Down, check_factor, check_key, check_mem
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
-from models.kernel.recorder import Parts, Span, make_outcome, new_tally, shift_level, to_area_ticks
+from models.kernel.recorder import Parts, Span, make_outcome, new_tally, set_now, shift_level, to_area_ticks
 from models.kernel.simpy_engine import CONTROL, FIRST, Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
@@ -109,7 +109,7 @@ class CompiledPlane:
         self.tally = new_tally(program, span)
         self.w = self._world(seed, replication)
         self.clock = self.w.clock[0]
-        self.clock["walks_max"] = walks_max
+        self.clock["walks_max"], self.clock["walks_at"] = walks_max, -1.0
         self._set_room()
 
     # ------------------------------------------------------------ the run
@@ -156,7 +156,11 @@ class CompiledPlane:
 
     def _control(self) -> None:
         """Control acts: the data plane is at the same instant, and what follows is not its own doing."""
-        self.clock["now"], self.clock["walks"] = self.env.now, 0
+        self.clock["walks"] = 0
+        self._set_now(self.env.now)
+
+    def _set_now(self, now: float) -> None:
+        set_now(_Attributes(self.clock), self.tally, now)
 
     def _drain(self) -> None:
         """Let what control has done run, and wake control of what comes of it."""
@@ -202,7 +206,8 @@ class CompiledPlane:
             if past.enough(count, float(self.clock["now"]), lookups, hits):
                 break
         self.w.entries["expires"] -= self.clock["now"]
-        self.primed, self.clock["now"], self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0.0, 0, 0
+        self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
+        self._set_now(0.0)
 
     # ------------------------------------------------------------ control
 
@@ -353,7 +358,9 @@ class CompiledPlane:
 
     def _put_block(self, index: int, at: int, block: Block) -> int:
         end = at + len(block.times_s)
-        assert not len(block.keys) or 0 <= block.keys.min() <= block.keys.max() < self._key_count(), "keys within bounds"
+        assert not len(block.keys) or 0 <= block.keys.min() <= block.keys.max() < self._key_count(), (
+            "keys within bounds"
+        )
         w = self.w
         w.block_times[index, at:end], w.block_ttls[index, at:end] = block.times_s, block.ttls_s
         w.block_ints[index, 0, at:end], w.block_ints[index, 1, at:end] = block.operations, block.keys
@@ -425,7 +432,8 @@ class CompiledPlane:
         c["reserve"], c["windows"], c["window"] = reserve, self.span.windows, self.span.window_s
         c["groups"] = len(program.groups)
         c["warmup"], c["duration"] = self.span.warmup_s, self.span.duration_s
-        c["duration_ticks"] = to_area_ticks(self.span.duration_s)
+        c["duration_ticks"], c["warmup_ticks"] = to_area_ticks(self.span.duration_s), to_area_ticks(self.span.warmup_s)
+        set_now(_Attributes(c), self.tally, 0.0)
         tokens, requests = np.zeros(capacity, world.TOKEN), np.zeros(capacity, world.REQUEST)
         link_free(c, "tokens", tokens, 0)
         link_free(c, "requests", requests, 0)
@@ -557,7 +565,6 @@ class CompiledPlane:
             lookups=np.stack([caches["lookups"], caches["hits"], caches["misses"]], axis=1),
             evictions=caches["evictions"].copy(), admitted=np.stack([buckets["admitted"], buckets["refused"]], axis=1),
         )  # fmt: skip
-
 
 
 def link_free(clock: Any, name: str, records: Any, first: int) -> None:

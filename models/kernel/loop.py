@@ -1,8 +1,8 @@
 """The compiled engine's loop: events, walks, requests. Plain functions on a `World`, compiled when the engine runs.
 
-It is the SimPy engine's counterpart, line by line where it can be: `ready`, `drain`, `finish`, `vanish`, `fail` and `settle`
-mean the same there. Nothing here allocates: before each walk the loop looks whether there is room for what one walk can
-start, and returns for more when there is not.
+It is the SimPy engine's counterpart, line by line where it can be: `ready`, `drain`, `finish`, `vanish`, `fail` and
+`settle` mean the same there. Nothing here allocates: before each walk the loop looks whether there is room for what one
+walk can start, and returns for more when there is not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.kernel.codes import (
 from models.kernel.keys import draw_key
 from models.kernel.laws import draw_law
 from models.kernel.random import uniforms
-from models.kernel.recorder import record_settled
+from models.kernel.recorder import record_settled, set_now
 from models.kernel.slots import (
     ANSWERED,
     ARRIVAL,
@@ -62,8 +62,8 @@ NOTHING, ROOM, REQUESTS, CONTROL, STUCK = range(5)
 def advance(w: Any, until: float) -> int:
     """Run all events before `until`; returns what it needs, and nothing is half done then.
 
-    It is the one way into the loop, so that the loop is compiled once: for what is ready now, with a time in the past, and
-    before time zero too.
+    It is the one way into the loop, so that the loop is compiled once: for what is ready now, with a time in the past,
+    and before time zero too.
     """
     clock = w.clock[0]
     if clock.priming:
@@ -87,17 +87,17 @@ def advance(w: Any, until: float) -> int:
             token = w.tokens[who]
             if stamp_of(token.stamp) != stamp:
                 continue
-            tick(clock, now)
+            tick(w, clock, now)
             if token.where >= 0:
                 station_complete(w, token.where, who, token)
             else:
                 ready_put(clock, w.tokens, who)
         elif kind == ARRIVAL:
-            tick(clock, now)
+            tick(w, clock, now)
             clock.walks = 0
             arrive(w, who)
         elif kind == CLIENT:
-            tick(clock, now)
+            tick(w, clock, now)
             source = stamp
             if not w.sources[source].active:
                 w.parked[source, w.sources[source].parked_count] = who
@@ -108,7 +108,7 @@ def advance(w: Any, until: float) -> int:
             request = w.requests[who]
             if stamp_of(request.stamp) != stamp:
                 continue
-            tick(clock, now)
+            tick(w, clock, now)
             if kind == TIMER:
                 fail(w, who, TIMEOUT)
             else:
@@ -121,12 +121,11 @@ def advance(w: Any, until: float) -> int:
     return NOTHING
 
 
-def tick(clock: Any, now: float) -> None:
+def tick(w: Any, clock: Any, now: float) -> None:
     """An event has come."""
     clock.events += 1
-    clock.now = now
-    if now > clock.walks_at:
-        clock.walks, clock.walks_at = 0, now
+    if now != clock.now:
+        set_now(clock, w.tally, now)
 
 
 def drain(w: Any) -> None:
@@ -139,8 +138,10 @@ def drain(w: Any) -> None:
             return
         clock.walks += 1
         if clock.walks > clock.walks_max:
-            clock.need = STUCK
-            return
+            if clock.now == clock.walks_at:
+                clock.need = STUCK
+                return
+            clock.walks, clock.walks_at = 0, clock.now
         i = clock.ready_head
         clock.ready_head = w.tokens[i].after
         walk(w, i)
@@ -272,9 +273,7 @@ def issue(w: Any, s: int, client: int) -> None:
     w.client_ordinals[s, client] = ordinal + 1
     who, stream = source.client_base + client, clock.work_stream
     u1, u2 = uniforms(w.keys[stream, 0], w.keys[stream, 1], ordinal, who, 0, 0, 0, 0)
-    key = draw_key(
-        w.key_law[0], w.key_law[1], w.key_floats[0], w.key_floats[1], w.key_table, w.key_guide, u1, u2
-    )
+    key = draw_key(w.key_law[0], w.key_law[1], w.key_floats[0], w.key_floats[1], w.key_table, w.key_guide, u1, u2)
     operation = 0
     if w.shares.shape[0]:
         u1, _ = uniforms(w.keys[stream + 1, 0], w.keys[stream + 1, 1], ordinal, who, 0, 0, 0, 0)

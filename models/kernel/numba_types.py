@@ -1,12 +1,13 @@
 """What numba is told about the kernel: the bits of a float, a choice between two numbers, and what a `World` is.
 
-Imported by `compilation` alone, when the compiled engine first runs. A world is one address to compiled code, of the table
-that says where its arrays lie and how long they are: functions hand it to one another as one number, and `w.tokens` reads
-the table. (A tuple of arrays would be handed over as some three hundred numbers in each call.)
+Imported by `compilation` alone, when the compiled engine first runs. A world is one address to compiled code, of the
+table that says where its arrays lie and how long they are: functions hand it to one another as one number, and
+`w.tokens` reads the table. (A tuple of arrays would be handed over as some three hundred numbers in each call.)
 """
 # The functions given to numba carry no annotations: it compares their signatures to the letter.
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
-# ruff: noqa: ANN001, ANN201, ANN202, D103
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc, call-arg, attr-defined"
+# Their lambdas name what they stand for, and intrinsics take what numba hands them.
+# ruff: noqa: ARG001, ARG005, D103, PLW0108
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Requests are the data plane. Failure detectors, failovers, autoscalers and fault schedules are the control plane: SimPy
 processes, the same on both engines, that act through this protocol and learn only from answers, deadlines and watches.
-An action takes effect at once: what it sets free runs to its first positive delay before the call returns. At one instant,
-control goes before data.
+An action takes effect at once: what it sets free runs to its first positive delay before the call returns. At one
+instant, control goes before data.
 """
 
 from __future__ import annotations
@@ -119,4 +119,3 @@ class Plane(Protocol):
 
     def outcome(self, replication: int, wall_s: float) -> Outcome:
         """What came of it, once the run has ended."""
-

@@ -1,8 +1,8 @@
 """When caches have been replayed enough to be taken as they are at time zero.
 
-The workload's past is replayed, with every delay taken as zero, on its own clock: so ages are right, and an object's time to
-live has run down as far as it would have. It ends when the hit ratio of the second half of the past differs from that of the
-first by less than `TOLERANCE`, and several times to live have passed; the past is doubled until then.
+The workload's past is replayed, with every delay taken as zero, on its own clock: so ages are right, and an object's
+time to live has run down as far as it would have. It ends when the hit ratio of the second half of the past differs
+from that of the first by less than `TOLERANCE`, and several times to live have passed; the past is doubled until then.
 
 Limits:
     Replay knows no queueing, no timeouts and no faults; a closed loop is replayed as an open one of its predicted rate.

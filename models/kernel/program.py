@@ -1,7 +1,7 @@
 """A system as numbers: the routes of its operations flattened into sites, its parts into tables.
 
-A site is one place on a route: a step, where to go next, and what the step needs, as small integers. Both engines walk the
-same sites; the compiled engine sees them as rows of one record array.
+A site is one place on a route: a step, where to go next, and what the step needs, as small integers. Both engines walk
+the same sites; the compiled engine sees them as rows of one record array.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Site:
     other: int = END
     carries: int = 0
     x: float = 0.0
+    index: int = 0
 
 
 @dataclass
@@ -91,14 +92,17 @@ class Program:
             self.past_entries.append(self.flatten(route, END))
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
-        for family in ([*self.stations, *self.networks], self.caches, self.buckets, self.quorums):
+        families: list[list[Any]] = [[*self.stations, *self.networks], self.caches, self.buckets, self.quorums]
+        for family in families:
             names = [part.name for part in family if part not in self.link_stations.values()]
             if not all(names) or len(set(names)) < len(names):
                 raise ValueError(f"{self.name}: like parts must have names of their own, these are called {names}")
         self._complete = True
 
     def flatten(self, route: Route, after: int, depth: int = 0) -> int:
-        """Add a route's sites, from its end to its beginning; returns the index of its first, `after` if it is empty."""
+        """Add a route's sites, from its end to its beginning; returns the index of its first, `after` if it is
+        empty.
+        """
         assert depth <= MAX_DEPTH, "forks are nested too deep"
         for step in reversed(route.steps):
             after = step.place(self, after, depth)
@@ -106,6 +110,7 @@ class Program:
 
     def add(self, site: Site) -> int:
         """Add one site; returns its index."""
+        site.index = len(self.sites)
         self.sites.append(site)
         return len(self.sites) - 1
 

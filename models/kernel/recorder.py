@@ -1,12 +1,12 @@
 """Measuring: what the engines count while they run, and the outcome made of it.
 
-A `Tally` is arrays of integers, the same for both engines. The SimPy engine keeps what happens in lists and adds it up in
-NumPy, block by block; the compiled engine adds each thing as it happens. Both come to the same integers, because nothing
-that is added up is a float.
+A `Tally` is arrays of integers, the same for both engines. The SimPy engine keeps what happens in lists and adds it up
+in NumPy, block by block; the compiled engine adds each thing as it happens. Both come to the same integers, because
+nothing that is added up is a float.
 
 An integral over time (busy servers, waiting requests) is kept by window as the sum of change x (end of window - time of
-change), in ticks, and the sum of changes; the level at a window's start is the sum of all changes before it. So it is exact,
-needs no state between changes, and does not care about their order.
+change), in ticks, and the sum of changes; the level at a window's start is the sum of all changes before it. So it is
+exact, needs no state between changes, and does not care about their order.
 """
 
 from __future__ import annotations
@@ -151,33 +151,34 @@ def window_of(seconds: Any, window_s: float, windows: int) -> Any:
 
 
 class Meter:
-    """An integral over time in the SimPy engine: changes are listed, and added up when there are many."""
+    """An integral over time in the SimPy engine: the times at which its level went up or down by one, added up now and
+    then.
+    """
 
     def __init__(self, plane: SimpyPlane) -> None:
         self.plane = plane
         self.row = len(plane.recorder.meters)
         plane.recorder.meters.append(self)
-        self.changes: list[tuple[float, int]] = []
+        self.ups: list[float] = []
+        self.downs: list[float] = []
 
-    def add(self, change: int) -> None:
+    def change(self, by: int) -> None:
         """The level changes now."""
-        self.changes.append((self.plane.now, change))
-        if len(self.changes) >= FLUSH:
-            self.flush()
+        (self.ups if by > 0 else self.downs).extend([self.plane.now] * abs(by))
 
     def flush(self) -> None:
         """Add up what is listed."""
         recorder = self.plane.recorder
         tally, span = recorder.tally, recorder.span
-        if not self.changes:
-            return
-        times, changes = (np.array(column) for column in zip(*self.changes, strict=True))
-        self.changes.clear()
-        window = window_of(times, span.window_s, span.windows)
-        np.add.at(tally.areas[self.row], window, changes * (tally.edges[window + 1] - to_area_ticks(times)))
-        np.add.at(tally.levels[self.row], window, changes)
-        clipped = np.clip(times, span.warmup_s, span.duration_s)
-        tally.spans[self.row] += int((changes * (to_area_ticks(span.duration_s) - to_area_ticks(clipped))).sum())
+        for sign, changes in ((1, self.ups), (-1, self.downs)):
+            times = np.array(changes)
+            changes.clear()
+            window = window_of(times, span.window_s, span.windows)
+            np.add.at(tally.areas[self.row], window, sign * (tally.edges[window + 1] - to_area_ticks(times)))
+            np.add.at(tally.levels[self.row], window, sign)
+            clipped = np.clip(times, span.warmup_s, span.duration_s)
+            within = to_area_ticks(span.duration_s) - to_area_ticks(clipped)
+            tally.spans[self.row] += sign * int(within.sum())
 
 
 class Recorder:
@@ -185,6 +186,7 @@ class Recorder:
 
     def __init__(self, span: Span, program: Program) -> None:
         self.span, self.tally = span, new_tally(program, span)
+        self.window_s, self.windows = span.window_s, span.windows
         self.requests, self.attempts = [0] * len(program.operation_names), [0] * len(program.operation_names)
         self.meters: list[Meter] = []
         self.lookups = [[0, 0, 0] for part in program.caches for _ in range(part.group.size)]
@@ -199,6 +201,7 @@ class Recorder:
         rows.append((arrival, now, measured, error))
         if len(rows) >= FLUSH:
             self._flush(operation)
+            self.flush_meters()
 
     def looked_up(self, cache: int, family: int, now: float, measured: bool, hit: bool) -> None:
         """A cache was asked."""
@@ -206,17 +209,23 @@ class Recorder:
             counts = self.lookups[cache]
             counts[0] += 1
             counts[1 if hit else 2] += 1
-        window = self.window_lookups[family][window_of(now, self.span.window_s, self.span.windows)]
-        window[0] += 1
-        window[1] += hit
+        # As `window_of`, which also knows arrays.
+        window = now / self.window_s
+        counts = self.window_lookups[family][int(window) if window < self.windows else self.windows]
+        counts[0] += 1
+        counts[1] += hit
+
+    def flush_meters(self) -> None:
+        """Add up what the meters have listed."""
+        for meter in self.meters:
+            meter.flush()
 
     def finish(self) -> None:
         """Add up all that is left."""
         self.tally.requests_measured[:], self.tally.attempts_measured[:] = self.requests, self.attempts
         for family, windows in enumerate(self.window_lookups):
             self.tally.window_lookups[family], self.tally.window_hits[family] = zip(*windows, strict=True)
-        for meter in self.meters:
-            meter.flush()
+        self.flush_meters()
         for operation in range(len(self.rows)):
             self._flush(operation)
             if self.latencies[operation]:
@@ -267,7 +276,7 @@ class Recorder:
 def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -> None:
     """Compiled form of `Recorder.settled`."""
     clock, tally = w.clock[0], w.tally
-    window = window_of(clock.now, clock.window, clock.windows)
+    window = clock.window_now
     if error:
         tally.window_errors[op, window] += 1
         if measured:
@@ -317,13 +326,21 @@ def close_batch(batches: Any, batching: Any) -> None:
 
 
 def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
-    """Compiled form of `Meter.add`."""
-    now = clock.now
-    window = window_of(now, clock.window, clock.windows)
-    tally.areas[row, window] += change * (tally.edges[window + 1] - to_area_ticks(now))
-    tally.levels[row, window] += change
-    if now < clock.duration:
-        tally.spans[row] += change * (clock.duration_ticks - to_area_ticks(max(now, clock.warmup)))
+    """Compiled form of `Meter`: a level changes now."""
+    tally.areas[row, clock.window_now] += change * clock.window_left
+    tally.levels[row, clock.window_now] += change
+    tally.spans[row] += change * clock.span_left
+
+
+def set_now(clock: Any, tally: Any, now: float) -> None:
+    """Set the clock, and what measures need to know of the time: its window, and area ticks to the window's and span's
+    end.
+    """
+    clock.now = now
+    window, ticks = window_of(now, clock.window, clock.windows), to_area_ticks(now)
+    clock.window_now = window
+    clock.window_left = tally.edges[window + 1] - ticks
+    clock.span_left = clock.duration_ticks - min(max(ticks, clock.warmup_ticks), clock.duration_ticks)
 
 
 # The outcome, from either engine's tally.

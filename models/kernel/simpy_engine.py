@@ -1,18 +1,19 @@
 """The SimPy engine: the reference. It walks routes as plain Python on a SimPy clock.
 
-Data events are SimPy events at absolute times with a priority after all of SimPy's own, so that control goes before data at
-one instant and data keeps its own sequence. Whatever an event sets going (a request that goes on, a waiting one that a free
-server takes, the legs of a fork) is put in line in `ready` and walks, first come first served, to its first positive delay
-before the next event: a zero delay is no event.
+Data events are SimPy events at absolute times with a priority after all of SimPy's own, so that control goes before
+data at one instant and data keeps its own sequence. Whatever an event sets going (a request that goes on, a waiting one
+that a free server takes, the legs of a fork) is put in line in `ready` and walks, first come first served, to its first
+positive delay before the next event: a zero delay is no event.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ import simpy
 from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
-from models.kernel.codes import GONE, PARKED
-from models.kernel.laws import CONSTANT, draw_law
+from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.laws import Constant, draw_law
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
 from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
@@ -35,51 +36,17 @@ from models.kernel.sources import ClosedSource, OpenSource, Source
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
+from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.system import ERRORS, TIMEOUT
+from models.kernel.tokens import Request, Token
 
 FIRST, CONTROL, DATA = -1, 1, 2
 """Priorities of the run's end, of control and of data: SimPy's own events are 0 (urgent) and 1 (normal)."""
 
 
-class Request:
-    """What a client waits for."""
-
-    __slots__ = (
-        "answer", "arrival", "attempt", "attempts", "client", "key", "measured", "operation", "ordinal", "settled",
-        "size", "source", "stamp", "ttl",
-    )  # fmt: skip
-
-    def __init__(self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float) -> None:
-        self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
-        self.key, self.size, self.ttl = key, size, ttl
-        self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
-        self.settled, self.measured = False, False
-        self.answer: simpy.Event | None = None
-
-
-class Token:
-    """One walk over a route: an attempt, or a leg of a fork."""
-
-    __slots__ = (
-        "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
-        "parent_join", "place", "quorum", "request", "site", "stamp", "station",
-    )  # fmt: skip
-
-    answered: int
-    due: float
-    failed: int
-    outstanding: int
-    parent_join: int
-    place: int
-    quorum: QuorumState | None
-
-    def __init__(self, request: Request, site: int, branch: int, leg: int, members: list[int]) -> None:
-        self.request, self.site, self.attempt = request, site, request.attempt
-        self.branch, self.leg, self.members = branch, leg, members
-        self.error = self.stamp = self.join = 0
-        self.parent: Token | None = None
-        self.station: StationState | None = None
+Arrival = tuple[int, tuple[float, int, int, int, float]]
+"""A request's ordinal; its time, operation, key, size and time to live."""
 
 
 class MembershipState:
@@ -99,47 +66,97 @@ class LinkState:
         self.state, self.factor = UP, 1.0
 
 
-class DataEvent:
-    """What the data plane has put in SimPy's queue: whom it concerns, and the stamp that must still be theirs.
-
-    It is to SimPy an event that has happened well, and to the data plane half as dear as one of SimPy's own.
-    """
-
-    __slots__ = ("callbacks", "stamp", "who")
-    _ok = True
-
-    def __init__(self, callbacks: Handler, who: Any, stamp: Any) -> None:
-        self.callbacks: Handler | None = callbacks
-        self.who, self.stamp = who, stamp
-
-
-Handler = tuple[Callable[[DataEvent], None]]
-"""Who is called when a data event comes."""
-
-
 class Environment(simpy.Environment):
-    """SimPy's environment, with events at absolute times that come after all control of their instant."""
+    """SimPy's environment, with events at absolute times, and data after all control of its instant.
+
+    In SimPy's queue stand entries (time, priority, number, event). What the data plane puts there has no event but whom
+    to call and with what, which costs half as much.
+    """
 
     def at(self, time: float, priority: int) -> simpy.Event:
         """An event of SimPy's at an absolute time."""
         event = simpy.Event(self)
         event._ok, event._value = True, None
-        heapq.heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc]
+        heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc]
         return event
 
-    def data(self, time: float, handler: Handler, who: Any, stamp: Any) -> None:
-        """An event of the data plane at an absolute time."""
-        event = DataEvent(handler, who, stamp)
-        heapq.heappush(self._queue, (time, DATA, next(self._eid), event))  # type: ignore[misc]
+    def data(self, time: float, call: Callable[[Any, Any], None], who: Any, stamp: Any) -> None:
+        """Call somebody at an absolute time, after all control; the stamp tells whether it is still wanted then."""
+        heappush(self._queue, (time, DATA, next(self._eid), call, who, stamp))  # type: ignore[misc]
+
+    def step(self) -> None:
+        queue: list[Any] = self._queue
+        if queue and queue[0][1] == DATA:
+            self._now, _, _, call, who, stamp = heappop(queue)
+            call(who, stamp)
+        else:
+            super().step()
 
 
-@dataclass
-class Draws:
-    """Variates of one site for successive requests of one client, and the block before them."""
+@dataclass(slots=True)
+class Block:
+    """Variates for successive requests of one client, and the block before it.
+
+    Requests overtake one another, so that two blocks are in use about their boundary.
+    """
 
     first: int
+    end: int
     values: list[float]
-    older: Draws | None
+    older: Block | None
+
+
+class Draws:
+    """The variates of one site under one law, or its uniforms (-1).
+
+    Each is a function of the token's identity alone; they are drawn in blocks, as one alone is dear in Python, except
+    for retries and requests of control's own, which are few.
+    """
+
+    def __init__(self, plane: SimpyPlane, site: Site, law: int) -> None:
+        self.sources, self.visit, self.key = plane.sources, site.visit, plane.keys[site.stream]
+        self.table, self.law = plane.program.laws, law
+        law_ = self.table.laws[law] if law >= 0 else None
+        self.constant: float | None = law_.value if isinstance(law_, Constant) else None
+        self.blocks: dict[tuple[int, int], Block] = {}
+
+    def draw(self, token: Token) -> float:
+        """The variate for a token's identity."""
+        if self.constant is not None:
+            return self.constant
+        request = token.request
+        if token.attempt or request.answer is not None:
+            return self.alone(request.ordinal, request.client, token.attempt, token.branch)
+        block = self.blocks.get((token.branch, request.client))
+        if block is None:
+            block = self.block(request, token.branch, None)
+        elif not block.first <= request.ordinal < block.end:
+            older = block.older
+            if older is not None and older.first <= request.ordinal < older.end:
+                block = older
+            else:
+                block.older = None
+                block = self.block(request, token.branch, block)
+        return block.values[request.ordinal - block.first]
+
+    def alone(self, ordinal: int, client: int, attempt: int, branch: int) -> float:
+        """One variate."""
+        if self.law < 0:
+            return uniforms(*self.key, ordinal, client, attempt, branch, self.visit, 0)[0]  # type: ignore[no-any-return]
+        return draw_law(*self.table.arrays(), self.law, *self.key, ordinal, client, attempt, branch, self.visit)
+
+    def block(self, request: Request, branch: int, older: Block | None) -> Block:
+        """The block in which a request's variate is."""
+        size = self.sources[request.source].draw_block
+        first = request.ordinal - request.ordinal % size
+        numbers = ordinals(first, size)
+
+        def pairs(draw: int) -> Any:
+            return uniforms(*self.key, numbers, request.client, 0, branch, self.visit, draw)
+
+        values = pairs(0)[0] if self.law < 0 else self.table.laws[self.law].block(pairs)
+        block = self.blocks[branch, request.client] = Block(first, first + size, values.tolist(), older)
+        return block
 
 
 class SimpyPlane:
@@ -159,8 +176,11 @@ class SimpyPlane:
         walks_max: int = WALKS_MAX,
     ) -> None:  # fmt: skip
         self.program, self.sites, self.sources = program, program.sites, sources
-        self.walks, self.walks_max, self.walks_at = 0, walks_max, 0.0
+        self.walks, self.walks_max, self.walks_at = 0, walks_max, -1.0
         self.env = Environment()
+        self.queue: list[Any] = self.env._queue
+        self.numbers = self.env._eid
+        self.on_wake = self._wake
         self.now = 0.0
         self.span = span
         self.ready: deque[Token] = deque()
@@ -170,8 +190,12 @@ class SimpyPlane:
         self.recorder = Recorder(span, program)
         self.keys = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         self.backoff_key = stream(seed, replication, "system", program.name, "client backoff")
-        self.law_arrays = program.laws.arrays()
-        self.draws: dict[tuple[int, int, int, int, int], Draws] = {}
+        self.draws = {
+            site.index: Draws(self, site, -1 if site.op == OP_CHOOSE else site.law)
+            for site in program.sites
+            if site.op in (OP_SERVE, OP_DELAY) or (site.op == OP_CHOOSE and site.b == RANDOM)
+        }
+        self.far_draws = {site.index: Draws(self, site, site.c) for site in program.sites if site.op == OP_DELAY}
         self.unsettled: dict[Request, None] = {}
         self.ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
         self.clients = [o.client for o in program.system.operations.values()]
@@ -191,12 +215,10 @@ class SimpyPlane:
         self.error_watches: list[list[tuple[int, Any]]] = [[] for _ in program.operation_names]
         self.failures = [0] * len(program.operation_names)
         self.groups = max(1, len(program.groups))
-        self.arrivals: list[Iterator[Any]] = [self._arrivals(source) for source in sources]
-        self.on_arrival: Handler = (self._arrive,)
-        self.on_client: Handler = (self._wake_client,)
-        self.on_timeout: Handler = (self._time_out,)
-        self.on_retry: Handler = (self._retry,)
-        self.on_wake: Handler = (self._wake,)
+        self.arrivals: list[Iterator[Arrival]] = [
+            enumerate(chain.from_iterable(block.rows() for block in source.blocks()))
+            if isinstance(source, OpenSource) else iter(()) for source in sources
+        ]  # fmt: skip
 
     def meter(self) -> Meter:
         """An integral over time, for a part that is being made."""
@@ -211,7 +233,7 @@ class SimpyPlane:
                 self._next_arrival(index)
             else:
                 for client in range(source.clients):
-                    self.env.data(source.first_wake_s(client), self.on_client, client, index)
+                    self.env.data(source.first_wake_s(client), self._wake_client, client, index)
         for control in self.program.system.controls:
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
@@ -220,31 +242,22 @@ class SimpyPlane:
                 self.recorder.tally.unfinished[request.operation] += 1
         self.recorder.finish()
 
-    def _arrivals(self, source: Source) -> Iterator[tuple[float, int, int, int, int, float]]:
-        ordinal = 0
-        for block in source.blocks() if isinstance(source, OpenSource) else ():
-            for row in block.rows():
-                yield (row[0], ordinal, *row[1:])
-                ordinal += 1
-
     def _next_arrival(self, index: int) -> None:
-        row = next(self.arrivals[index], None)
-        if row is not None:
-            self.env.data(row[0], self.on_arrival, index, row)
+        arrival = next(self.arrivals[index], None)
+        if arrival is not None:
+            self.env.data(arrival[1][0], self._arrive, index, arrival)
 
-    def _arrive(self, event: DataEvent) -> None:
+    def _arrive(self, index: int, arrival: Arrival) -> None:
         self._tick()
         self.walks = 0
-        index = event.who
         self._next_arrival(index)
         if self.active[index]:
-            _, ordinal, operation, key, size, ttl = event.stamp
+            ordinal, (_, operation, key, size, ttl) = arrival
             self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, ttl))
             self._drain()
 
-    def _wake_client(self, event: DataEvent) -> None:
+    def _wake_client(self, client: int, index: int) -> None:
         self._tick()
-        client, index = event.who, event.stamp
         if not self.active[index]:
             self.parked[index].append(client)
         elif self.now < self.span.duration_s:
@@ -275,12 +288,12 @@ class SimpyPlane:
             self.recorder.attempts[request.operation] += 1
         timeout_s = self.clients[request.operation].timeout_s
         if timeout_s < math.inf:
-            self.env.data(self.now + timeout_s, self.on_timeout, request, request.stamp)
-        self.ready.append(Token(request, self.program.entries[request.operation], 0, 0, [0] * self.groups))
+            self.env.data(self.now + timeout_s, self._time_out, request, request.stamp)
+        entry = self.program.entries[request.operation]
+        self.ready.append(Token(request, entry, request.attempt, 0, 0, [0] * self.groups))
 
-    def _time_out(self, event: DataEvent) -> None:
-        request = event.who
-        if request.stamp == event.stamp:
+    def _time_out(self, request: Request, stamp: int) -> None:
+        if request.stamp == stamp:
             self._tick()
             self._fail(request, TIMEOUT)
             self._drain()
@@ -298,13 +311,12 @@ class SimpyPlane:
             u, _ = uniforms(*self.backoff_key, request.ordinal, request.client, request.attempt, 0, 0, 0)
             wait_s = wait_s * u if client.jitter == "full" else wait_s * 0.5 + wait_s * 0.5 * u
         if wait_s > 0.0:
-            self.env.data(self.now + wait_s, self.on_retry, request, request.stamp)
+            self.env.data(self.now + wait_s, self._retry, request, request.stamp)
         else:
             self._attempt(request)
 
-    def _retry(self, event: DataEvent) -> None:
-        request = event.who
-        if request.stamp == event.stamp:
+    def _retry(self, request: Request, stamp: int) -> None:
+        if request.stamp == stamp:
             self._tick()
             self._attempt(request)
             self._drain()
@@ -325,7 +337,7 @@ class SimpyPlane:
             client = request.client - source.client_base
             think_s = source.think(client, request.ordinal)
             if think_s > 0.0:
-                self.env.data(self.now + think_s, self.on_client, client, request.source)
+                self.env.data(self.now + think_s, self._wake_client, client, request.source)
             elif not self.active[request.source]:
                 self.parked[request.source].append(client)
             elif self.now < self.span.duration_s:
@@ -335,58 +347,55 @@ class SimpyPlane:
 
     def _drain(self) -> None:
         """Let all that is ready walk to its first positive delay."""
-        ready, sites = self.ready, self.sites
+        ready, sites, priming = self.ready, self.sites, self.priming
         while ready:
             self.walks += 1
             if self.walks > self.walks_max:
-                raise StandstillError(self.now)
+                if self.now == self.walks_at:
+                    raise StandstillError(self.now)
+                self.walks, self.walks_at = 0, self.now
             token = ready.popleft()
             index = token.site
-            while index >= 0:
+            while index > END:
                 site = sites[index]
-                if (token.error and not site.carries and index != END) or (self.priming and site.step.takes_time):
+                if (token.error and not site.carries) or (priming and site.step.takes_time):
                     index = site.next
-                    continue
-                token.place, token.site = index, site.next
-                index = site.step.walk(self, token, site)
+                else:
+                    index = site.step.walk(self, token, site)
+                    if index < END:
+                        token.site = site.next
+            if index == END:
+                if token.parent is not None:
+                    join(self, token)
+                else:
+                    self._finish(token)
 
     def wake_at(self, time: float, token: Token) -> None:
         """Let a token walk on at an absolute time, unless it is cancelled before."""
-        self.env.data(time, self.on_wake, token, token.stamp)
+        heappush(self.queue, (time, DATA, next(self.numbers), self.on_wake, token, token.stamp))
 
-    def _wake(self, event: DataEvent) -> None:
-        token = event.who
-        if token.stamp == event.stamp:
-            self._tick()
-            if token.station is None:
-                self.ready.append(token)
-            else:
+    def _wake(self, token: Token, stamp: int) -> None:
+        if token.stamp == stamp:
+            self.events += 1
+            self.now = self.env._now
+            self.ready.append(token)
+            if token.station is not None:
                 token.station.complete(token)
             self._drain()
 
     def _tick(self) -> None:
         """An event of the data plane has come."""
         self.events += 1
-        self.now = self.env.now
-        if self.now > self.walks_at:
-            self.walks, self.walks_at = 0, self.now
+        self.now = self.env._now
 
     def cancel(self, token: Token) -> None:
         """Make the event that would wake the token stale."""
         token.stamp += 1
 
-    def start_leg(self, parent: Token, leg: int, entry: int) -> None:
-        """A walk down one leg of a fork."""
-        token = Token(parent.request, entry, parent.branch * 64 + leg + 1, leg, parent.members.copy())
-        token.parent, token.parent_join, token.attempt = parent, parent.join, parent.attempt
-        self.ready.append(token)
-
-    def finish(self, token: Token) -> None:
-        """A walk has come to the end of its route."""
+    def _finish(self, token: Token) -> None:
+        """An attempt has come to the end of its route."""
         request = token.request
-        if token.parent is not None:
-            join(self, token)
-        elif not request.settled and request.attempt == token.attempt:
+        if not request.settled and request.attempt == token.attempt:
             if self.priming:
                 request.settled = True
             elif token.error:
@@ -412,59 +421,6 @@ class SimpyPlane:
         else:
             self.recorder.looked_up(cache, self.families[cache], self.now, request.measured, hit)
 
-    # ------------------------------------------------------------ draws
-
-    def draw(self, site: Site, token: Token, law: int = -1) -> float:
-        """The variate of a site for a token's identity."""
-        law = site.law if law < 0 else law
-        law_ = self.program.laws.laws[law]
-        if law_.code == CONSTANT:
-            return law_.value  # type: ignore[attr-defined,no-any-return]
-        request = token.request
-        if token.attempt or request.answer is not None:
-            identity = (request.ordinal, request.client, token.attempt, token.branch, site.visit)
-            return draw_law(*self.law_arrays, law, *self.keys[site.stream], *identity)
-        return self._drawn(site, token, law)
-
-    def uniform(self, site: Site, token: Token) -> float:
-        """A uniform of a site for a token's identity."""
-        request = token.request
-        if token.attempt or request.answer is not None:
-            identity = (request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
-            return uniforms(*self.keys[site.stream], *identity)[0]  # type: ignore[no-any-return]
-        return self._drawn(site, token, -1)
-
-    def _drawn(self, site: Site, token: Token, law: int) -> float:
-        """A variate of a law, or a uniform (-1), for a first attempt: from a block, as one alone is dear in Python."""
-        request = token.request
-        key = (site.stream, site.visit, law, token.branch, request.client)
-        ordinal, draws = request.ordinal, self.draws.get(key)
-        if draws is None:
-            draws = self._draw_block(key, ordinal, request.source, None)
-        elif not 0 <= ordinal - draws.first < len(draws.values):
-            # Requests overtake one another, so that two blocks are in use about their boundary.
-            older = draws.older
-            if older is None or not 0 <= ordinal - older.first < len(older.values):
-                draws.older = None
-                draws = self._draw_block(key, ordinal, request.source, draws)
-            else:
-                draws = older
-        return draws.values[ordinal - draws.first]
-
-    def _draw_block(self, key: tuple[int, int, int, int, int], ordinal: int, source: int, older: Draws | None) -> Draws:
-        stream_index, visit, law, branch, client = key
-        k0, k1 = self.keys[stream_index]
-        size = self.sources[source].draw_block
-        first = ordinal - ordinal % size
-        block = ordinals(first, size)
-
-        def pairs(draw: int) -> Any:
-            return uniforms(k0, k1, block, client, 0, branch, visit, draw)
-
-        values = pairs(0)[0] if law < 0 else self.program.laws.laws[law].block(pairs)
-        draws = self.draws[key] = Draws(first, values.tolist(), older)
-        return draws
-
     # ------------------------------------------------------------ before time zero
 
     def prime(self, source: OpenSource, past: Priming) -> None:
@@ -477,7 +433,7 @@ class SimpyPlane:
                 self.now = time
                 request = Request(0, PRIMING_CLIENT, ordinal, operation, key, size, ttl)
                 self.walks = 0
-                self.ready.append(Token(request, self.program.past_entries[operation], 0, 0, [0] * self.groups))
+                self.ready.append(Token(request, self.program.past_entries[operation], 0, 0, 0, [0] * self.groups))
                 self._drain()
                 ordinal += 1
             if past.enough(len(block.keys), self.now, self.prime_lookups, self.prime_hits):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.kernel.laws import CONSTANT, draw_law
+from models.kernel.laws import CONSTANT, EXPONENTIAL, draw_law, exponential
+from models.kernel.random import uniforms
 
 WAKE, TIMER, RETRY, ARRIVAL, CLIENT = range(5)
-"""Kinds of events: a walk goes on; an attempt's time is up; a wait before a retry is over; a source's next request; a client
-of a closed source has thought."""
+"""Kinds of events: a walk goes on; an attempt's time is up; a wait before a retry is over; a source's next request; a
+client of a closed source has thought."""
 ANSWERED, QUEUE_GREW, FAILED = range(3)
-"""Kinds of wakeups: control's own request is answered; a queue, or the failures of an operation, have come to a mark."""
+"""Kinds of wakeups: control's own request is answered; a queue, or the failures of an operation, have come to a
+mark."""
 PROBE_CLIENT = (1 << 24) - 1
 PRIMING_CLIENT = (1 << 24) - 2
 """Clients of their own for control's requests and for those before time zero."""
@@ -161,13 +163,21 @@ def start_leg(w: Any, parent: int, leg: int, entry: int) -> None:
 
 def draw(w: Any, token: Any, site: Any, law: int) -> float:
     """The variate of a site for a token's identity."""
-    if w.law_kinds[law] == CONSTANT:
+    kind = w.law_kinds[law]
+    if kind == CONSTANT:
         return float(w.law_data[w.law_starts[law]])
     request, stream = w.requests[token.request], site.stream
-    return float(draw_law(
-        w.law_kinds, w.law_starts, w.law_data, law, w.keys[stream, 0], w.keys[stream, 1],
-        request.ordinal, request.client, token.attempt, token.branch, site.visit,
-    ))  # fmt: skip
+    k0, k1 = w.keys[stream, 0], w.keys[stream, 1]
+    if kind == EXPONENTIAL:
+        # As `draw_law` has it, without asking for its other laws first.
+        u, _ = uniforms(k0, k1, request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
+        return float(exponential(u, w.law_data[w.law_starts[law]]))
+    return float(
+        draw_law(
+            w.law_kinds, w.law_starts, w.law_data, law, k0, k1,
+            request.ordinal, request.client, token.attempt, token.branch, site.visit,
+        )
+    )  # fmt: skip
 
 
 def wake_control(w: Any, kind: int, who: int, value: int, latency: float) -> None:

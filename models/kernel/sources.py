@@ -16,7 +16,7 @@ import numpy as np
 
 from models.kernel.arrivals import Arrivals, Closed, ConstantArrivals, Poisson, ordinals, unit_process
 from models.kernel.keys import KeyLaw
-from models.kernel.laws import Law, LawTable, draw_law, exponential
+from models.kernel.laws import Constant, Law, LawTable, draw_law, exponential
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import Stream, stream, uniforms
 
@@ -240,6 +240,8 @@ Source = OpenSource | ClosedSource
 
 def sizes_of(law: Law, key: Stream, keys: IntArray) -> IntArray:
     """Bytes of each key's object, rounded up, shape as `keys`."""
+    if isinstance(law, Constant):
+        return np.full(keys.shape, math.ceil(min(law.value, 2.0**50)), np.int64)
     values = law.block(lambda draw: uniforms(key.key_0, key.key_1, keys, 0, 0, 0, 0, draw))
     return cast(IntArray, np.ceil(np.minimum(values, 2.0**50)).astype(np.int64))
 

@@ -1,13 +1,14 @@
 """When time is taken to stand still: requests go round and round at one instant.
 
-A closed loop without think time over stations without service time asks for ever, and time never passes. Walks are counted
-at each instant; an arrival from outside, of which there are only so many, and an act of control begin the count anew.
+A closed loop without think time over stations without service time asks for ever, and time never passes. Walks are
+counted; when there are too many of them and no time has passed since the last time that there were, time stands still.
+An arrival from outside, of which there are only so many, and an act of control begin the count anew.
 """
 
 from __future__ import annotations
 
 WALKS_MAX = 1_000_000
-"""Walks at one instant after which time is taken to stand still."""
+"""Walks after which it is asked whether time has passed."""
 
 
 class StandstillError(RuntimeError):

@@ -1,8 +1,8 @@
 """A station at work: servers, an explicit first-come-first-served queue, and everything that control can do to it.
 
-Service starts when a server takes the request, so a crash, a pause, a change of speed or of servers means the same for work
-that waits and for work in service. `StationState` is the SimPy form; the functions below it are the compiled form. Both act
-in the same order, which fixes the order of events at one instant.
+Service starts when a server takes the request, so a crash, a pause, a change of speed or of servers means the same for
+work that waits and for work in service. `StationState` is the SimPy form; the functions below it are the compiled form.
+Both act in the same order, which fixes the order of events at one instant.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from models.kernel.system import REFUSED, REJECTED
 if TYPE_CHECKING:
     from models.kernel.parts import Station
     from models.kernel.program import Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
 
 UP, REFUSING, SILENT = range(3)
 
@@ -45,35 +46,38 @@ class StationState:
         self.watches: list[tuple[int, Any]] = []
         self.busy_changes, self.queue_changes, self.server_changes = plane.meter(), plane.meter(), plane.meter()
         self.unlimited = self.servers == UNLIMITED
-        self.server_changes.add(self.servers)
+        self.server_changes.change(self.servers)
 
     def enter(self, token: Token, site: Site) -> int:
         """Begin service, wait, or be turned away."""
-        if self.state == REFUSING:
+        if self.state == UP:
+            if (self.busy < self.servers or self.servers == UNLIMITED) and not self.paused:
+                return site.next if self.start(token, site) else PARKED
+        elif self.state == REFUSING:
             token.error = REFUSED
             return site.next
-        if self.state == SILENT:
+        else:
             self.plane.vanish(token)
             return GONE
-        if self.has_room():
-            return site.next if self.start(token, site) else PARKED
         if self.limit is not None and len(self.queue) >= self.limit:
             self.rejected += 1
             token.error = REJECTED
             return site.next
+        token.place = site
         self.queue.append(token)
-        self.queue_changes.add(1)
+        self.queue_changes.ups.append(self.plane.now)
         if self.watches:
             self.plane.notice(self.watches, len(self.queue))
         return PARKED
 
     def has_room(self) -> bool:
         """Whether a server would take a request now."""
-        return not self.paused and (self.servers == 0 or self.busy < self.servers)
+        return (self.busy < self.servers or self.servers == UNLIMITED) and not self.paused
 
     def start(self, token: Token, site: Site) -> bool:
         """A server takes the request; true when it needs no time at all."""
-        work_s = self.plane.draw(site, token)
+        plane = self.plane
+        work_s = plane.draws[site.index].draw(token)
         if site.c:
             work_s *= float(-(-token.request.size // site.c))
         work_s *= self.slowdown
@@ -81,33 +85,35 @@ class StationState:
         if work_s <= 0.0:
             return True
         self.busy += 1
-        self.busy_changes.add(1)
+        self.busy_changes.ups.append(plane.now)
         self.in_service[token] = None
         token.station = self
-        token.due = self.plane.now + work_s
-        self.plane.wake_at(token.due, token)
+        token.due = plane.now + work_s
+        plane.wake_at(token.due, token)
         return False
 
     def complete(self, token: Token) -> None:
-        """A service has ended: the request goes on, then a waiting one begins."""
+        """A service has ended: the next begins. The request, which stands in line already, goes on before all that it
+        sets free.
+        """
         del self.in_service[token]
         token.station = None
         self.busy -= 1
-        self.busy_changes.add(-1)
-        self.plane.ready.append(token)
-        self.take_waiting()
+        self.busy_changes.downs.append(self.plane.now)
+        if self.queue:
+            self.take_waiting()
 
     def take_waiting(self) -> None:
         """Free servers take waiting requests, in order of arrival."""
         while self.queue and self.has_room():
             token = self.queue.popleft()
-            self.queue_changes.add(-1)
-            if self.start(token, self.plane.sites[token.place]):
+            self.queue_changes.downs.append(self.plane.now)
+            if self.start(token, token.place):
                 self.plane.ready.append(token)
 
     def resize(self, servers: int) -> None:
         """Change the number of servers."""
-        self.server_changes.add(servers - self.servers)
+        self.server_changes.change(servers - self.servers)
         self.servers = servers
         self.unlimited = self.unlimited or servers == UNLIMITED
         self.take_waiting()
@@ -141,8 +147,8 @@ class StationState:
     def down(self, state: int) -> None:
         """Lose all work; refuse or ignore what comes."""
         victims = [*self.in_service, *self.queue]
-        self.busy_changes.add(-self.busy)
-        self.queue_changes.add(-len(self.queue))
+        self.busy_changes.change(-self.busy)
+        self.queue_changes.change(-len(self.queue))
         self.in_service.clear()
         self.queue.clear()
         self.busy = 0
@@ -310,7 +316,8 @@ def station_down(w: Any, index: int, state: int) -> None:
     in_service, waiting = station.first, station.head if station.queued else -1
     station.first, station.last, station.head, station.tail, station.busy, station.queued = -1, -1, -1, -1, 0, 0
     station.state = state
-    for i in (in_service, waiting):
+    for head in (in_service, waiting):
+        i = head
         while i >= 0:
             token = w.tokens[i]
             after = token.after

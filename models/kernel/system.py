@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 Jitter = Literal["none", "full", "equal"]
 
 ERRORS = ("", "timeout", "refused", "rejected", "throttled")
-"""Kinds of failure by code: timeout, the client's patience ended; refused, a part that is down said so; rejected, a queue
-was full; throttled, a token bucket was empty. 0 is no error."""
+"""Kinds of failure by code: timeout, the client's patience ended; refused, a part that is down said so; rejected, a
+queue was full; throttled, a token bucket was empty. 0 is no error."""
 TIMEOUT, REFUSED, REJECTED, THROTTLED = 1, 2, 3, 4
 
 
@@ -33,8 +33,8 @@ class Route:
 class Client:
     """The patience of whoever asks: how long an attempt may take, how many there are, how long to wait in between.
 
-    The wait before retry i (from 1) has the ceiling min(backoff_cap_s, backoff_base_s * backoff_factor**(i - 1)); jitter
-    "full" takes a uniform share of it, "equal" half of it plus a uniform share of the other half.
+    The wait before retry i (from 1) has the ceiling min(backoff_cap_s, backoff_base_s * backoff_factor**(i - 1));
+    jitter "full" takes a uniform share of it, "equal" half of it plus a uniform share of the other half.
     """
 
     timeout_s: float = math.inf

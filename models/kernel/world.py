@@ -1,8 +1,9 @@
 """The compiled engine's world: everything that a system is and does, as records of numbers.
 
 The compiled forms of the steps read like the SimPy forms because the records have names: `token.due`, `station.busy`. A
-`World` is one replication. The arrays that follow what is in flight (heap, tokens, requests, wakeups) are replaced by larger
-ones between two calls of the loop, never within one. This module is plain NumPy; numba only compiles what acts on it.
+`World` is one replication. The arrays that follow what is in flight (heap, tokens, requests, wakeups) are replaced by
+larger ones between two calls of the loop, never within one. This module is plain NumPy; numba only compiles what acts
+on it.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ TOKEN = _record(
     "due",
     ("members", np.int64, (MAX_GROUPS,)),
 )
-"""A walk. `after` and `before` link it into one list at a time (free, ready, a queue, in service); `where` is the station
-that serves it, or -1. `stamp` and `join` go on counting when the slot is used again."""
+"""A walk. `after` and `before` link it into one list at a time (free, ready, a queue, in service); `where` is the
+station that serves it, or -1. `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
     "source client ordinal operation key size attempt stamp tokens settled measured probe after", "arrival ttl"
@@ -40,7 +41,8 @@ REQUEST = _record(
 """What a client waits for; the slot is free again when it is settled and no walk of it is left."""
 
 STATION = _record(
-    "servers unlimited limit state paused busy queued head tail first last started rejected watch_at", "slowdown paused_at"
+    "servers unlimited limit state paused busy queued head tail first last started rejected watch_at",
+    "slowdown paused_at",
 )
 """`head` to `tail` wait, `first` to `last` are in service, each in order."""
 
@@ -56,12 +58,10 @@ BUCKET = _record("admitted refused", "rate burst tokens last")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
 OPERATION = _record("entry past_entry max_attempts jitter failures watch_at", "timeout")
-SOURCE = _record(
-    "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law"
-)
+SOURCE = _record("closed client_base clients active block_at block_end more ordinal parked_count size_law think_law")
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head ready_tail "
-    "wakeups need priming events simulated walks walks_max windows duration_ticks prime_lookups prime_hits groups "
+    "wakeups need priming events simulated walks walks_max windows window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups "
     "backoff_stream work_stream",
     "now walks_at warmup duration window",
 )
@@ -108,7 +108,10 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("key_floats", FLOAT, 1),  # two parameters
     ("key_table", FLOAT, 1),
     ("key_guide", INT, 1),
-    *((name, FLOAT if name in ("extremes", "few") else INT, dimensions) for name, dimensions in TALLY_DIMENSIONS.items()),
+    *(
+        (name, FLOAT if name in ("extremes", "few") else INT, dimensions)
+        for name, dimensions in TALLY_DIMENSIONS.items()
+    ),
 )
 """What a world is made of: name, type, dimensions. The names of a tally are among them."""
 
@@ -125,7 +128,9 @@ class World:
         """Put another array in the place of one, a longer one mostly."""
         index = _INDEX[name]
         _, dtype, dimensions = ARRAYS[index]
-        assert array.dtype == dtype and array.ndim == dimensions and array.flags.c_contiguous, name
+        assert array.dtype == dtype, name
+        assert array.ndim == dimensions, name
+        assert array.flags.c_contiguous, name
         setattr(self, name, array)
         self.table[index, 0] = array.ctypes.data
         self.table[index, 1 : 1 + dimensions] = array.shape

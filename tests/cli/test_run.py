@@ -155,7 +155,10 @@ def test_seed_replications_and_set_change_what_is_run(place: Path) -> None:
     assert same["fingerprint"] == plain["fingerprint"]
     assert len({plain["fingerprint"], other["fingerprint"], wider["fingerprint"]}) == 3
     assert store.read_run(place / "d").manifest["replications"] == 2
-    assert strict(fewer.out)["systems"]["one"]["ops"]["read"]["requests"] < plain["systems"]["one"]["ops"]["read"]["requests"]
+    assert (
+        strict(fewer.out)["systems"]["one"]["ops"]["read"]["requests"]
+        < plain["systems"]["one"]["ops"]["read"]["requests"]
+    )
     assert wider["systems"]["one"]["ops"]["read"]["latency_ms"]["p90"]["mean"] < (
         plain["systems"]["one"]["ops"]["read"]["latency_ms"]["p90"]["mean"]
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The other verbs, and help: what there is to use is listed from one place, checked before it runs, and shown at once."""
+"""The other verbs, and help: what there is to use is listed from one place, checked before it runs, shown at once."""
 
 from __future__ import annotations
 
@@ -190,7 +190,9 @@ def misfits(schema: dict[str, Any], part: dict[str, Any], value: Any, path: str)
     if isinstance(value, int | float):
         wrong += [f"{path}: below" for bound in [part.get("minimum")] if bound is not None and value < bound]
         wrong += [f"{path}: above" for bound in [part.get("maximum")] if bound is not None and value > bound]
-        wrong += [f"{path}: too low" for bound in [part.get("exclusiveMinimum")] if bound is not None and value <= bound]
+        wrong += [
+            f"{path}: too low" for bound in [part.get("exclusiveMinimum")] if bound is not None and value <= bound
+        ]
     if isinstance(value, dict):
         known, others = part.get("properties", {}), part.get("additionalProperties", True)
         patterns = part.get("patternProperties", {})

@@ -1,7 +1,7 @@
 """Any trace, replayed with no service time, hits exactly where the reference caches hit.
 
-Method: random traces, with tied timestamps, writes, lives of their own and objects that change their size; on both engines.
-The references are written a second time, as plainly as possible, and share nothing with the kernel.
+Method: random traces, with tied timestamps, writes, lives of their own and objects that change their size; on both
+engines. The references are written a second time, as plainly as possible, and share nothing with the kernel.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ def expected_hits(part: Cache, trace: list[Row]) -> int:
     in_bytes = part.capacity_bytes is not None
     reference = POLICIES[part.policy](part.capacity, in_bytes=in_bytes, ttl_s=part.ttl_s or math.inf)
     found = [
-        reference.access(key, size, time, write=operation == 1, ttl_s=ttl)
-        for time, operation, key, size, ttl in trace
+        reference.access(key, size, time, write=operation == 1, ttl_s=ttl) for time, operation, key, size, ttl in trace
     ]
     return sum(hit for hit, (_, operation, *_) in zip(found, trace, strict=True) if operation == 0)
 
@@ -85,7 +84,9 @@ def test_a_replayed_trace_hits_where_the_reference_hits(part: Cache, trace: list
 
     for engine in ("simpy", "compiled"):
         found = replayed(part, trace, engine)
-        assert (reads, expected, reads - expected) == (found.lookups.sum(), found.hits.sum(), found.misses.sum()), engine
+        assert (reads, expected, reads - expected) == (found.lookups.sum(), found.hits.sum(), found.misses.sum()), (
+            engine
+        )
 
 
 @pytest.mark.slow
@@ -118,4 +119,6 @@ def test_a_cache_that_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     def trace() -> list[Row]:
         return [(float(i // 4), 0, int(key), 1, math.inf) for i, key in enumerate(rng.integers(0, KEYS, 40))]
 
-    assert any(replayed(part, each, "simpy").hits.sum() != expected_hits(part, each) for each in (trace() for _ in range(50)))
+    assert any(
+        replayed(part, each, "simpy").hits.sum() != expected_hits(part, each) for each in (trace() for _ in range(50))
+    )

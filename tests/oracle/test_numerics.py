@@ -1,4 +1,6 @@
-"""The elementary functions are right to a few units in the last place, and the same bits in each of their three forms."""
+"""The elementary functions are right to a few units in the last place, and the same bits in each of their three
+forms.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,16 @@ def positive_numbers() -> list[float]:
     rng = np.random.default_rng(1)
     wide = np.exp(rng.uniform(-600.0, 600.0, 1_000))
     near = 1.0 + rng.uniform(-0.5, 1.0, 1_000) * 10.0 ** rng.uniform(-15.0, 0.0, 1_000)
-    return [*wide.tolist(), *near.tolist(), 1.0, 2.0, 0.5, numerics.SQRT2, math.nextafter(numerics.SQRT2, 0.0), 2.0**-52]
+    return [
+        *wide.tolist(),
+        *near.tolist(),
+        1.0,
+        2.0,
+        0.5,
+        numerics.SQRT2,
+        math.nextafter(numerics.SQRT2, 0.0),
+        2.0**-52,
+    ]
 
 
 def test_log_is_right_within_two_to_the_minus_51() -> None:

@@ -1,11 +1,14 @@
 """Simulated queues, quorums, closed loops and caches agree with theory.
 
-Method: independent replications on the compiled engine, 99.9 % t-bands over one figure of each; bands that are too wide to
-tell anything fail too. One of each kind runs on SimPy as well; that both engines agree to the bit is tested elsewhere.
-Times are in units of a mean service of one second.
+Method: independent replications on the compiled engine, 99.9 % t-bands over one figure of each; bands that are too wide
+to tell anything fail too. One of each kind runs on SimPy as well; that both engines agree to the bit is tested
+elsewhere. Times are in units of a mean service of one second.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import pytest
 
@@ -37,7 +40,7 @@ def latency_s(outcome: Outcome) -> float:
     return outcome.operations["read"].latency.mean_s
 
 
-def percentile_s(fraction: float):  # type: ignore[no-untyped-def]
+def percentile_s(fraction: float) -> Callable[[Outcome], float]:
     return lambda outcome: outcome.operations["read"].latency.percentile_s(fraction)
 
 
@@ -59,7 +62,9 @@ def test_mean_waits_of_exponential_servers(servers: int, load: float, wait_s: fl
 
 
 def test_mean_wait_of_exponential_servers_on_simpy() -> None:
-    outcomes = replicate(queue(Exponential(mean=1.0), 4), workload(Poisson(rate_per_s=3.2)), Span(200.0, 1_500.0, 2_000.0, 4), 10, "simpy")
+    span = Span(200.0, 4_000.0, 4_500.0, 4)
+
+    outcomes = replicate(queue(Exponential(mean=1.0), 4), workload(Poisson(rate_per_s=3.2)), span, 10, "simpy")
 
     assert_mean(outcomes, latency_s, 1.745541, widest=0.1)
 
@@ -88,9 +93,11 @@ def test_p99_of_exponential_servers(servers: int, load: float) -> None:
     """23.03 S for one server at .8, 46.05 S at .9."""
     expected = mmc_response_quantile_s(load * servers, 1.0, servers, 0.99)
     assert servers > 1 or expected == pytest.approx({0.8: 23.03, 0.9: 46.05}[load], abs=0.005)
-    span = Span(5_000.0, 200_000.0 / servers, 300_000.0, 4)
+    span = Span(5_000.0, 500_000.0 / servers, 600_000.0, 4)
 
-    outcomes = replicate(queue(Exponential(mean=1.0), servers), workload(Poisson(rate_per_s=load * servers)), span, REPLICATIONS)
+    outcomes = replicate(
+        queue(Exponential(mean=1.0), servers), workload(Poisson(rate_per_s=load * servers)), span, REPLICATIONS
+    )
 
     assert_mean(outcomes, percentile_s(0.99), expected, widest=0.1)
 
@@ -100,7 +107,9 @@ def test_a_bounded_queue_turns_away_as_its_chain_says(rate: float, servers: int,
     """M/M/c/K, in overload too: blocking, throughput and the wait of those who got in."""
     theory = bounded_queue(rate, 1.0, servers, places)
 
-    outcomes = replicate(queue(Exponential(mean=1.0), servers, places), workload(Poisson(rate_per_s=rate)), LONG, REPLICATIONS)
+    outcomes = replicate(
+        queue(Exponential(mean=1.0), servers, places), workload(Poisson(rate_per_s=rate)), LONG, REPLICATIONS
+    )
 
     def rejected(outcome: Outcome) -> float:
         read = outcome.operations["read"]
@@ -144,15 +153,8 @@ def test_a_quorum_is_an_order_statistic(copies_count: int, needed: int) -> None:
     outcomes = replicate(system, workload(Poisson(rate_per_s=5.0)), SHORT, REPLICATIONS)
 
     assert_mean(outcomes, latency_s, k_of_n_mean_s(copies_count, needed), widest=0.01)
-    level = k_of_n_quantile_s(lambda p: Exponential(mean=1.0).block(lambda _: ([1.0 - p], [0.5]))[0] if False else _quantile(p), copies_count, needed, 0.99)
-    assert_mean(outcomes, percentile_s(0.99), level, widest=0.03)
-
-
-def _quantile(p: float) -> float:
-    """Of the exponential of mean one."""
-    import math
-
-    return -math.log1p(-p)
+    level_s = k_of_n_quantile_s(lambda p: -math.log1p(-p), copies_count, needed, 0.99)
+    assert_mean(outcomes, percentile_s(0.99), level_s, widest=0.03)
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
@@ -190,7 +192,9 @@ def _throughput(outcome: Outcome) -> float:
 def test_a_closed_network_of_three_stations(engine: str) -> None:
     """One server, two servers, servers without number, and thinking clients: exact, by its product form."""
     one, two, many = (Station(name, Group(name), servers) for name, servers in (("one", 1), ("two", 2), ("many", 0)))
-    route = Route(Serve(one, Exponential(mean=0.5)), Serve(two, Exponential(mean=1.2)), Serve(many, Exponential(mean=2.0)))
+    route = Route(
+        Serve(one, Exponential(mean=0.5)), Serve(two, Exponential(mean=1.2)), Serve(many, Exponential(mean=2.0))
+    )
     system = System({"read": Operation(route)})
     theory = closed_network([StationDemand(0.5, 1), StationDemand(1.2, 2), StationDemand(2.0, None)], 6, 1.0)
     span = Span(500.0, 40_000.0, 40_100.0, 4) if engine == "compiled" else Span(100.0, 2_000.0, 2_100.0, 4)
@@ -266,7 +270,7 @@ def test_a_stationary_start_needs_no_warm_up() -> None:
 @pytest.mark.parametrize("primed", [False, True], ids=["warmed up", "primed"])
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
 def test_a_cache_with_nothing_but_a_time_to_live(engine: str, primed: bool) -> None:
-    """lambda T / (1 + lambda T) for each key, as the life begins at the fill; ages are right after priming too."""
+    """Lambda T / (1 + lambda T) for each key, as the life begins at the fill; ages are right after priming too."""
     keys, ttl_s = 50, 100.0
     rate = 1.0 / keys
     system = aside(Cache("cache", Group("node"), "fifo", capacity_items=keys, ttl_s=ttl_s))

@@ -1,8 +1,8 @@
 """Both engines give the same bits, whatever the system, its work and its control.
 
-Goal: the rules of time, ties, draws and measures mean the same in both. Method: random systems, small and full of ties, run on
-both engines; everything that shows is compared: what control saw and when, the whole outcome, what the parts counted, and
-the fingerprint. Planted differences must each be found, so that the comparison is known to bite.
+Goal: the rules of time, ties, draws and measures mean the same in both. Method: random systems, small and full of ties,
+run on both engines; everything that shows is compared: what control saw and when, the whole outcome, what the parts
+counted, and the fingerprint. Planted differences must each be found, so that the comparison is known to bite.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from models.kernel.cache import CacheState
 from models.kernel.laws import Exponential
 from models.kernel.parts import Group, Quorum, Station
 from models.kernel.program import Site
-from models.kernel.simpy_engine import DataEvent, Draws, SimpyPlane, Token
+from models.kernel.simpy_engine import Block, Draws, SimpyPlane
 from models.kernel.station import StationState
 from models.kernel.steps import Fork, Serve
 from models.kernel.steps.admit import BucketState
 from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.travel import _Delay
 from models.kernel.system import Operation, Route
+from models.kernel.tokens import Request, Token
 from tests.strategies.systems import (
     GRID_S,
     Case,
@@ -85,6 +86,9 @@ def test_room_at_the_start_changes_nothing(case: Case, capacity: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(SLOW_ROUNDS))
 def test_engines_agree_on_many_systems(round_: int) -> None:
+    """Rounds, so that several processes can share them; each draws other systems."""
+    assert round_ < SLOW_ROUNDS
+
     @settings(max_examples=SLOW_EXAMPLES, deadline=None, suppress_health_check=RELAXED, print_blob=True)
     @given(cases(), st.sampled_from([1, 64]), st.sampled_from([3, 64]))
     def check(case: Case, capacity: int, block_size: int) -> None:
@@ -113,27 +117,25 @@ def samples() -> list[tuple[Case, Seen]]:
     return [(case, run(case, "compiled")) for case in drawn]
 
 
-def arrival_before_its_successor(plane: SimpyPlane, event: DataEvent) -> None:
+def arrival_before_its_successor(plane: SimpyPlane, index: int, arrival: Any) -> None:
     """A request begins, and only then the next arrival is put in the queue."""
     plane._tick()
     plane.walks = 0
-    index = event.who
     if plane.active[index]:
-        _, ordinal, operation, key, size, ttl = event.stamp
-        base = plane.sources[index].client_base
-        plane._begin(simpy_engine.Request(index, base, ordinal, operation, key, size, ttl))
+        ordinal, (_, operation, key, size, ttl) = arrival
+        plane._begin(Request(index, plane.sources[index].client_base, ordinal, operation, key, size, ttl))
         plane._drain()
     plane._next_arrival(index)
 
 
-def next_before_who_leaves(station: StationState, token: Token) -> None:
+def next_before_who_leaves(plane: SimpyPlane, token: Token, stamp: int) -> None:
     """A waiting request takes the server before the one that is done goes on."""
-    del station.in_service[token]
-    token.station = None
-    station.busy -= 1
-    station.busy_changes.add(-1)
-    station.take_waiting()
-    station.plane.ready.append(token)
+    if token.stamp == stamp:
+        plane._tick()
+        if token.station is not None:
+            token.station.complete(token)
+        plane.ready.append(token)
+        plane._drain()
 
 
 class Stack(deque[Any]):
@@ -185,8 +187,8 @@ def in_a_stack(plane: SimpyPlane) -> None:
     plane.ready = Stack()
 
 
-def one_bit_off(drawn: Callable[..., float]) -> Callable[..., float]:
-    return lambda *some: float(np.nextafter(drawn(*some), math.inf))
+def one_bit_off(draw: Callable[..., float]) -> Callable[..., float]:
+    return lambda *some: float(np.nextafter(draw(*some), math.inf))
 
 
 def forget_what_waits(station: StationState, state: int) -> None:
@@ -200,31 +202,17 @@ def forget_what_waits(station: StationState, state: int) -> None:
 DOWN = StationState.down
 
 
-def other_visit(drawn: Callable[..., float]) -> Callable[..., float]:
-    def change(plane: SimpyPlane, site: Site, token: Token, law: int) -> float:
-        site.visit += 1
-        try:
-            return drawn(plane, site, token, law)
-        finally:
-            site.visit -= 1
-
-    return change
+def other_visit(draws: Draws) -> None:
+    draws.visit += 1
 
 
-def same_branch(start_leg: Callable[..., None]) -> Callable[..., None]:
-    def change(plane: SimpyPlane, parent: Token, leg: int, entry: int) -> None:
-        start_leg(plane, parent, leg, entry)
-        plane.ready[-1].branch = parent.branch
-
-    return change
+def same_branch(token: Token) -> None:
+    if token.parent is not None:
+        token.branch = token.parent.branch
 
 
 def never_stale(wake: Callable[..., None]) -> Callable[..., None]:
-    def change(plane: SimpyPlane, event: DataEvent) -> None:
-        event.stamp = event.who.stamp
-        wake(plane, event)
-
-    return change
+    return lambda plane, token, _: wake(plane, token, token.stamp)
 
 
 def longer_lives(lookup: Callable[..., bool]) -> Callable[..., bool]:
@@ -244,13 +232,13 @@ def delay_even_when_zero(walk: Callable[..., int]) -> Callable[..., int]:
     return change
 
 
-def forget_one_block(drawn: Callable[..., Draws]) -> Callable[..., Draws]:
+def forget_one_block(block: Callable[..., Block]) -> Callable[..., Block]:
     """A block of draws that begins one request late."""
 
-    def change(plane: SimpyPlane, key: Any, ordinal: int, source: int, older: Draws | None) -> Draws:
-        draws = drawn(plane, key, ordinal, source, older)
-        draws.values = [*draws.values[1:], draws.values[0]]
-        return draws
+    def change(*some: Any) -> Block:
+        drawn = block(*some)
+        drawn.values = [*drawn.values[1:], drawn.values[0]]
+        return drawn
 
     return change
 
@@ -260,20 +248,20 @@ def full_at_once(bucket: BucketState) -> None:
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "data goes before control on a tie": lambda patch: patch.setattr(simpy_engine, "DATA", 0),
-    "a draw is one bit off": changed(SimpyPlane, "_drawn", one_bit_off),
+    "data goes before control on a tie": lambda patch: patch.setattr(simpy_engine, "DATA", -0.5),
+    "a draw is one bit off": changed(Draws, "draw", one_bit_off),
     "a crash lets the queue live": lambda patch: patch.setattr(StationState, "down", forget_what_waits),
     "the next arrival is pushed after what this one does": lambda patch: patch.setattr(
         SimpyPlane, "_arrive", arrival_before_its_successor
     ),
     "a waiting request begins before who is served leaves": lambda patch: patch.setattr(
-        StationState, "complete", next_before_who_leaves
+        SimpyPlane, "_wake", next_before_who_leaves
     ),
     "what is ready walks last come first served": changed(SimpyPlane, "__init__", after(in_a_stack)),
     "a delay of zero is an event": changed(_Delay, "walk", delay_even_when_zero),
-    "a draw is made with another visit": changed(SimpyPlane, "_drawn", other_visit),
-    "a leg draws as its parent does": changed(SimpyPlane, "start_leg", same_branch),
-    "a block of draws is one off": changed(SimpyPlane, "_draw_block", forget_one_block),
+    "a draw is made with another visit": changed(Draws, "__init__", after(other_visit)),
+    "a leg draws as its parent does": changed(Token, "__init__", after(same_branch)),
+    "a block of draws is one off": changed(Draws, "block", forget_one_block),
     "a queue has one place more": changed(StationState, "__init__", after(one_more_place)),
     "a cancelled event wakes nevertheless": changed(SimpyPlane, "_wake", never_stale),
     "LRU does not move to the end": changed(CacheState, "__init__", after(no_recency)),

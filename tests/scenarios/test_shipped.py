@@ -1,7 +1,7 @@
 """Every scenario that ships, in a short form: it passes as it stands, and fails when its mechanism is switched off.
 
-Goal: a scenario that would pass whatever its model did says nothing. Method: shorten it as far as its bounds still hold, run
-it through the command, then once more with the one setting that takes away what it is about.
+Goal: a scenario that would pass whatever its model did says nothing. Method: shorten it as far as its bounds still
+hold, run it through the command, then once more with the one setting that takes away what it is about.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tests.tools.command import Result, process, tierbench
 SHORT = {
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
-    "queue_mmc": ("replications=6", "duration_s=50.0"),
+    "queue_mmc": (),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
 }
-"""What to set for a run of a few seconds."""
+"""What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
 SWITCHED_OFF = {
     "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),

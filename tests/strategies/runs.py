@@ -25,9 +25,7 @@ from models.kernel.system import Operation, Route, System
 SEED = 20261123
 
 
-def workload(
-    arrivals: Arrivals | Closed, keys: KeyLaw | None = None, mix: dict[str, float] | None = None
-) -> Workload:
+def workload(arrivals: Arrivals | Closed, keys: KeyLaw | None = None, mix: dict[str, float] | None = None) -> Workload:
     """Objects of 100 bytes; reads of 1,000 keys alike unless told otherwise."""
     return Workload(arrivals, keys or UniformKeys(count=1000), Constant(value=100.0), mix or {"read": 1.0})
 
@@ -39,7 +37,12 @@ def queue(law: Law, servers: int = 1, places: int | None = None) -> System:
 
 
 def replicate(
-    system: System, work: Workload, span: Span, replications: int, engine: str = "compiled", primed_ttl_s: float | None = None
+    system: System,
+    work: Workload,
+    span: Span,
+    replications: int,
+    engine: str = "compiled",
+    primed_ttl_s: float | None = None,
 ) -> list[Outcome]:
     """Outcomes of replications 0, 1, ...; primed with Poisson arrivals of the same rate if a longest TTL is given."""
     outcomes = []

@@ -1,7 +1,7 @@
 """Random systems, work for them, and control processes that act at the same instants as the requests do.
 
-Nearly all times are multiples of one binary fraction, so that arrivals, services, timeouts and acts of control meet at the
-same instants again and again: what an engine does first then decides what comes of it.
+Nearly all times are multiples of one binary fraction, so that arrivals, services, timeouts and acts of control meet at
+the same instants again and again: what an engine does first then decides what comes of it.
 """
 
 from __future__ import annotations
@@ -203,9 +203,7 @@ def run(case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, 
 
         drawing: Any = CompiledDrawing()
         sources = sources_of_case(case, drawing, block_size, draw_block)
-        plane: Any = CompiledPlane(
-            program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX, capacity=capacity
-        )
+        plane: Any = CompiledPlane(program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX, capacity=capacity)
     else:
         drawing = NumpyDrawing()
         sources = sources_of_case(case, drawing, block_size, draw_block)
@@ -234,9 +232,7 @@ def sources_of_case(case: Case, drawing: Any, block_size: int, draw_block: int) 
         if workload.trace is None and isinstance(workload.arrivals, Closed):
             sources.append(ClosedSource(workload, streams, base, max(1, draw_block // 8)))
         else:
-            sources.append(
-                OpenSource(workload, streams, case.span.duration_s, drawing, block_size, base, draw_block)
-            )
+            sources.append(OpenSource(workload, streams, case.span.duration_s, drawing, block_size, base, draw_block))
     return sources
 
 
@@ -319,7 +315,10 @@ def pieces(draw: DrawFn) -> Pieces:
     ]
     networks = [
         Network(
-            f"network{index}", draw(laws()), draw(st.none() | laws()), draw(small),
+            f"network{index}",
+            draw(laws()),
+            draw(st.none() | laws()),
+            draw(small),
             draw(st.sampled_from([None, None, 50 / GRID_S, 300 / GRID_S])),
         )  # fmt: skip
         for index in range(draw(st.integers(0, 2)))
@@ -329,10 +328,13 @@ def pieces(draw: DrawFn) -> Pieces:
         in_items = draw(st.booleans())
         caches.append(
             Cache(
-                f"cache{index}", draw(pick), draw(st.sampled_from(("lru", "fifo", "clock"))),
+                f"cache{index}",
+                draw(pick),
+                draw(st.sampled_from(("lru", "fifo", "clock"))),
                 draw(st.integers(1, 6)) if in_items else None,
                 None if in_items else draw(st.sampled_from([50, 250, 600])),
-                draw(st.none() | times(least=1)), draw(st.sampled_from([0, 0, 7])),
+                draw(st.none() | times(least=1)),
+                draw(st.sampled_from([0, 0, 7])),
             )  # fmt: skip
         )
     buckets = [
@@ -354,7 +356,9 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0) -> Route:
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["admit"] * bool(parts.buckets) + ["fork"] * (depth < 2)
     steps: list[Step] = []
-    for kind in draw(st.lists(st.sampled_from(kinds), min_size=2 if depth == 0 else 0, max_size=6 if depth == 0 else 3)):
+    for kind in draw(
+        st.lists(st.sampled_from(kinds), min_size=2 if depth == 0 else 0, max_size=6 if depth == 0 else 3)
+    ):
         if kind == "serve":
             station = draw(st.sampled_from(parts.stations))
             steps.append(Serve(station, draw(laws()), draw(st.sampled_from([0, 0, 0, 64]))))
@@ -425,7 +429,9 @@ def arrivals(draw: DrawFn) -> Arrivals:
         return Poisson(rate_per_s=rate)
     if kind == 2:
         return Bursty(on_rate_per_s=2 * rate, off_rate_per_s=0.0, on_mean_s=8 * GRID_S, off_mean_s=8 * GRID_S)
-    return Schedule(points=[[0.0, rate], [30 * GRID_S, rate], [30 * GRID_S, 0.0], [50 * GRID_S, 0.0], [60 * GRID_S, rate]])
+    return Schedule(
+        points=[[0.0, rate], [30 * GRID_S, rate], [30 * GRID_S, 0.0], [50 * GRID_S, 0.0], [60 * GRID_S, rate]]
+    )
 
 
 @st.composite
@@ -576,12 +582,20 @@ def busy_case() -> Case:
     limit = Bucket("limit", nodes, 0.5 / GRID_S, 3.0)
     quorum = Quorum("quorum", 3, 2)
     table = Membership(store, ((0, 1, 2), (1, 2, 0), (2, 0, 1)), of=nodes)
-    write = Fork(quorum, Route(Choose(table, "leg"), Travel(net, nodes, store), Serve(disk, LAWS[12]), Travel(net, store, nodes)))
+    write = Fork(
+        quorum, Route(Choose(table, "leg"), Travel(net, nodes, store), Serve(disk, LAWS[12]), Travel(net, store, nodes))
+    )
     ask = Route(Admit(limit), Choose(table, "random"), Serve(disk, LAWS[8]), Fill(cache))
     patience = Client(8 * GRID_S, 3, GRID_S, jitter="full")
     operations = {
         "read": Operation(
-            Route(Choose(everybody(nodes)), Travel(net, client, nodes), Serve(cpu, grid(1)), Lookup(cache, ask), Travel(net, nodes, client)),
+            Route(
+                Choose(everybody(nodes)),
+                Travel(net, client, nodes),
+                Serve(cpu, grid(1)),
+                Lookup(cache, ask),
+                Travel(net, nodes, client),
+            ),
             patience,
         ),
         "write": Operation(Route(Choose(everybody(nodes), "key"), Serve(cpu, grid(2)), write, Drop(cache)), patience),

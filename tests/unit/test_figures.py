@@ -136,7 +136,7 @@ MUTANTS: dict[str, Callable[[Outcome], Outcome]] = {
     "over all windows": of_read(window_ok=np.array([0, 29, 0])),
     "-1": of_read(errors={"timeout": 10, "refused": -1}),
     "hits + misses": lambda each: replace(each, caches={**each.caches, "query_cache": cache([1], [2])}),
-    "item_cache: lookups = hits": of_counter("item_cache.misses", 11),
+    "item_cache: misses = their": of_counter("item_cache.misses", 11),
     "item_cache: lookups = their": of_counter("item_cache.lookups", 101),
     "item_cache: hits = their": of_counter("item_cache.hits", 91),
     "kept + lost": of_counter("writes.lost", 0),

@@ -1,7 +1,8 @@
 """What a request can do on its way. Each step has its SimPy form and its compiled form side by side.
 
-The SimPy form acts on objects (`runtime`), the compiled form on records of numbers (`world`). Both forms of a step return
-the index of the site to go on with, or `PARKED` when the walk must wait to be woken, or `GONE` when it has ended.
+The SimPy form acts on objects (`runtime`), the compiled form on records of numbers (`world`). Both forms of a step
+return the index of the site to go on with, or `PARKED` when the walk must wait to be woken, or `GONE` when it has
+ended.
 """
 
 from models.kernel.steps.admit import Admit

@@ -12,7 +12,8 @@ from models.kernel.system import THROTTLED
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from models.kernel.codes import GONE, OP_END
+from models.kernel.codes import OP_END
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
+
 
 class Step:
     """One step of a route."""
@@ -26,10 +28,6 @@ class Step:
 
 
 class End(Step):
-    """The end of a route: a leg reports to its fork, an attempt to its client."""
+    """The end of a route: the engines see to it themselves."""
 
     op = OP_END
-
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        plane.finish(token)
-        return GONE

@@ -12,7 +12,8 @@ from models.kernel.steps.base import Step
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
 
 By = Literal["round-robin", "random", "key", "leg"]
 ROUND_ROBIN, RANDOM, KEY, LEG, SLOT = range(5)
@@ -25,8 +26,8 @@ class Choose(Step):
 
     Args:
         membership: The table to pick from; its row is that of the member chosen of the group `of`.
-        by: "round-robin" over the slots, "random", "key" (hash of the request's key), "leg" (the fork's leg number), or the
-            number of a slot.
+        by: "round-robin" over the slots, "random", "key" (hash of the request's key), "leg" (the fork's leg number), or
+            the number of a slot.
     """
 
     membership: Membership
@@ -50,7 +51,7 @@ class Choose(Step):
             slot = table.turn % width
             table.turn += 1
         elif by == RANDOM:
-            slot = int(plane.uniform(site, token) * width)
+            slot = int(plane.draws[site.index].draw(token) * width)
         elif by == KEY:
             slot = mix(token.request.key) % width
         else:
@@ -70,9 +71,7 @@ def choose(w: Any, token: Any, site: Any) -> int:
     elif by == RANDOM:
         request = w.requests[token.request]
         key = w.keys[site.stream]
-        u, _ = uniforms(
-            key[0], key[1], request.ordinal, request.client, token.attempt, token.branch, site.visit, 0
-        )
+        u, _ = uniforms(key[0], key[1], request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
         slot = int(u * width)
     elif by == KEY:
         slot = mix(w.requests[token.request].key) % width

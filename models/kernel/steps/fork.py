@@ -10,18 +10,19 @@ from models.kernel.parts import Quorum
 from models.kernel.slots import ready_put, start_leg, vanish
 from models.kernel.steps.base import Step
 from models.kernel.system import Route
+from models.kernel.tokens import Token
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
 
 
 @dataclass(frozen=True, eq=False)
 class Fork(Step):
     """Send one walk down each leg; go on when the legs that have answered satisfy the quorum.
 
-    Legs that come later finish their work unnoticed. A leg that fails counts against the quorum; when it can no longer be
-    reached, the request fails with that leg's error. A quorum that needs nobody makes the legs detached work.
+    Legs that come later finish their work unnoticed. A leg that fails counts against the quorum; when it can no longer
+    be reached, the request fails with that leg's error. A quorum that needs nobody makes the legs detached work.
 
     Args:
         quorum: Which answers suffice.
@@ -48,8 +49,12 @@ class Fork(Step):
     def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
         quorum = plane.quorums[site.c]
         token.join += 1
+        entries = plane.program.legs
         for leg in range(site.b):
-            plane.start_leg(token, leg, plane.program.legs[site.a + leg])
+            plane.ready.append(Token(
+                token.request, entries[site.a + leg], token.attempt, token.branch * 64 + leg + 1, leg,
+                token.members.copy(), token, token.join,
+            ))  # fmt: skip
         if quorum.met(0):
             token.join += 1
             return site.next

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 from models.kernel.cache import cache_drop, cache_fill, cache_lookup
 from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
 from models.kernel.parts import Cache
-from models.kernel.recorder import window_of
 from models.kernel.steps.base import Step
 from models.kernel.system import Route
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
 
 
 @dataclass(frozen=True, eq=False)
 class Lookup(Step):
-    """Look the request's key up in the chosen member's cache; a miss takes a way of its own, then goes on as a hit would."""
+    """Look the request's key up in the chosen member's cache; a miss takes a way of its own, then goes on as a hit
+    would.
+    """
 
     cache: Cache
     on_miss: Route = field(default_factory=Route)
@@ -94,7 +96,7 @@ def look_up(w: Any, token: Any, site: Any) -> int:
                 cache.hits += 1
             else:
                 cache.misses += 1
-        window = window_of(clock.now, clock.window, clock.windows)
+        window = clock.window_now
         w.tally.window_lookups[cache.family, window] += 1
         w.tally.window_hits[cache.family, window] += hit
     return int(site.next if hit else site.other)

@@ -16,7 +16,8 @@ from models.kernel.system import REFUSED
 
 if TYPE_CHECKING:
     from models.kernel.program import Program, Site
-    from models.kernel.simpy_engine import SimpyPlane, Token
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,8 @@ class _Delay(Step):
             token.error = token.error or REFUSED
             return site.next
         near = member // site.d == member % site.d
-        delay_s = plane.draw(site, token, site.law if near else site.c) * link.factor
+        draws = plane.draws[site.index] if near else plane.far_draws[site.index]
+        delay_s = draws.draw(token) * link.factor
         if delay_s <= 0.0:
             return site.next
         token.due = plane.now + delay_s

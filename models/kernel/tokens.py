@@ -1,0 +1,54 @@
+"""What goes round in the SimPy engine: requests, and the tokens that walk the routes for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import simpy
+
+    from models.kernel.program import Site
+    from models.kernel.station import StationState
+    from models.kernel.steps.fork import QuorumState
+
+
+class Request:
+    """What a client waits for."""
+
+    __slots__ = (
+        "answer", "arrival", "attempt", "attempts", "client", "key", "measured", "operation", "ordinal", "settled",
+        "size", "source", "stamp", "ttl",
+    )  # fmt: skip
+
+    def __init__(self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float) -> None:
+        self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
+        self.key, self.size, self.ttl = key, size, ttl
+        self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
+        self.settled, self.measured = False, False
+        self.answer: simpy.Event | None = None
+
+
+class Token:
+    """One walk over a route: an attempt, or a leg of a fork."""
+
+    __slots__ = (
+        "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
+        "parent_join", "place", "quorum", "request", "site", "stamp", "station",
+    )  # fmt: skip
+
+    answered: int
+    due: float
+    failed: int
+    outstanding: int
+    place: Site
+    quorum: QuorumState | None
+
+    def __init__(
+        self, request: Request, site: int, attempt: int, branch: int, leg: int, members: list[int],
+        parent: Token | None = None, parent_join: int = 0,
+    ) -> None:  # fmt: skip
+        self.request, self.site, self.attempt = request, site, attempt
+        self.branch, self.leg, self.members = branch, leg, members
+        self.parent, self.parent_join = parent, parent_join
+        self.error = self.stamp = self.join = 0
+        self.station: StationState | None = None

@@ -1,0 +1,84 @@
+"""What the README says can be done is done, in its order; what it names is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bench.library import entries
+from bench.store import REQUIRED, read_run
+from tests.tools.command import ROOT, tierbench
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Contents of the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the README's scenario, saved as it says."""
+    folder = tmp_path_factory.mktemp("readme")
+    (scenario,) = blocks("toml")
+    (folder / "my.toml").write_text(scenario, "utf-8")
+    return folder
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) == 6
+    assert all(command.startswith("tierbench ") for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_works(command: str, place: Path) -> None:
+    """The last asks what would be at half the rate, and so breaks the first expectation."""
+    result = tierbench(*shlex.split(command)[1:], cwd=place)
+
+    assert result.code == (1 if "--set" in command else 0), result.err
+
+
+def test_the_run_folder_holds_what_the_table_says(place: Path) -> None:
+    stored = tierbench("run", "my.toml", "--out", "table", "--quiet", cwd=place)
+    rows = re.findall(r"^\| `([\w./]+)` \|", README, re.MULTILINE)
+
+    assert stored.code == 0
+    assert {name for name in rows if not name.endswith("/")} == {"manifest.json", *REQUIRED}
+    assert all((place / "table" / name).exists() for name in rows)
+    assert read_run(place / "table").summary["verdict"] == "pass"
+
+
+def test_paths_that_are_named_exist() -> None:
+    linked = re.findall(r"\]\(([^)]+)\)", README)
+    named = re.findall(r"`((?:bench|models|tests|scenarios)/[\w./]*)`", README)
+
+    assert linked
+    assert named
+    assert [path for path in (*linked, *named) if not (ROOT / path).exists()] == []
+
+
+def test_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+
+    targets = set(re.findall(r"^make (\w+)$|`make (\w+)`", README, re.MULTILINE))
+    assert targets
+    for pair in targets:
+        assert re.search(rf"^{pair[0] or pair[1]}:.*## ", makefile, re.MULTILINE), pair
+
+
+def test_scenarios_that_are_named_ship() -> None:
+    named = {shlex.split(command)[2] for command in COMMANDS if len(shlex.split(command)) > 2}
+
+    assert named - {"my.toml"} <= {entry.name for entry in entries()}
+
+
+def test_the_package_shows_the_readme() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["readme"] == "README.md"
