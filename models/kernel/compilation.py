@@ -24,8 +24,8 @@ CALLED: tuple[Callable[..., Any], ...] = (
     random.philox, random.uniforms, random.mix,
     laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
     keys.ycsb_rank, keys.fnv, keys.draw_key,
-    recorder.to_ticks, recorder.to_area_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch, recorder.record_settled,
-    recorder.shift_level, recorder.set_now,
+    recorder.to_ticks, recorder.to_area_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch,
+    recorder.record_settled, recorder.shift_level, recorder.set_now,
     slots.vanish, slots.start_leg, slots.wake_control, slots.free_request, slots.ready_put, slots.stamp_of,
     slots.heap_push, slots.heap_pop, slots.start_walk, slots.take_token, slots.free_token, slots.draw, slots.has_room,
     station.station_has_room, station.station_enter, station.station_start, station.station_complete,
@@ -34,8 +34,8 @@ CALLED: tuple[Callable[..., Any], ...] = (
     caches.cache_make_room, caches.cache_link, caches.cache_unlink,
     travel.via, travel.delay, serve.serve, choose.choose, lookup.look_up, lookup.fill, lookup.drop,
     admit.admit, admit.bucket_refresh, fork.fork, fork.quorum_met, fork.join_leg,
-    loop.prime, loop.tick, loop.drain, loop.walk, loop.finish, loop.begin, loop.attempt, loop.arrive, loop.settle, loop.fail, loop.think,
-    loop.issue,
+    loop.prime, loop.tick, loop.drain, loop.walk, loop.finish, loop.begin, loop.attempt, loop.arrive, loop.settle,
+    loop.fail, loop.think, loop.issue,
 )  # fmt: skip
 """Plain functions that compiled code calls."""
 
@@ -93,11 +93,11 @@ def _keep(dispatcher: Any) -> None:
             return self._name
 
         @classmethod
-        def from_function(cls, function: Any, path: str) -> Any:
+        def from_function(cls, function: Any, path: str) -> Any:  # noqa: ARG003 - numba's contract
             return cls(function)
 
     class Implementation(caching.CompileResultCacheImpl):
-        _locator_classes = [Place]
+        _locator_classes = [Place]  # noqa: RUF012 - numba's contract
 
     class Cache(caching.FunctionCache):
         _impl_class = Implementation
@@ -110,8 +110,8 @@ def functions() -> dict[str, Callable[..., Any]]:
     """The kernel's compiled entry points, by name."""
     entries: tuple[Callable[..., Any], ...] = (
         loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
-        station.station_resize, station.station_pause, station.station_resume, station.station_slow, station.station_down,
-        station.station_up, admit.refresh_bucket,
+        station.station_resize, station.station_pause, station.station_resume, station.station_slow,
+        station.station_down, station.station_up, admit.refresh_bucket,
         arrivals.fill_exponentials, arrivals.fill_pairs, keys.fill_keys,
     )  # fmt: skip
     return {function.__name__: compiled(function) for function in entries}

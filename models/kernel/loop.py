@@ -283,7 +283,7 @@ def issue(w: Any, s: int, client: int) -> None:
         w.law_kinds, w.law_starts, w.law_data, source.size_law, w.keys[stream + 2, 0], w.keys[stream + 2, 1],
         key, 0, 0, 0, 0,
     )  # fmt: skip
-    begin(w, s, who, ordinal, operation, key, int(math.ceil(min(size, 2.0**50))), math.inf, -1)
+    begin(w, s, who, ordinal, operation, key, math.ceil(min(size, 2.0**50)), math.inf, -1)
 
 
 def begin(

@@ -25,7 +25,8 @@ MAX_DEPTH = 4
 
 SITE = np.dtype(
     [(name, np.int64) for name in
-     ("op", "a", "b", "c", "d", "law", "stream", "visit", "next", "other", "carries", "takes_time")] + [("x", np.float64)]
+     ("op", "a", "b", "c", "d", "law", "stream", "visit", "next", "other", "carries", "takes_time")]
+    + [("x", np.float64)]
 )  # fmt: skip
 
 

@@ -88,7 +88,9 @@ class Tally(NamedTuple):
     window_ok: IntArray  # (ops, windows + 1)
     window_errors: IntArray  # (ops, windows + 1)
     window_latency: IntArray  # (ops, windows + 1, COARSE.bins)
-    areas: IntArray  # (3 * stations, windows + 1) area ticks; row 3 i is busy servers of station i, then its queue, its servers
+    areas: (
+        IntArray  # (3 * stations, windows + 1) area ticks; 3 i: busy servers of station i, then its queue, its servers
+    )
     levels: IntArray  # (3 * stations, windows + 1) changes
     spans: IntArray  # (3 * stations,) area ticks, within the measured span
     edges: IntArray  # (windows + 2,) area ticks
@@ -97,9 +99,9 @@ class Tally(NamedTuple):
 
 
 TALLY_DIMENSIONS = {
-    "requests_measured": 1, "attempts_measured": 1, "unfinished": 1, "errors": 2, "in_span": 1, "totals": 2, "extremes": 2, "fine": 2, "few": 2,
-    "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2, "window_latency": 3, "areas": 2, "levels": 2, "spans": 1,
-    "edges": 1, "window_lookups": 2, "window_hits": 2,
+    "requests_measured": 1, "attempts_measured": 1, "unfinished": 1, "errors": 2, "in_span": 1, "totals": 2,
+    "extremes": 2, "fine": 2, "few": 2, "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2,
+    "window_latency": 3, "areas": 2, "levels": 2, "spans": 1, "edges": 1, "window_lookups": 2, "window_hits": 2,
 }  # fmt: skip
 """Dimensions of each array of a tally."""
 
@@ -115,7 +117,8 @@ def new_tally(program: Program, span: Span) -> Tally:
     extremes[:, 0], extremes[:, 1] = math.inf, -math.inf
     return Tally(
         requests_measured=np.zeros(ops, np.int64), attempts_measured=np.zeros(ops, np.int64),
-        unfinished=np.zeros(ops, np.int64), errors=np.zeros((ops, len(ERRORS)), np.int64), in_span=np.zeros(ops, np.int64),
+        unfinished=np.zeros(ops, np.int64), errors=np.zeros((ops, len(ERRORS)), np.int64),
+        in_span=np.zeros(ops, np.int64),
         totals=np.zeros((ops, 2), np.int64), extremes=extremes, fine=np.zeros((ops, FINE.bins), np.int64),
         few=np.zeros((ops, FEW)), batches=np.zeros((ops, MAX_BATCHES), np.int64), batching=batching,
         window_ok=np.zeros((ops, w), np.int64), window_errors=np.zeros((ops, w), np.int64),

@@ -60,9 +60,9 @@ QUORUM = _record("needed everyone start")
 OPERATION = _record("entry past_entry max_attempts jitter failures watch_at", "timeout")
 SOURCE = _record("closed client_base clients active block_at block_end more ordinal parked_count size_law think_law")
 CLOCK = _record(
-    "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head ready_tail "
-    "wakeups need priming events simulated walks walks_max windows window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups "
-    "backoff_stream work_stream",
+    "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
+    "ready_tail wakeups need priming events simulated walks walks_max windows window_now window_left span_left "
+    "warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream work_stream",
     "now walks_at warmup duration window",
 )
 """The one record of all that is going on. `reserve` is what one walk may start; `walks` counts those at one instant."""

@@ -85,7 +85,7 @@ def test_the_shipped_scenario_agrees_with_the_hand_written_models(system: str) -
     caches cold, as the difference of two means with a 99.9 % band.
     """
     replications, requests = 6, 6_000
-    short = ["initial='cold'", f"duration_s={requests / 2_000}", "warmup_s=0.0"]
+    short = ["initial='cold'", "workload.arrivals.rate_per_s=2000.0", f"duration_s={requests / 2_000}", "warmup_s=0.0"]
     scenario = load(library.find("dax_vs_dynamodb"), short)
 
     by_hand = [idiomatic.ycsb_b(requests, seed, dax=system == "dax") for seed in range(replications)]

@@ -88,7 +88,9 @@ LAWS: tuple[Law, ...] = (
     Pareto(shape=2.5, minimum=GRID_S),
     Empirical(probabilities=[0.0, 0.5, 1.0], values=[0.0, GRID_S, 6 * GRID_S]),
     Mixture(components=[Component(weight=2.0, law=grid(2)), Component(weight=1.0, law=Exponential(mean=4 * GRID_S))]),
-    Mixture(components=[Component(weight=1.0, law=grid(0)), Component(weight=1.0, law=Erlang(shape=2, mean=2 * GRID_S))]),
+    Mixture(
+        components=[Component(weight=1.0, law=grid(0)), Component(weight=1.0, law=Erlang(shape=2, mean=2 * GRID_S))]
+    ),
 )  # fmt: skip
 SIZES: tuple[Law, ...] = (
     Constant(value=100.0), Constant(value=0.0), Uniform(low=1.0, high=300.0), Exponential(mean=120.0),
@@ -320,7 +322,7 @@ def pieces(draw: DrawFn) -> Pieces:
             draw(st.none() | laws()),
             draw(small),
             draw(st.sampled_from([None, None, 50 / GRID_S, 300 / GRID_S])),
-        )  # fmt: skip
+        )
         for index in range(draw(st.integers(0, 2)))
     ]
     caches = []
@@ -335,7 +337,7 @@ def pieces(draw: DrawFn) -> Pieces:
                 None if in_items else draw(st.sampled_from([50, 250, 600])),
                 draw(st.none() | times(least=1)),
                 draw(st.sampled_from([0, 0, 7])),
-            )  # fmt: skip
+            )
         )
     buckets = [
         Bucket(f"bucket{index}", draw(pick), draw(st.sampled_from([0.25, 0.5, 1.0, 0.3])) / GRID_S, draw(small) * 1.0)
@@ -618,5 +620,6 @@ def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Cas
 
 
 __all__ = [
-    "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "first_difference", "run", "unlike", "with_operations",
+    "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "first_difference", "run", "unlike",
+    "with_operations",
 ]  # fmt: skip
