@@ -1,8 +1,9 @@
 """How fast the engines are, as ratios to hand-written SimPy, measured in turns in one process.
 
-Goal: the compiled engine is at least 15 times as fast as what an experienced user writes by hand, the SimPy engine about
-as fast. Method: the same systems, draws and measures included; the best of several turns of each, so that a busy machine
-slows all three alike. Ratios stand in `extra_info`; run with `make bench`. The floors lie a little below what was measured.
+Goal: the compiled engine is at least 15 times as fast as what an experienced user writes by hand, the SimPy engine
+about as fast. Method: the same systems, draws and measures included; the best of several turns of each, so that a busy
+machine slows all three alike. Ratios stand in `extra_info`; run with `make bench`. The floors lie a little below what
+was measured.
 """
 
 from __future__ import annotations
