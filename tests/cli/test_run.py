@@ -315,8 +315,14 @@ LONG = ("run", "half.toml", "--engine", "simpy", "--set", "duration_s=4000.0", "
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_leaves_nothing(place: Path, number: signal.Signals) -> None:
-    """Ctrl-C goes to all processes of a terminal, SIGTERM to one; neither leaves a file or a worker behind."""
-    command = [sys.executable, "-c", "from bench.cli import main; print('up', flush=True); main()", *LONG]
+    """Ctrl-C goes to all processes of a terminal, SIGTERM to one; neither leaves a file or a worker behind.
+
+    A shell starts what runs in the background deaf to Ctrl-C, and so these tests, perhaps: the command is made to
+    listen.
+    """
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; from bench.cli import main; print('up', flush=True); main()"
+    command = [sys.executable, "-c", code, *LONG]
     with subprocess.Popen(
         command, cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as running:
