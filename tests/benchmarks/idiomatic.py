@@ -160,6 +160,11 @@ class Answers:
     writes_s: list[float]
     hits: int
 
+    @property
+    def requests(self) -> int:
+        """Requests that were answered."""
+        return len(self.reads_s) + len(self.writes_s)
+
 
 @lru_cache(maxsize=4)
 def zipf_cdf(count: int, exponent: float) -> npt.NDArray[np.float64]:
