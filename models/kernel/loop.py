@@ -150,11 +150,10 @@ def drain(w: Any) -> None:
 def walk(w: Any, i: int) -> None:
     """Let one token walk on."""
     token = w.tokens[i]
-    priming = w.clock[0].priming
     index = token.site
     while index > 0:
         site = w.sites[index]
-        if (token.error and not site.carries) or (priming and site.takes_time):
+        if token.error and not site.carries:
             index = site.next
             continue
         token.place, token.site = index, site.next

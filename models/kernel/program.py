@@ -25,7 +25,7 @@ MAX_DEPTH = 4
 
 SITE = np.dtype(
     [(name, np.int64) for name in
-     ("op", "a", "b", "c", "d", "law", "stream", "visit", "next", "other", "carries", "takes_time")]
+     ("op", "a", "b", "c", "d", "law", "stream", "visit", "next", "other", "carries")]
     + [("x", np.float64)]
 )  # fmt: skip
 
@@ -181,7 +181,7 @@ class Program:
         rows = np.zeros(len(self.sites), SITE)
         for index, site in enumerate(self.sites):
             for name in SITE.names or ():
-                rows[index][name] = site.step.takes_time if name == "takes_time" else getattr(site, name)
+                rows[index][name] = getattr(site, name)
         return rows
 
     def zones(self) -> tuple[list[int], list[int]]:

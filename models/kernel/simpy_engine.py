@@ -347,7 +347,7 @@ class SimpyPlane:
 
     def _drain(self) -> None:
         """Let all that is ready walk to its first positive delay."""
-        ready, sites, priming = self.ready, self.sites, self.priming
+        ready, sites = self.ready, self.sites
         while ready:
             self.walks += 1
             if self.walks > self.walks_max:
@@ -358,7 +358,7 @@ class SimpyPlane:
             index = token.site
             while index > END:
                 site = sites[index]
-                if (token.error and not site.carries) or (priming and site.step.takes_time):
+                if token.error and not site.carries:
                     index = site.next
                 else:
                     index = site.step.walk(self, token, site)
