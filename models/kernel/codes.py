@@ -8,3 +8,6 @@ PARKED = -1
 """The walk waits; whoever wakes it goes on at the site's next."""
 GONE = -2
 """The walk has ended or was lost."""
+
+FIRST, CONTROL, DATA = -1, 1, 2
+"""Priorities of the run's end, of control and of data: SimPy's own events are 0 (urgent) and 1 (normal)."""

@@ -17,7 +17,7 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
-from models.kernel.codes import OP_FORK
+from models.kernel.codes import CONTROL, FIRST, OP_FORK
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.outcome import FloatArray, IntArray, Outcome
 from models.kernel.parts import UNLIMITED, Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -26,7 +26,7 @@ from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
 from models.kernel.recorder import Parts, Span, make_outcome, new_tally, set_now, shift_level, to_area_ticks
-from models.kernel.simpy_engine import CONTROL, FIRST, Environment
+from models.kernel.simpy_engine import Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP

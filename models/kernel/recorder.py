@@ -178,7 +178,7 @@ class Meter:
             changes.clear()
             window = window_of(times, span.window_s, span.windows)
             np.add.at(tally.areas[self.row], window, sign * (tally.edges[window + 1] - to_area_ticks(times)))
-            np.add.at(tally.levels[self.row], window, sign)
+            tally.levels[self.row] += sign * np.bincount(window, minlength=span.windows + 1)
             clipped = np.clip(times, span.warmup_s, span.duration_s)
             within = to_area_ticks(span.duration_s) - to_area_ticks(clipped)
             tally.spans[self.row] += sign * int(within.sum())
@@ -190,21 +190,26 @@ class Recorder:
     def __init__(self, span: Span, program: Program) -> None:
         self.span, self.tally = span, new_tally(program, span)
         self.window_s, self.windows = span.window_s, span.windows
-        self.requests, self.attempts = [0] * len(program.operation_names), [0] * len(program.operation_names)
         self.meters: list[Meter] = []
         self.lookups = [[0, 0, 0] for part in program.caches for _ in range(part.group.size)]
         self.window_lookups = [[[0, 0] for _ in range(span.windows + 1)] for _ in program.caches]
-        self.rows: list[list[tuple[float, float, bool, int]]] = [[] for _ in program.operation_names]
+        self.rows: list[list[tuple[float, float, bool, int, int]]] = [[] for _ in program.operation_names]
         self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
         self.few: list[list[float]] = [[] for _ in program.operation_names]
 
-    def settled(self, operation: int, arrival: float, now: float, measured: bool, error: int) -> None:
+    def settled(self, operation: int, arrival: float, now: float, measured: bool, error: int, attempts: int) -> None:
         """A request has come to its end."""
         rows = self.rows[operation]
-        rows.append((arrival, now, measured, error))
+        rows.append((arrival, now, measured, error, attempts))
         if len(rows) >= FLUSH:
             self._flush(operation)
             self.flush_meters()
+
+    def unfinished(self, operation: int, attempts: int) -> None:
+        """A measured request has not come to its end."""
+        self.tally.requests_measured[operation] += 1
+        self.tally.attempts_measured[operation] += attempts
+        self.tally.unfinished[operation] += 1
 
     def looked_up(self, cache: int, family: int, now: float, measured: bool, hit: bool) -> None:
         """A cache was asked."""
@@ -225,7 +230,6 @@ class Recorder:
 
     def finish(self) -> None:
         """Add up all that is left."""
-        self.tally.requests_measured[:], self.tally.attempts_measured[:] = self.requests, self.attempts
         for family, windows in enumerate(self.window_lookups):
             self.tally.window_lookups[family], self.tally.window_hits[family] = zip(*windows, strict=True)
         self.flush_meters()
@@ -239,9 +243,11 @@ class Recorder:
         if not rows:
             return
         tally, span = self.tally, self.span
-        arrivals, times, flags, errors = (np.array(column) for column in zip(*rows, strict=True))
+        arrivals, times, flags, errors, attempts = (np.array(column) for column in zip(*rows, strict=True))
         measured, errors = flags.astype(bool), errors.astype(np.int64)
         rows.clear()
+        tally.requests_measured[op] += int(measured.sum())
+        tally.attempts_measured[op] += int(attempts[measured].sum())
         ok = errors == 0
         window = window_of(times, span.window_s, span.windows)
         np.add.at(tally.window_errors[op], window[~ok], 1)

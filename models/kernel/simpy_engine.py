@@ -1,19 +1,24 @@
 """The SimPy engine: the reference. It walks routes as plain Python on a SimPy clock.
 
-Data events are SimPy events at absolute times with a priority after all of SimPy's own, so that control goes before
-data at one instant and data keeps its own sequence. Whatever an event sets going (a request that goes on, a waiting one
-that a free server takes, the legs of a fork) is put in line in `ready` and walks, first come first served, to its first
-positive delay before the next event: a zero delay is no event.
+Data events stand in SimPy's own queue, at absolute times and with a priority after all of SimPy's own, so that control
+goes before data at one instant and data keeps its own sequence. Whatever an event sets going (a request that goes on, a
+waiting one that a free server takes, the legs of a fork) is put in line in `ready` and walks, first come first served,
+to its first positive delay before the next event: a zero delay is no event.
+
+Each site of a route is bound once to a function of the walk alone (`Step.bind`), which spares a look at what it is each
+time; `advance` is the loop that calls them, the counterpart of `loop.advance`.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -22,7 +27,7 @@ import simpy
 from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.codes import CONTROL, DATA, FIRST, OP_CHOOSE, OP_DELAY, OP_SERVE
 from models.kernel.laws import Constant, draw_law
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -40,10 +45,6 @@ from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.system import ERRORS, TIMEOUT
 from models.kernel.tokens import Request, Token
-
-FIRST, CONTROL, DATA = -1, 1, 2
-"""Priorities of the run's end, of control and of data: SimPy's own events are 0 (urgent) and 1 (normal)."""
-
 
 Arrival = tuple[int, tuple[float, int, int, int, float]]
 """A request's ordinal; its time, operation, key, size and time to live."""
@@ -84,60 +85,60 @@ class Environment(simpy.Environment):
         """Call somebody at an absolute time, after all control; the stamp tells whether it is still wanted then."""
         heappush(self._queue, (time, DATA, next(self._eid), call, who, stamp))  # type: ignore[misc]
 
+    advance: Callable[[], None]
+    """Lets data events happen until control is next."""
+
     def step(self) -> None:
-        queue: list[Any] = self._queue
-        if queue and queue[0][1] == DATA:
-            self._now, _, _, call, who, stamp = heappop(queue)
-            call(who, stamp)
+        if self._queue and self._queue[0][1] == DATA:
+            self.advance()
         else:
             super().step()
-
-
-@dataclass(slots=True)
-class Block:
-    """Variates for successive requests of one client, and the block before it.
-
-    Requests overtake one another, so that two blocks are in use about their boundary.
-    """
-
-    first: int
-    end: int
-    values: list[float]
-    older: Block | None
 
 
 class Draws:
     """The variates of one site under one law, or its uniforms (-1).
 
     Each is a function of the token's identity alone; they are drawn in blocks, as one alone is dear in Python, except
-    for retries and requests of control's own, which are few.
+    for retries and requests of control's own, which are few. A block is the first ordinal of its successive requests of
+    one client, and their variates. Requests overtake one another, so that two blocks are in use about their boundary.
     """
 
     def __init__(self, plane: SimpyPlane, site: Site, law: int) -> None:
         self.sources, self.visit, self.key = plane.sources, site.visit, plane.keys[site.stream]
         self.table, self.law = plane.program.laws, law
-        law_ = self.table.laws[law] if law >= 0 else None
-        self.constant: float | None = law_.value if isinstance(law_, Constant) else None
-        self.blocks: dict[tuple[int, int], Block] = {}
+        self.blocks: dict[int, tuple[int, list[float]]] = {}
+        self.older: dict[int, tuple[int, list[float]]] = {}
 
-    def draw(self, token: Token) -> float:
-        """The variate for a token's identity."""
-        if self.constant is not None:
-            return self.constant
-        request = token.request
+    def function(self) -> Callable[[Token], float]:
+        """What draws the variate for a token's identity."""
+        law = self.table.laws[self.law] if self.law >= 0 else None
+        if isinstance(law, Constant):
+            return lambda _: law.value
+        block_of, drawn = self.blocks.get, self.drawn
+
+        def draw(token: Token) -> float:
+            request = token.request
+            block = block_of(request.lane + token.branch)
+            if block is not None and not token.attempt:
+                first, values = block
+                if 0 <= (index := request.ordinal - first) < len(values):
+                    return values[index]
+            return drawn(token)
+
+        return draw
+
+    def drawn(self, token: Token) -> float:
+        """The variate for an identity that is not in the newest block."""
+        request, whose = token.request, token.request.lane + token.branch
         if token.attempt or request.answer is not None:
             return self.alone(request.ordinal, request.client, token.attempt, token.branch)
-        block = self.blocks.get((token.branch, request.client))
-        if block is None:
-            block = self.block(request, token.branch, None)
-        elif not block.first <= request.ordinal < block.end:
-            older = block.older
-            if older is not None and older.first <= request.ordinal < older.end:
-                block = older
-            else:
-                block.older = None
-                block = self.block(request, token.branch, block)
-        return block.values[request.ordinal - block.first]
+        first, values = self.older.get(whose, (0, []))
+        if not first <= request.ordinal < first + len(values):
+            first, values = self.block(request, token.branch)
+            if whose in self.blocks:
+                self.older[whose] = self.blocks[whose]
+            self.blocks[whose] = first, values
+        return values[request.ordinal - first]
 
     def alone(self, ordinal: int, client: int, attempt: int, branch: int) -> float:
         """One variate."""
@@ -145,7 +146,7 @@ class Draws:
             return uniforms(*self.key, ordinal, client, attempt, branch, self.visit, 0)[0]  # type: ignore[no-any-return]
         return draw_law(*self.table.arrays(), self.law, *self.key, ordinal, client, attempt, branch, self.visit)
 
-    def block(self, request: Request, branch: int, older: Block | None) -> Block:
+    def block(self, request: Request, branch: int) -> tuple[int, list[float]]:
         """The block in which a request's variate is."""
         size = self.sources[request.source].draw_block
         first = request.ordinal - request.ordinal % size
@@ -155,8 +156,18 @@ class Draws:
             return uniforms(*self.key, numbers, request.client, 0, branch, self.visit, draw)
 
         values = pairs(0)[0] if self.law < 0 else self.table.laws[self.law].block(pairs)
-        block = self.blocks[branch, request.client] = Block(first, first + size, values.tolist(), older)
-        return block
+        return first, values.tolist()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Python's collector of cycles runs seldom: walks make none, and what is in flight is much to go through."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 class SimpyPlane:
@@ -175,12 +186,13 @@ class SimpyPlane:
         self, program: Program, sources: list[Source], span: Span, seed: int, replication: int,
         walks_max: int = WALKS_MAX,
     ) -> None:  # fmt: skip
-        self.program, self.sites, self.sources = program, program.sites, sources
+        self.program, self.sources = program, sources
         self.walks, self.walks_max, self.walks_at = 0, walks_max, -1.0
         self.env = Environment()
+        self.env.advance = self.advance
         self.queue: list[Any] = self.env._queue
         self.numbers = self.env._eid
-        self.on_wake = self._wake
+        self.arrive = self._arrive
         self.now = 0.0
         self.span = span
         self.ready: deque[Token] = deque()
@@ -188,17 +200,19 @@ class SimpyPlane:
         self.events = self.simulated = self.primed = self.probes = 0
         self.prime_lookups = self.prime_hits = 0
         self.recorder = Recorder(span, program)
+        self.settled = self.recorder.settled
         self.keys = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         self.backoff_key = stream(seed, replication, "system", program.name, "client backoff")
         self.draws = {
-            site.index: Draws(self, site, -1 if site.op == OP_CHOOSE else site.law)
+            site.index: Draws(self, site, -1 if site.op == OP_CHOOSE else site.law).function()
             for site in program.sites
             if site.op in (OP_SERVE, OP_DELAY) or (site.op == OP_CHOOSE and site.b == RANDOM)
         }
-        self.far_draws = {site.index: Draws(self, site, site.c) for site in program.sites if site.op == OP_DELAY}
+        self.far_draws = {s.index: Draws(self, s, s.c).function() for s in program.sites if s.op == OP_DELAY}
         self.unsettled: dict[Request, None] = {}
         self.ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
         self.clients = [o.client for o in program.system.operations.values()]
+        self.timeouts_s = [client.timeout_s for client in self.clients]
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
         self.memberships = [MembershipState(program, part) for part in program.memberships]
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
@@ -209,6 +223,10 @@ class SimpyPlane:
             BucketState(part.rate_per_s, part.burst) for part in program.buckets for _ in range(part.group.size)
         ]
         self.quorums = [QuorumState(part) for part in program.quorums]
+        self.sites: list[tuple[Callable[[Token], int], int, int]] = [
+            (site.step.bind(self, site), site.next, site.carries) for site in program.sites
+        ]
+        self.closed = [source if isinstance(source, ClosedSource) else None for source in sources]
         self.active = [True] * len(sources)
         self.parked: list[deque[int]] = [deque() for _ in sources]
         self.counts: list[dict[int, int]] = [{} for _ in sources]
@@ -236,37 +254,35 @@ class SimpyPlane:
                     self.env.data(source.first_wake_s(client), self._wake_client, client, index)
         for control in self.program.system.controls:
             self.env.process(control(self))
-        self.env.run(until=self.env.at(self.span.end_s, FIRST))
+        with seldom_collected():
+            self.env.run(until=self.env.at(self.span.end_s, FIRST))
         for request in self.unsettled:
             if request.measured:
-                self.recorder.tally.unfinished[request.operation] += 1
+                self.recorder.unfinished(request.operation, request.attempts)
         self.recorder.finish()
 
     def _next_arrival(self, index: int) -> None:
         arrival = next(self.arrivals[index], None)
         if arrival is not None:
-            self.env.data(arrival[1][0], self._arrive, index, arrival)
+            heappush(self.queue, (arrival[1][0], DATA, next(self.numbers), self.arrive, index, arrival))
 
     def _arrive(self, index: int, arrival: Arrival) -> None:
-        self._tick()
-        self.walks = 0
+        self.events += 1
         self._next_arrival(index)
         if self.active[index]:
             ordinal, (_, operation, key, size, ttl) = arrival
             self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, ttl))
-            self._drain()
 
     def _wake_client(self, client: int, index: int) -> None:
-        self._tick()
+        self.events += 1
         if not self.active[index]:
             self.parked[index].append(client)
         elif self.now < self.span.duration_s:
             self._issue(index, client)
-            self._drain()
 
     def _issue(self, index: int, client: int) -> None:
-        source = self.sources[index]
-        assert isinstance(source, ClosedSource)
+        source = self.closed[index]
+        assert source is not None
         ordinal = self.counts[index].get(client, 0)
         self.counts[index][client] = ordinal + 1
         operation, key, size = source.request(client, ordinal)
@@ -278,15 +294,11 @@ class SimpyPlane:
             request.measured = self.now >= self.span.warmup_s
             self.simulated += 1
             self.unsettled[request] = None
-            if request.measured:
-                self.recorder.requests[request.operation] += 1
         self._attempt(request)
 
     def _attempt(self, request: Request) -> None:
         request.attempts += 1
-        if request.measured:
-            self.recorder.attempts[request.operation] += 1
-        timeout_s = self.clients[request.operation].timeout_s
+        timeout_s = self.timeouts_s[request.operation]
         if timeout_s < math.inf:
             self.env.data(self.now + timeout_s, self._time_out, request, request.stamp)
         entry = self.program.entries[request.operation]
@@ -294,9 +306,8 @@ class SimpyPlane:
 
     def _time_out(self, request: Request, stamp: int) -> None:
         if request.stamp == stamp:
-            self._tick()
+            self.events += 1
             self._fail(request, TIMEOUT)
-            self._drain()
 
     def _fail(self, request: Request, error: int) -> None:
         """An attempt has failed: try again after a while, or give up."""
@@ -317,9 +328,8 @@ class SimpyPlane:
 
     def _retry(self, request: Request, stamp: int) -> None:
         if request.stamp == stamp:
-            self._tick()
+            self.events += 1
             self._attempt(request)
-            self._drain()
 
     def _settle(self, request: Request, error: int) -> None:
         request.settled = True
@@ -328,12 +338,12 @@ class SimpyPlane:
             request.answer.succeed(Answer(not error, ERRORS[error], self.now - request.arrival, self.now))
             return
         del self.unsettled[request]
-        self.recorder.settled(request.operation, request.arrival, self.now, request.measured, error)
+        self.settled(request.operation, request.arrival, self.now, request.measured, error, request.attempts)
         if error:
             self.failures[request.operation] += 1
             self.notice(self.error_watches[request.operation], self.failures[request.operation])
-        source = self.sources[request.source]
-        if isinstance(source, ClosedSource):
+        source = self.closed[request.source]
+        if source is not None:
             client = request.client - source.client_base
             think_s = source.think(client, request.ordinal)
             if think_s > 0.0:
@@ -345,48 +355,61 @@ class SimpyPlane:
 
     # ------------------------------------------------------------ walks
 
-    def _drain(self) -> None:
-        """Let all that is ready walk to its first positive delay."""
-        ready, sites = self.ready, self.sites
-        while ready:
-            self.walks += 1
-            if self.walks > self.walks_max:
+    def advance(self, *, events: bool = True) -> None:
+        """Let all that is ready walk to its first positive delay, and so on from one data event to the next, until
+        control is next; without `events`, none is let happen.
+        """
+        queue, env, ready, sites, arrive = self.queue, self.env, self.ready, self.sites, self.arrive
+        walks, walks_max, woken = self.walks, self.walks_max, 0
+        while True:
+            if ready:
+                token = ready.popleft()
+            elif not events or not queue or queue[0][1] != DATA:
+                break
+            else:
+                now, _, _, call, token, stamp = heappop(queue)
+                self.now = env._now = now
+                if call is not None:
+                    if call is arrive:
+                        walks = 0
+                    call(token, stamp)
+                    continue
+                if token.stamp != stamp:
+                    continue
+                woken += 1
+                if (station := token.station) is not None:
+                    station.complete(token)
+            walks += 1
+            if walks > walks_max:
                 if self.now == self.walks_at:
                     raise StandstillError(self.now)
-                self.walks, self.walks_at = 0, self.now
-            token = ready.popleft()
+                walks, self.walks_at = 0, self.now
             index = token.site
             while index > END:
-                site = sites[index]
-                if token.error and not site.carries:
-                    index = site.next
-                else:
-                    index = site.step.walk(self, token, site)
-                    if index < END:
-                        token.site = site.next
+                step, after, carries = sites[index]
+                token.site = after
+                index = after if token.error and not carries else step(token)
             if index == END:
-                if token.parent is not None:
-                    join(self, token)
-                else:
+                if (parent := token.parent) is None:
                     self._finish(token)
+                elif parent.join == token.parent_join:
+                    join(self, token, parent)
+        self.walks = walks
+        self.events += woken
+
+    def _drain(self) -> None:
+        """Let what is ready walk, and nothing else happen."""
+        self.advance(events=False)
 
     def wake_at(self, time: float, token: Token) -> None:
         """Let a token walk on at an absolute time, unless it is cancelled before."""
-        heappush(self.queue, (time, DATA, next(self.numbers), self.on_wake, token, token.stamp))
+        heappush(self.queue, (time, DATA, next(self.numbers), None, token, token.stamp))
 
-    def _wake(self, token: Token, stamp: int) -> None:
-        if token.stamp == stamp:
-            self.events += 1
-            self.now = self.env._now
-            self.ready.append(token)
-            if token.station is not None:
-                token.station.complete(token)
-            self._drain()
-
-    def _tick(self) -> None:
-        """An event of the data plane has come."""
-        self.events += 1
-        self.now = self.env._now
+    def served_by(self, station: StationState) -> list[Token]:
+        """What a station works at, in order of its wake-ups' numbers, which is the order of start."""
+        data = [entry for entry in self.queue if entry[1] == DATA and entry[3] is None]
+        mine = [entry for entry in data if entry[4].station is station and entry[4].stamp == entry[5]]
+        return [entry[4] for entry in sorted(mine, key=itemgetter(2))]
 
     def cancel(self, token: Token) -> None:
         """Make the event that would wake the token stale."""
@@ -539,7 +562,7 @@ class SimpyPlane:
     def swap_quorum(self, quorum: Quorum, needed: int) -> None:
         state = self.quorums[self.program.quorum(quorum)]
         check_needed(quorum, needed)
-        state.needed, state.table = needed, None
+        state.swap(needed)
 
     def stop_source(self, source: int) -> None:
         self.active[source] = False

@@ -141,7 +141,7 @@ class OpenSource:
     drawing: Drawing = field(default_factory=NumpyDrawing)
     block_size: int = BLOCK
     client_base: int = 0
-    draw_block: int = 2048
+    draw_block: int = 4096
 
     def blocks(self) -> Iterator[Block]:
         """All requests that arrive before the duration, in blocks."""

@@ -8,9 +8,10 @@ Both act in the same order, which fixes the order of events at one instant.
 from __future__ import annotations
 
 from collections import deque
+from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import GONE, PARKED
+from models.kernel.codes import DATA, GONE, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import shift_level
 from models.kernel.slots import (
@@ -25,12 +26,15 @@ from models.kernel.slots import (
 from models.kernel.system import REFUSED, REJECTED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.parts import Station
-    from models.kernel.program import Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
 
 UP, REFUSING, SILENT = range(3)
+PLENTY = 1 << 29
+"""More servers than requests can be in flight."""
 
 
 class StationState:
@@ -40,75 +44,78 @@ class StationState:
         self.plane = plane
         self.servers, self.limit = part.servers, part.queue_limit
         self.state, self.paused, self.paused_at, self.slowdown = UP, False, 0.0, 1.0
-        self.busy, self.started, self.rejected = 0, 0, 0
+        self.started, self.rejected = 0, 0
         self.queue: deque[Token] = deque()
-        self.in_service: dict[Token, None] = {}
+        self.halted: list[Token] = []
         self.watches: list[tuple[int, Any]] = []
-        self.busy_changes, self.queue_changes, self.server_changes = plane.meter(), plane.meter(), plane.meter()
+        busy, queued, servers = plane.meter(), plane.meter(), plane.meter()
+        self.busy_changes, self.queue_changes, self.server_changes = busy, queued, servers
+        self.busy_up, self.busy_down = busy.ups.append, busy.downs.append
+        self.queue_up, self.queue_down = queued.ups.append, queued.downs.append
         self.unlimited = self.servers == UNLIMITED
         self.server_changes.change(self.servers)
+        self.room = self.free_servers()
 
-    def enter(self, token: Token, site: Site) -> int:
-        """Begin service, wait, or be turned away."""
-        if self.state == UP:
-            if (self.busy < self.servers or self.servers == UNLIMITED) and not self.paused:
-                return site.next if self.start(token, site) else PARKED
-        elif self.state == REFUSING:
+    def in_service(self) -> list[Token]:
+        """What the servers work at, in order of start; only control asks, so it is looked up in the event queue."""
+        return self.halted if self.paused else self.plane.served_by(self)
+
+    def free_servers(self) -> int:
+        """Requests that could start now; below zero when servers were taken away from under them."""
+        if self.state != UP or self.paused:
+            return 0
+        return PLENTY if self.servers == UNLIMITED else self.servers - len(self.in_service())
+
+    def wait(self, token: Token, work_s: Callable[[Token], float]) -> int:
+        """No server is free: wait, or be turned away."""
+        if self.state == REFUSING:
             token.error = REFUSED
-            return site.next
-        else:
+            return token.site
+        if self.state == SILENT:
             self.plane.vanish(token)
             return GONE
         if self.limit is not None and len(self.queue) >= self.limit:
             self.rejected += 1
             token.error = REJECTED
-            return site.next
-        token.place = site
+            return token.site
+        token.work_s = work_s
         self.queue.append(token)
-        self.queue_changes.ups.append(self.plane.now)
+        self.queue_up(self.plane.now)
         if self.watches:
             self.plane.notice(self.watches, len(self.queue))
         return PARKED
 
-    def has_room(self) -> bool:
-        """Whether a server would take a request now."""
-        return (self.busy < self.servers or self.servers == UNLIMITED) and not self.paused
-
-    def start(self, token: Token, site: Site) -> bool:
+    def start(self, token: Token, work_s: Callable[[Token], float]) -> bool:
         """A server takes the request; true when it needs no time at all."""
-        plane = self.plane
-        work_s = plane.draws[site.index].draw(token)
-        if site.c:
-            work_s *= float(-(-token.request.size // site.c))
-        work_s *= self.slowdown
+        service_s = work_s(token) * self.slowdown
         self.started += 1
-        if work_s <= 0.0:
+        if service_s <= 0.0:
             return True
-        self.busy += 1
-        self.busy_changes.ups.append(plane.now)
-        self.in_service[token] = None
+        plane = self.plane
+        now = plane.now
+        self.room -= 1
+        self.busy_up(now)
         token.station = self
-        token.due = plane.now + work_s
-        plane.wake_at(token.due, token)
+        token.due = due = now + service_s
+        heappush(plane.queue, (due, DATA, next(plane.numbers), None, token, token.stamp))
         return False
 
     def complete(self, token: Token) -> None:
         """A service has ended: the next begins. The request, which stands in line already, goes on before all that it
         sets free.
         """
-        del self.in_service[token]
         token.station = None
-        self.busy -= 1
-        self.busy_changes.downs.append(self.plane.now)
+        self.room += 1
+        self.busy_down(token.due)
         if self.queue:
             self.take_waiting()
 
     def take_waiting(self) -> None:
         """Free servers take waiting requests, in order of arrival."""
-        while self.queue and self.has_room():
+        while self.queue and self.room > 0:
             token = self.queue.popleft()
-            self.queue_changes.downs.append(self.plane.now)
-            if self.start(token, token.place):
+            self.queue_down(self.plane.now)
+            if self.start(token, token.work_s):
                 self.plane.ready.append(token)
 
     def resize(self, servers: int) -> None:
@@ -116,28 +123,31 @@ class StationState:
         self.server_changes.change(servers - self.servers)
         self.servers = servers
         self.unlimited = self.unlimited or servers == UNLIMITED
+        self.room = self.free_servers()
         self.take_waiting()
 
     def pause(self) -> None:
         """Stand still."""
         if not self.paused:
-            self.paused, self.paused_at = True, self.plane.now
-            for token in self.in_service:
+            self.halted = self.in_service()
+            self.paused, self.paused_at, self.room = True, self.plane.now, 0
+            for token in self.halted:
                 self.plane.cancel(token)
 
     def resume(self) -> None:
         """Go on."""
         if self.paused:
-            self.paused = False
-            for token in self.in_service:
+            for token in self.halted:
                 token.due += self.plane.now - self.paused_at
                 self.plane.wake_at(token.due, token)
+            self.paused = False
+            self.room = self.free_servers()
             self.take_waiting()
 
     def slow(self, factor: float) -> None:
         """Change the speed of all work."""
         base_s = self.paused_at if self.paused else self.plane.now
-        for token in self.in_service:
+        for token in self.in_service():
             token.due = base_s + (token.due - base_s) * (factor / self.slowdown)
             if not self.paused:
                 self.plane.cancel(token)
@@ -146,13 +156,13 @@ class StationState:
 
     def down(self, state: int) -> None:
         """Lose all work; refuse or ignore what comes."""
-        victims = [*self.in_service, *self.queue]
-        self.busy_changes.change(-self.busy)
+        in_service = self.in_service()
+        victims = [*in_service, *self.queue]
+        self.busy_changes.change(-len(in_service))
         self.queue_changes.change(-len(self.queue))
-        self.in_service.clear()
+        self.halted = []
         self.queue.clear()
-        self.busy = 0
-        self.state = state
+        self.state, self.room = state, 0
         for token in victims:
             self.plane.cancel(token)
             token.station = None
@@ -166,6 +176,7 @@ class StationState:
         """Take requests again; a station that is not down goes on as it is, paused or not."""
         if self.state != UP:
             self.state, self.paused = UP, False
+            self.room = self.free_servers()
 
 
 # The compiled form.

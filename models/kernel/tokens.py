@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import simpy
 
-    from models.kernel.program import Site
     from models.kernel.station import StationState
     from models.kernel.steps.fork import QuorumState
 
 
 class Request:
-    """What a client waits for."""
+    """What a client waits for. `lane` plus a walk's branch names what draws belong to, apart from the ordinal."""
 
     __slots__ = (
-        "answer", "arrival", "attempt", "attempts", "client", "key", "measured", "operation", "ordinal", "settled",
-        "size", "source", "stamp", "ttl",
+        "answer", "arrival", "attempt", "attempts", "client", "key", "lane", "measured", "operation", "ordinal",
+        "settled", "size", "source", "stamp", "ttl",
     )  # fmt: skip
 
     def __init__(self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float) -> None:
         self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
-        self.key, self.size, self.ttl = key, size, ttl
+        self.key, self.size, self.ttl, self.lane = key, size, ttl, client << 24
         self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
         self.settled, self.measured = False, False
         self.answer: simpy.Event | None = None
@@ -33,15 +34,15 @@ class Token:
 
     __slots__ = (
         "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
-        "parent_join", "place", "quorum", "request", "site", "stamp", "station",
+        "parent_join", "quorum", "request", "site", "stamp", "station", "work_s",
     )  # fmt: skip
 
     answered: int
     due: float
     failed: int
     outstanding: int
-    place: Site
     quorum: QuorumState | None
+    work_s: Callable[[Token], float]
 
     def __init__(
         self, request: Request, site: int, attempt: int, branch: int, leg: int, members: list[int],

@@ -38,10 +38,10 @@ COLD = 100_000
 """Requests of all three where caches start cold: what a request costs depends on how many came before."""
 FLOORS = {
     "mmc": (1.0, 15.0),
-    "cache_aside": (0.75, 15.0),
-    "quorum_write": (0.55, 13.0),
-    "direct": (0.6, 13.0),
-    "dax": (0.6, 8.0),
+    "cache_aside": (1.0, 15.0),
+    "quorum_write": (1.0, 13.0),
+    "direct": (1.0, 13.0),
+    "dax": (1.0, 8.0),
 }
 """Least ratio of the SimPy engine and of the compiled one."""
 

@@ -22,12 +22,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models.kernel import simpy_engine
+from models.kernel import simpy_engine, station
 from models.kernel.cache import CacheState
 from models.kernel.laws import Exponential
 from models.kernel.parts import Group, Quorum, Station
 from models.kernel.program import Site
-from models.kernel.simpy_engine import Block, Draws, SimpyPlane
+from models.kernel.simpy_engine import Draws, SimpyPlane
 from models.kernel.station import StationState
 from models.kernel.steps import Fork, Serve
 from models.kernel.steps.admit import BucketState
@@ -119,23 +119,12 @@ def samples() -> list[tuple[Case, Seen]]:
 
 def arrival_before_its_successor(plane: SimpyPlane, index: int, arrival: Any) -> None:
     """A request begins, and only then the next arrival is put in the queue."""
-    plane._tick()
-    plane.walks = 0
+    plane.events += 1
     if plane.active[index]:
         ordinal, (_, operation, key, size, ttl) = arrival
         plane._begin(Request(index, plane.sources[index].client_base, ordinal, operation, key, size, ttl))
         plane._drain()
     plane._next_arrival(index)
-
-
-def next_before_who_leaves(plane: SimpyPlane, token: Token, stamp: int) -> None:
-    """A waiting request takes the server before the one that is done goes on."""
-    if token.stamp == stamp:
-        plane._tick()
-        if token.station is not None:
-            token.station.complete(token)
-        plane.ready.append(token)
-        plane._drain()
 
 
 class Stack(deque[Any]):
@@ -175,20 +164,21 @@ def no_marks(cache: CacheState) -> None:
     cache.policy = 1 if cache.policy == 2 else cache.policy
 
 
-def one_needed_less(quorum: QuorumState) -> None:
-    quorum.needed = quorum.needed and quorum.needed - 1
+def any_leg(init: Callable[..., None]) -> Callable[..., None]:
+    def change(quorum: QuorumState, part: Any) -> None:
+        init(quorum, part)
+        if part.table is not None:
+            quorum.met = lambda answered: answered > 0
+
+    return change
 
 
-def any_leg(quorum: QuorumState) -> None:
-    quorum.table = quorum.table and (False, *[True] * (len(quorum.table) - 1))
+def one_bit_off(function: Callable[..., Any]) -> Callable[..., Any]:
+    def change(draws: Draws) -> Callable[[Token], float]:
+        draw = function(draws)
+        return lambda token: float(np.nextafter(draw(token), math.inf))
 
-
-def in_a_stack(plane: SimpyPlane) -> None:
-    plane.ready = Stack()
-
-
-def one_bit_off(draw: Callable[..., float]) -> Callable[..., float]:
-    return lambda *some: float(np.nextafter(draw(*some), math.inf))
+    return change
 
 
 def forget_what_waits(station: StationState, state: int) -> None:
@@ -202,6 +192,12 @@ def forget_what_waits(station: StationState, state: int) -> None:
 DOWN = StationState.down
 
 
+def up_again(station: StationState) -> None:
+    """A station that is up, and paused, goes on too, while what it served stays where it was."""
+    station.state, station.paused = 0, False
+    station.room = station.free_servers()
+
+
 def other_visit(draws: Draws) -> None:
     draws.visit += 1
 
@@ -211,34 +207,38 @@ def same_branch(token: Token) -> None:
         token.branch = token.parent.branch
 
 
-def never_stale(wake: Callable[..., None]) -> Callable[..., None]:
-    return lambda plane, token, _: wake(plane, token, token.stamp)
-
-
 def longer_lives(lookup: Callable[..., bool]) -> Callable[..., bool]:
     """An object is held at the very instant at which it expires."""
     return lambda cache, key, size, now: lookup(cache, key, size, float(np.nextafter(now, 0.0)))
 
 
-def delay_even_when_zero(walk: Callable[..., int]) -> Callable[..., int]:
-    def change(step: _Delay, plane: SimpyPlane, token: Token, site: Site) -> int:
-        result = walk(step, plane, token, site)
-        if result < 0 or token.error:
-            return result
-        token.due = plane.now
-        plane.wake_at(token.due, token)
-        return -1
+def last_come(station: StationState) -> None:
+    station.queue = Stack()
+
+
+def delay_even_when_zero(bind: Callable[..., Any]) -> Callable[..., Any]:
+    def change(step: _Delay, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        delay = bind(step, plane, site)
+
+        def walk(token: Token) -> int:
+            result: int = delay(token)
+            if result < 0 or token.error:
+                return result
+            token.due = plane.now
+            plane.wake_at(token.due, token)
+            return -1
+
+        return walk
 
     return change
 
 
-def forget_one_block(block: Callable[..., Block]) -> Callable[..., Block]:
+def forget_one_block(block: Callable[..., Any]) -> Callable[..., Any]:
     """A block of draws that begins one request late."""
 
-    def change(*some: Any) -> Block:
-        drawn = block(*some)
-        drawn.values = [*drawn.values[1:], drawn.values[0]]
-        return drawn
+    def change(*some: Any) -> tuple[int, list[float]]:
+        first, values = block(*some)
+        return first, [*values[1:], values[0]]
 
     return change
 
@@ -248,33 +248,33 @@ def full_at_once(bucket: BucketState) -> None:
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "data goes before control on a tie": lambda patch: patch.setattr(simpy_engine, "DATA", -0.5),
-    "a draw is one bit off": changed(Draws, "draw", one_bit_off),
+    "data goes before control on a tie": lambda patch: [
+        patch.setattr(module, "DATA", -0.5) for module in (simpy_engine, station)
+    ],
+    "a draw is one bit off": changed(Draws, "function", one_bit_off),
     "a crash lets the queue live": lambda patch: patch.setattr(StationState, "down", forget_what_waits),
     "the next arrival is pushed after what this one does": lambda patch: patch.setattr(
         SimpyPlane, "_arrive", arrival_before_its_successor
     ),
-    "a waiting request begins before who is served leaves": lambda patch: patch.setattr(
-        SimpyPlane, "_wake", next_before_who_leaves
-    ),
-    "what is ready walks last come first served": changed(SimpyPlane, "__init__", after(in_a_stack)),
-    "a delay of zero is an event": changed(_Delay, "walk", delay_even_when_zero),
+    "who waits is served last come first served": changed(StationState, "__init__", after(last_come)),
+    "what is ready walks last come first served": lambda patch: patch.setattr(simpy_engine, "deque", Stack),
+    "a delay of zero is an event": changed(_Delay, "bind", delay_even_when_zero),
     "a draw is made with another visit": changed(Draws, "__init__", after(other_visit)),
     "a leg draws as its parent does": changed(Token, "__init__", after(same_branch)),
     "a block of draws is one off": changed(Draws, "block", forget_one_block),
     "a queue has one place more": changed(StationState, "__init__", after(one_more_place)),
-    "a cancelled event wakes nevertheless": changed(SimpyPlane, "_wake", never_stale),
+    "a cancelled event wakes nevertheless": lambda patch: patch.setattr(SimpyPlane, "cancel", lambda *_: None),
     "LRU does not move to the end": changed(CacheState, "__init__", after(no_recency)),
     "CLOCK gives no second chance": changed(CacheState, "__init__", after(no_marks)),
     "an object lives an instant longer": changed(CacheState, "lookup", longer_lives),
     "a flush is forgotten": lambda patch: patch.setattr(CacheState, "flush", lambda _: None),
-    "a quorum needs one less": changed(QuorumState, "__init__", after(one_needed_less)),
-    "a truth table is not looked at": changed(QuorumState, "__init__", after(any_leg)),
+    "a quorum needs one less": changed(
+        QuorumState, "swap", lambda swap: lambda quorum, needed: swap(quorum, needed - 1)
+    ),
+    "a truth table is not looked at": changed(QuorumState, "__init__", any_leg),
     "a bucket is always full": changed(BucketState, "refresh", after(full_at_once)),
     "a pause is no pause": lambda patch: patch.setattr(StationState, "pause", lambda _: None),
-    "a station that is up comes up again": lambda patch: patch.setattr(
-        StationState, "up", lambda station: setattr(station, "state", 0) or setattr(station, "paused", False)
-    ),
+    "a station that is up comes up again": lambda patch: patch.setattr(StationState, "up", up_again),
     "watches wake in reverse": changed(
         SimpyPlane, "notice", lambda notice: lambda plane, watches, value: notice(plane, watches, value + 1)
     ),

@@ -11,6 +11,8 @@ from models.kernel.steps.base import Step
 from models.kernel.system import THROTTLED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
@@ -40,12 +42,17 @@ class Admit(Step):
                  x=self.tokens, next=after)
         )  # fmt: skip
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        bucket = plane.buckets[site.a + token.members[site.b]]
-        wanted = site.x * max(1, -(-token.request.size // site.c)) if site.c else site.x
-        if not bucket.take(wanted, plane.now):
-            token.error = THROTTLED
-        return site.next
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        buckets, group = plane.buckets[site.a : site.a + self.bucket.group.size], site.b
+        tokens, unit_bytes = site.x, site.c
+
+        def admit(token: Token) -> int:
+            wanted = tokens * max(1, -(-token.request.size // unit_bytes)) if unit_bytes else tokens
+            if not buckets[token.members[group]].take(wanted, plane.now):
+                token.error = THROTTLED
+            return token.site
+
+        return admit
 
 
 class BucketState:

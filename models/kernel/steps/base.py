@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from models.kernel.codes import OP_END
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
@@ -22,8 +24,10 @@ class Step:
         """Add this step's sites to a program, before the site `after`; returns the index of the first."""
         raise NotImplementedError
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        """SimPy form: act, and return the site to go on with, or PARKED, or GONE."""
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        """SimPy form at one site: a function that acts on a walk, and returns the site to go on with, or PARKED, or
+        GONE. `token.site` is the next site already.
+        """
         raise NotImplementedError
 
 
@@ -31,3 +35,6 @@ class End(Step):
     """The end of a route: the engines see to it themselves."""
 
     op = OP_END
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        return lambda _: site.index

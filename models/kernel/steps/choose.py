@@ -11,6 +11,8 @@ from models.kernel.random import mix, uniforms
 from models.kernel.steps.base import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
@@ -43,21 +45,29 @@ class Choose(Step):
             Site(self, self.op, a=program.membership(self.membership), b=by, c=slot, next=after, **drawn)
         )
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         table = plane.memberships[site.a]
-        row = table.rows[token.members[table.of] if table.of >= 0 else 0]
-        by, width = site.b, len(row)
-        if by == ROUND_ROBIN:
-            slot = table.turn % width
-            table.turn += 1
-        elif by == RANDOM:
-            slot = int(plane.draws[site.index].draw(token) * width)
-        elif by == KEY:
-            slot = mix(token.request.key) % width
-        else:
-            slot = (token.leg if by == LEG else site.c) % width
-        token.members[table.group] = row[slot]
-        return site.next
+        rows, of, group, by, fixed = table.rows, table.of, table.group, site.b, site.c % self.membership.width
+        width, first = self.membership.width, rows[0]
+        draw: Any = plane.draws.get(site.index)
+
+        def choose(token: Token) -> int:
+            members = token.members
+            if by == LEG:
+                slot = token.leg % width
+            elif by == RANDOM:
+                slot = int(draw(token) * width)
+            elif by == KEY:
+                slot = mix(token.request.key) % width
+            elif by == ROUND_ROBIN:
+                slot = table.turn % width
+                table.turn += 1
+            else:
+                slot = fixed
+            members[group] = (first if of < 0 else rows[members[of]])[slot]
+            return token.site
+
+        return choose
 
 
 def choose(w: Any, token: Any, site: Any) -> int:

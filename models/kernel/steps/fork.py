@@ -13,6 +13,8 @@ from models.kernel.system import Route
 from models.kernel.tokens import Token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
 
@@ -46,56 +48,58 @@ class Fork(Step):
         program.legs.extend(entries)
         return program.add(Site(self, self.op, a=start, b=count, c=program.quorum(self.quorum), next=after))
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        quorum = plane.quorums[site.c]
-        token.join += 1
-        entries = plane.program.legs
-        for leg in range(site.b):
-            plane.ready.append(Token(
-                token.request, entries[site.a + leg], token.attempt, token.branch * 64 + leg + 1, leg,
-                token.members.copy(), token, token.join,
-            ))  # fmt: skip
-        if quorum.met(0):
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        quorum, count, start = plane.quorums[site.c], site.b, plane.ready.append
+        legs = list(enumerate(plane.program.legs[site.a : site.a + count]))
+
+        def fork(token: Token) -> int:
             token.join += 1
-            return site.next
-        token.quorum, token.answered, token.failed, token.outstanding = quorum, 0, 0, site.b
-        return PARKED
+            request, attempt, branch, members, join = (
+                token.request, token.attempt, token.branch * 64 + 1, token.members, token.join,
+            )  # fmt: skip
+            for leg, entry in legs:
+                start(Token(request, entry, attempt, branch + leg, leg, members.copy(), token, join))
+            if quorum.met(0):
+                token.join += 1
+                return token.site
+            token.quorum, token.answered, token.failed, token.outstanding = quorum, 0, 0, count
+            return PARKED
+
+        return fork
 
 
 class QuorumState:
-    """A quorum of the SimPy engine; control may swap what it needs."""
+    """A quorum of the SimPy engine; control may swap what it needs. `met` tells whether a set of legs suffices."""
+
+    met: Callable[[int], bool]
 
     def __init__(self, part: Quorum) -> None:
         self.all = (1 << part.legs) - 1
-        self.needed, self.table = part.needed, part.table
+        if part.needed is not None:
+            self.swap(part.needed)
+        else:
+            assert part.table is not None
+            self.met = part.table.__getitem__
 
-    def met(self, answered: int) -> bool:
-        """Whether this set of legs suffices."""
-        if self.needed is None:
-            assert self.table is not None
-            return self.table[answered]
-        return answered.bit_count() >= self.needed
+    def swap(self, needed: int) -> None:
+        """So many legs suffice from now on."""
+        self.met = lambda answered: answered.bit_count() >= needed
 
 
-def join(plane: SimpyPlane, token: Token) -> None:
-    """A leg has come to its end: tell the walk that waits for it, if it still does."""
-    parent = token.parent
-    assert parent is not None
-    if parent.join != token.parent_join:
-        return
+def join(plane: SimpyPlane, token: Token, parent: Token) -> None:
+    """A leg has come to its end: tell the walk that still waits for it."""
     parent.outstanding -= 1
-    bit = 1 << token.leg
     quorum = parent.quorum
     assert quorum is not None
     if token.error:
-        parent.failed |= bit
+        parent.failed |= 1 << token.leg
         if not quorum.met(quorum.all & ~parent.failed):
             parent.error = token.error
             parent.join += 1
             plane.ready.append(parent)
             return
     else:
-        parent.answered |= bit
+        parent.answered |= 1 << token.leg
         if quorum.met(parent.answered):
             parent.join += 1
             plane.ready.append(parent)

@@ -12,6 +12,8 @@ from models.kernel.steps.base import Step
 from models.kernel.system import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
@@ -34,11 +36,17 @@ class Lookup(Step):
         cache, group = program.cache(self.cache), program.group(self.cache.group)
         return program.add(Site(self, self.op, a=cache, b=group, next=after, other=miss))
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        cache, request = plane.caches[site.a + token.members[site.b]], token.request
-        hit = cache.lookup(request.key, request.size, plane.now)
-        plane.looked_up(site.a + token.members[site.b], request, hit)
-        return site.next if hit else site.other
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        cache, group, miss = site.a, site.b, site.other
+        caches, looked_up = plane.caches[cache : cache + self.cache.group.size], plane.looked_up
+
+        def look_up(token: Token) -> int:
+            member, request = token.members[group], token.request
+            hit = caches[member].lookup(request.key, request.size, plane.now)
+            looked_up(cache + member, request, hit)
+            return token.site if hit else miss
+
+        return look_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +63,15 @@ class Fill(Step):
             Site(self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), next=after)
         )
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        request = token.request
-        plane.caches[site.a + token.members[site.b]].fill(request.key, request.size, plane.now, request.ttl)
-        return site.next
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        caches, group = plane.caches[site.a : site.a + self.cache.group.size], site.b
+
+        def fill(token: Token) -> int:
+            request = token.request
+            caches[token.members[group]].fill(request.key, request.size, plane.now, request.ttl)
+            return token.site
+
+        return fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +88,14 @@ class Drop(Step):
             Site(self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), next=after)
         )
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        plane.caches[site.a + token.members[site.b]].drop(token.request.key)
-        return site.next
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        caches, group = plane.caches[site.a : site.a + self.cache.group.size], site.b
+
+        def drop(token: Token) -> int:
+            caches[token.members[group]].drop(token.request.key)
+            return token.site
+
+        return drop
 
 
 def look_up(w: Any, token: Any, site: Any) -> int:

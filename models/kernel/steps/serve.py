@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import OP_SERVE
+from models.kernel.codes import OP_SERVE, PARKED
 from models.kernel.laws import Law
 from models.kernel.parts import Station
 from models.kernel.station import station_enter
 from models.kernel.steps.base import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
@@ -44,8 +46,22 @@ class Serve(Step):
             )
         )  # fmt: skip
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        return plane.stations[site.a + token.members[site.b]].enter(token, site)
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        stations = plane.stations[site.a : site.a + self.station.group.size]
+        group, draw, unit_bytes = site.b, plane.draws[site.index], site.c
+
+        def units(token: Token) -> float:
+            return draw(token) * float(-(-token.request.size // unit_bytes))
+
+        work_s = units if unit_bytes else draw
+
+        def serve(token: Token) -> int:
+            station = stations[token.members[group]]
+            if station.room > 0:
+                return token.site if station.start(token, work_s) else PARKED
+            return station.wait(token, work_s)
+
+        return serve
 
 
 def serve(w: Any, i: int, token: Any, site: Any) -> int:

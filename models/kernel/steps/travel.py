@@ -15,6 +15,8 @@ from models.kernel.steps.serve import Serve
 from models.kernel.system import REFUSED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
     from models.kernel.tokens import Token
@@ -67,11 +69,18 @@ class _Via(Step):
 
     op = OP_VIA
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        source = plane.zones[site.a][token.members[site.a]] if site.a >= 0 else 0
-        target = plane.zones[site.b][token.members[site.b]] if site.b >= 0 else 0
-        token.members[site.d] = source * site.c + target
-        return site.next
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        zones = plane.zones
+        source_group, target_group, width, links = site.a, site.b, site.c, site.d
+
+        def via(token: Token) -> int:
+            members = token.members
+            source = zones[source_group][members[source_group]] if source_group >= 0 else 0
+            target = zones[target_group][members[target_group]] if target_group >= 0 else 0
+            members[links] = source * width + target
+            return token.site
+
+        return via
 
 
 class _Delay(Step):
@@ -80,23 +89,30 @@ class _Delay(Step):
     op = OP_DELAY
     takes_time = True
 
-    def walk(self, plane: SimpyPlane, token: Token, site: Site) -> int:
-        member = token.members[site.b]
-        link = plane.links[site.a + member]
-        if link.state == SILENT:
-            plane.vanish(token)
-            return GONE
-        if link.state == REFUSING:
-            token.error = token.error or REFUSED
-            return site.next
-        near = member // site.d == member % site.d
-        draws = plane.draws[site.index] if near else plane.far_draws[site.index]
-        delay_s = draws.draw(token) * link.factor
-        if delay_s <= 0.0:
-            return site.next
-        token.due = plane.now + delay_s
-        plane.wake_at(token.due, token)
-        return PARKED
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        zones, group = site.d, site.b
+        links = plane.links[site.a : site.a + zones**2]
+        near, far = plane.draws[site.index], plane.far_draws[site.index]
+        draws = [near if link // zones == link % zones else far for link in range(zones**2)]
+        wake_at = plane.wake_at
+
+        def delay(token: Token) -> int:
+            member = token.members[group]
+            link = links[member]
+            if link.state == SILENT:
+                plane.vanish(token)
+                return GONE
+            if link.state == REFUSING:
+                token.error = token.error or REFUSED
+                return token.site
+            delay_s = draws[member](token) * link.factor
+            if delay_s <= 0.0:
+                return token.site
+            token.due = plane.now + delay_s
+            wake_at(token.due, token)
+            return PARKED
+
+        return delay
 
 
 def via(w: Any, token: Any, site: Any) -> int:
