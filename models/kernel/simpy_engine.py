@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
-from itertools import chain
+from itertools import accumulate, chain, tee
 from operator import itemgetter
 from typing import Any
 
@@ -37,7 +37,7 @@ from models.kernel.program import END, Program, Site
 from models.kernel.random import stream, uniforms
 from models.kernel.recorder import Meter, Parts, Recorder, Span, make_outcome
 from models.kernel.slots import PRIMING_CLIENT, PROBE_CLIENT
-from models.kernel.sources import ClosedSource, OpenSource, Source
+from models.kernel.sources import Block, ClosedSource, OpenSource, Source
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
@@ -46,8 +46,8 @@ from models.kernel.steps.fork import QuorumState, join
 from models.kernel.system import ERRORS, TIMEOUT
 from models.kernel.tokens import Request, Token
 
-Arrival = tuple[int, tuple[float, int, int, int, float]]
-"""A request's ordinal; its time, operation, key, size and time to live."""
+Arrival = tuple[float, int, int, int, int, float]
+"""A request's time, ordinal, operation, key, size and time to live."""
 
 
 class MembershipState:
@@ -170,6 +170,13 @@ def seldom_collected() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
+def arrivals(source: OpenSource) -> Iterator[Arrival]:
+    """A source's requests, one by one."""
+    blocks, firsts = tee(source.blocks())
+    starts = accumulate((len(block.keys) for block in firsts), initial=0)
+    return chain.from_iterable(map(Block.rows, blocks, starts))
+
+
 class SimpyPlane:
     """The data plane of one replication, walked in Python. Implements `plane.Plane`.
 
@@ -181,6 +188,16 @@ class SimpyPlane:
         replication: Index of the replication.
         walks_max: Walks at one instant after which time is taken to stand still.
     """
+
+    # In slots, as CPython 3.11 reaches past thirty attributes of an instance by the long way.
+    __slots__ = (
+        "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
+        "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws", "groups",
+        "keys", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups", "primed",
+        "priming", "probes", "program", "queue", "quorums", "ready", "recorder", "settled", "simulated",
+        "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks", "walks_at", "walks_max",
+        "zones",
+    )  # fmt: skip
 
     def __init__(
         self, program: Program, sources: list[Source], span: Span, seed: int, replication: int,
@@ -223,9 +240,9 @@ class SimpyPlane:
             BucketState(part.rate_per_s, part.burst) for part in program.buckets for _ in range(part.group.size)
         ]
         self.quorums = [QuorumState(part) for part in program.quorums]
-        self.sites: list[tuple[Callable[[Token], int], int, int]] = [
-            (site.step.bind(self, site), site.next, site.carries) for site in program.sites
-        ]
+        self.sites: list[tuple[Callable[[Token], int], int, int]] = []
+        for site in program.sites:
+            self.sites.append((site.step.bind(self, site), site.next, site.carries))
         self.closed = [source if isinstance(source, ClosedSource) else None for source in sources]
         self.active = [True] * len(sources)
         self.parked: list[deque[int]] = [deque() for _ in sources]
@@ -234,9 +251,8 @@ class SimpyPlane:
         self.failures = [0] * len(program.operation_names)
         self.groups = max(1, len(program.groups))
         self.arrivals: list[Iterator[Arrival]] = [
-            enumerate(chain.from_iterable(block.rows() for block in source.blocks()))
-            if isinstance(source, OpenSource) else iter(()) for source in sources
-        ]  # fmt: skip
+            arrivals(source) if isinstance(source, OpenSource) else iter(()) for source in sources
+        ]
 
     def meter(self) -> Meter:
         """An integral over time, for a part that is being made."""
@@ -264,13 +280,13 @@ class SimpyPlane:
     def _next_arrival(self, index: int) -> None:
         arrival = next(self.arrivals[index], None)
         if arrival is not None:
-            heappush(self.queue, (arrival[1][0], DATA, next(self.numbers), self.arrive, index, arrival))
+            heappush(self.queue, (arrival[0], DATA, next(self.numbers), self.arrive, index, arrival))
 
     def _arrive(self, index: int, arrival: Arrival) -> None:
         self.events += 1
         self._next_arrival(index)
         if self.active[index]:
-            ordinal, (_, operation, key, size, ttl) = arrival
+            _, ordinal, operation, key, size, ttl = arrival
             self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, ttl))
 
     def _wake_client(self, client: int, index: int) -> None:
@@ -289,14 +305,14 @@ class SimpyPlane:
         self._begin(Request(index, source.client_base + client, ordinal, operation, key, size, math.inf))
 
     def _begin(self, request: Request) -> None:
-        request.arrival = self.now
-        if request.answer is None:
-            request.measured = self.now >= self.span.warmup_s
-            self.simulated += 1
-            self.unsettled[request] = None
+        request.measured = self.now >= self.span.warmup_s
+        self.simulated += 1
+        self.unsettled[request] = None
         self._attempt(request)
 
     def _attempt(self, request: Request) -> None:
+        if request.attempts == 0:
+            request.arrival = self.now
         request.attempts += 1
         timeout_s = self.timeouts_s[request.operation]
         if timeout_s < math.inf:
@@ -449,21 +465,20 @@ class SimpyPlane:
     def prime(self, source: OpenSource, past: Priming) -> None:
         """Replay a past through the caches, every delay taken as zero, and call its end time zero."""
         self.priming = True
-        ordinal = 0
         for block in source.blocks():
             self.prime_lookups = self.prime_hits = 0
-            for time, operation, key, size, ttl in block.rows():
-                self.now = time
+            for now, ordinal, operation, key, size, ttl in block.rows(self.primed):
+                self.now = now
                 request = Request(0, PRIMING_CLIENT, ordinal, operation, key, size, ttl)
                 self.walks = 0
                 self.ready.append(Token(request, self.program.past_entries[operation], 0, 0, 0, [0] * self.groups))
                 self._drain()
-                ordinal += 1
+            self.primed += len(block.keys)
             if past.enough(len(block.keys), self.now, self.prime_lookups, self.prime_hits):
                 break
         for cache in self.caches:
             cache.shift(self.now)
-        self.primed, self.now, self.priming = ordinal, 0.0, False
+        self.now, self.priming = 0.0, False
 
     # ------------------------------------------------------------ control
 
@@ -477,7 +492,7 @@ class SimpyPlane:
         request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, math.inf)
         self.probes += 1
         request.answer = simpy.Event(self.env)
-        self._begin(request)
+        self._attempt(request)
         self._drain()
         return request.answer
 

@@ -33,9 +33,10 @@ class Block(NamedTuple):
     sizes_bytes: IntArray
     ttls_s: FloatArray
 
-    def rows(self) -> Iterator[tuple[float, int, int, int, float]]:
-        """The requests as plain numbers."""
-        return zip(*(column.tolist() for column in self), strict=True)
+    def rows(self, first: int) -> Iterator[tuple[float, int, int, int, int, float]]:
+        """The requests as plain numbers: time, ordinal from `first` on, operation, key, size, time to live."""
+        times, *rest = (column.tolist() for column in self)
+        return zip(times, range(first, first + len(times)), *rest, strict=True)
 
 
 @dataclass(frozen=True, eq=False)

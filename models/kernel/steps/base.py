@@ -26,7 +26,10 @@ class Step:
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         """SimPy form at one site: a function that acts on a walk, and returns the site to go on with, or PARKED, or
-        GONE. `token.site` is the next site already.
+        GONE.
+
+        `token.site` is the next site already. Later sites of the route are bound before earlier ones, so a step that
+        takes no time and cannot fail may go straight on to the next (`SimpyPlane.sites`).
         """
         raise NotImplementedError
 

@@ -49,6 +49,7 @@ class Choose(Step):
         table = plane.memberships[site.a]
         rows, of, group, by, fixed = table.rows, table.of, table.group, site.b, site.c % self.membership.width
         width, first = self.membership.width, rows[0]
+        then, after, _ = plane.sites[site.next]
         draw: Any = plane.draws.get(site.index)
 
         def choose(token: Token) -> int:
@@ -65,7 +66,8 @@ class Choose(Step):
             else:
                 slot = fixed
             members[group] = (first if of < 0 else rows[members[of]])[slot]
-            return token.site
+            token.site = after
+            return then(token)
 
         return choose
 

@@ -71,6 +71,7 @@ class _Via(Step):
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         zones = plane.zones
+        then, after, _ = plane.sites[site.next]
         source_group, target_group, width, links = site.a, site.b, site.c, site.d
 
         def via(token: Token) -> int:
@@ -78,7 +79,8 @@ class _Via(Step):
             source = zones[source_group][members[source_group]] if source_group >= 0 else 0
             target = zones[target_group][members[target_group]] if target_group >= 0 else 0
             members[links] = source * width + target
-            return token.site
+            token.site = after
+            return then(token)
 
         return via
 
