@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import LimitError, ScenarioError
@@ -192,6 +192,8 @@ def test_what_was_written_comes_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], quoting: int, ending: str, packing: str
 ) -> None:
     """Method: rows written by Python's csv module in every manner; numbers equal to the bit, keys alike where alike."""
+    # Python's writer leaves a carriage return bare unless it ends lines by one.
+    assume(quoting != csv.QUOTE_MINIMAL or ending == "\r\n" or not any("\r" in row[1] for row in rows))
     rows.sort(key=lambda row: row[0])
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=quoting, lineterminator=ending)  # type: ignore[arg-type]
