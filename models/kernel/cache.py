@@ -8,7 +8,7 @@ it alone exceeds the capacity; an object larger than the capacity is not admitte
 leaves when it is looked up; one that is filled again comes in as new.
 
 `CacheState` is the SimPy form, on an `OrderedDict`; the functions below it are the compiled form, on linked records,
-one for each possible key, so that both are independent of one another.
+one for each object held, so that both are independent of one another.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.slots import free_entry, take_entry
+
 if TYPE_CHECKING:
     from models.kernel.parts import Cache
 
 LRU, FIFO, CLOCK = range(3)
 NOBODY = -1
-"""No key."""
+"""No key, or no slot."""
 POLICY = {"lru": LRU, "fifo": FIFO, "clock": CLOCK}
 
 
@@ -122,103 +124,114 @@ class CacheState:
             self.evictions += 1
 
 
-# The compiled form: entries[base + key] are linked by key into one list, front (next to go) to end.
+# The compiled form. `w.held[cache.base + key]` is one more than the slot of the key's entry, 0 where it is not held;
+# entries are linked by slot into one list for each cache, front (next to go) to end.
 
 
-def cache_lookup(cache: Any, entries: Any, key: int, size: int, now: float) -> bool:
+def cache_lookup(w: Any, cache: Any, key: int, size: int, now: float) -> bool:
     """Compiled form of `CacheState.lookup`."""
-    entry = entries[cache.base + key]
-    if entry.held == 0:
+    i = w.held[cache.base + key] - 1
+    if i < 0:
         return False
-    if entry.expires <= now:
-        cache_drop(cache, entries, key)
+    if w.entries[i].expires <= now:
+        cache_drop(w, cache, i)
         return False
-    cache_touch(cache, entries, key, size + cache.overhead if cache.in_bytes else 1)
+    cache_touch(w, cache, i, size + cache.overhead if cache.in_bytes else 1)
     return True
 
 
-def cache_fill(cache: Any, entries: Any, key: int, size: int, now: float, ttl: float) -> None:
+def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float) -> None:
     """Compiled form of `CacheState.fill`."""
     weight = size + cache.overhead if cache.in_bytes else 1
-    entry = entries[cache.base + key]
     expires = now + min(cache.ttl, ttl)
-    if entry.held and entry.expires <= now:
-        cache_drop(cache, entries, key)
-    if entry.held:
-        entry.expires = expires
-        cache_touch(cache, entries, key, weight)
+    i = w.held[cache.base + key] - 1
+    if i >= 0 and w.entries[i].expires <= now:
+        cache_drop(w, cache, i)
+        i = NOBODY
+    if i >= 0:
+        w.entries[i].expires = expires
+        cache_touch(w, cache, i, weight)
     elif weight <= cache.capacity:
-        cache_make_room(cache, entries, cache.capacity - weight, NOBODY)
-        entry.held, entry.marked, entry.size, entry.expires = 1, 0, weight, expires
-        cache_link(cache, entries, key)
+        cache_make_room(w, cache, cache.capacity - weight, NOBODY)
+        i = take_entry(w)
+        entry = w.entries[i]
+        entry.key, entry.size, entry.expires, entry.marked = key, weight, expires, 0
+        w.held[cache.base + key] = i + 1
+        cache_link(w, cache, i)
         cache.used += weight
-        cache.count += 1
 
 
-def cache_drop(cache: Any, entries: Any, key: int) -> None:
-    """Compiled form of `CacheState.drop`, of a key that is held."""
-    entry = entries[cache.base + key]
-    cache_unlink(cache, entries, key)
-    entry.held = 0
+def cache_drop(w: Any, cache: Any, i: int) -> None:
+    """Compiled form of `CacheState.drop`, of the entry in a slot."""
+    entry = w.entries[i]
+    cache_unlink(w, cache, i)
+    w.held[cache.base + entry.key] = 0
     cache.used -= entry.size
-    cache.count -= 1
+    free_entry(w, i)
 
 
-def cache_touch(cache: Any, entries: Any, key: int, weight: int) -> None:
+def cache_flush(w: Any, index: int) -> None:
+    """Compiled form of `CacheState.flush`."""
+    cache = w.caches[index]
+    while cache.front >= 0:
+        cache_drop(w, cache, cache.front)
+
+
+def cache_touch(w: Any, cache: Any, i: int, weight: int) -> None:
     """Compiled form of `CacheState._touch`."""
-    entry = entries[cache.base + key]
+    entry = w.entries[i]
     entry.marked = 1
-    if cache.policy == LRU and cache.end != key:
-        cache_unlink(cache, entries, key)
-        cache_link(cache, entries, key)
+    if cache.policy == LRU and cache.end != i:
+        cache_unlink(w, cache, i)
+        cache_link(w, cache, i)
     if entry.size != weight:
         cache.used += weight - entry.size
         entry.size = weight
         if weight > cache.capacity:
-            cache_drop(cache, entries, key)
+            cache_drop(w, cache, i)
             cache.evictions += 1
         else:
-            cache_make_room(cache, entries, cache.capacity, key)
+            cache_make_room(w, cache, cache.capacity, i)
 
 
-def cache_make_room(cache: Any, entries: Any, most: int, keep: int) -> None:
+def cache_make_room(w: Any, cache: Any, most: int, keep: int) -> None:
     """Compiled form of `CacheState._make_room`."""
     while cache.used > most:
         victim = cache.front
         if victim == keep:
             if cache.policy == CLOCK:
-                cache_unlink(cache, entries, victim)
-                cache_link(cache, entries, victim)
+                cache_unlink(w, cache, victim)
+                cache_link(w, cache, victim)
                 continue
-            victim = entries[cache.base + victim].after
-        if cache.policy == CLOCK and entries[cache.base + victim].marked:
-            entries[cache.base + victim].marked = 0
-            cache_unlink(cache, entries, victim)
-            cache_link(cache, entries, victim)
+            victim = w.entries[victim].after
+        if cache.policy == CLOCK and w.entries[victim].marked:
+            w.entries[victim].marked = 0
+            cache_unlink(w, cache, victim)
+            cache_link(w, cache, victim)
             continue
-        cache_drop(cache, entries, victim)
+        cache_drop(w, cache, victim)
         cache.evictions += 1
 
 
-def cache_link(cache: Any, entries: Any, key: int) -> None:
-    """Put a key at the end of the order."""
-    entry = entries[cache.base + key]
-    entry.before, entry.after = cache.end, -1
+def cache_link(w: Any, cache: Any, i: int) -> None:
+    """Put an entry at the end of the order."""
+    entry = w.entries[i]
+    entry.before, entry.after = cache.end, NOBODY
     if cache.end >= 0:
-        entries[cache.base + cache.end].after = key
+        w.entries[cache.end].after = i
     else:
-        cache.front = key
-    cache.end = key
+        cache.front = i
+    cache.end = i
 
 
-def cache_unlink(cache: Any, entries: Any, key: int) -> None:
-    """Take a key out of the order."""
-    entry = entries[cache.base + key]
+def cache_unlink(w: Any, cache: Any, i: int) -> None:
+    """Take an entry out of the order."""
+    entry = w.entries[i]
     if entry.before >= 0:
-        entries[cache.base + entry.before].after = entry.after
+        w.entries[entry.before].after = entry.after
     else:
         cache.front = entry.after
     if entry.after >= 0:
-        entries[cache.base + entry.after].before = entry.before
+        w.entries[entry.after].before = entry.before
     else:
         cache.end = entry.before

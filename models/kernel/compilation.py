@@ -28,6 +28,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     recorder.record_settled, recorder.shift_level, recorder.set_now,
     slots.vanish, slots.start_leg, slots.wake_control, slots.free_request, slots.ready_put, slots.stamp_of,
     slots.heap_push, slots.heap_pop, slots.start_walk, slots.take_token, slots.free_token, slots.draw, slots.has_room,
+    slots.take_entry, slots.free_entry,
     station.station_has_room, station.station_enter, station.station_start, station.station_complete,
     station.station_take_waiting,
     caches.cache_lookup, caches.cache_fill, caches.cache_drop, caches.cache_touch,
@@ -111,7 +112,7 @@ def functions() -> dict[str, Callable[..., Any]]:
     entries: tuple[Callable[..., Any], ...] = (
         loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
         station.station_resize, station.station_pause, station.station_resume, station.station_slow,
-        station.station_down, station.station_up, admit.refresh_bucket,
+        station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
         arrivals.fill_exponentials, arrivals.fill_pairs, keys.fill_keys,
     )  # fmt: skip
     return {function.__name__: compiled(function) for function in entries}

@@ -17,7 +17,7 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
-from models.kernel.codes import CONTROL, FIRST, OP_FORK
+from models.kernel.codes import CONTROL, FIRST, OP_FILL, OP_FORK
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.outcome import FloatArray, IntArray, Outcome
 from models.kernel.parts import UNLIMITED, Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -205,7 +205,7 @@ class CompiledPlane:
             hits, lookups = int(self.clock["prime_hits"]), int(self.clock["prime_lookups"])
             if past.enough(count, float(self.clock["now"]), lookups, hits):
                 break
-        self.w.entries["expires"] -= self.clock["now"]
+        self.w.entries["expires"][: self.clock["entries"]] -= self.clock["now"]
         self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
         self._set_now(0.0)
 
@@ -274,10 +274,7 @@ class CompiledPlane:
 
     def flush(self, cache: Cache, member: int) -> None:
         check_member(cache.group, member)
-        record = self.w.caches[self.program.cache(cache) + member]
-        self.w.entries["held"][record["base"] : record["base"] + self._key_count()] = 0
-        record["front"] = record["end"] = -1
-        record["used"] = record["count"] = 0
+        self.f["cache_flush"](self.w, self.program.cache(cache) + member)
 
     def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
         check_member(bucket.group, member)
@@ -377,11 +374,16 @@ class CompiledPlane:
             and clock["spare_requests"] > wanted
             and clock["heap"] + wanted <= len(self.w.heap)
             and clock["wakeups"] + wanted <= len(self.w.wakeups)
+            and clock["spare_entries"] >= clock["fills"]
         )
 
     def _grow(self) -> None:
-        """Make all that follows what is in flight twice as large."""
+        """Make all that follows what is in flight twice as large, or what is held, if that is it."""
         w = self.w
+        if self.clock["spare_entries"] < self.clock["fills"]:
+            self.clock["spare_entries"] += len(w.entries)
+            w.replace("entries", _longer(w.entries))
+            return
         tokens, requests = _longer(w.tokens), _longer(w.requests)
         link_free(self.clock, "tokens", tokens, len(w.tokens))
         link_free(self.clock, "requests", requests, len(w.requests))
@@ -428,8 +430,10 @@ class CompiledPlane:
         work = [first.keys, first.operations, first.sizes, first.think]
         c = clock[0]
         c["backoff_stream"], c["work_stream"] = len(streams), len(streams) + 1
-        c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = -1
+        c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = c["free_entries"] = -1
         c["reserve"], c["windows"], c["window"] = reserve, self.span.windows, self.span.window_s
+        c["fills"] = sum(site.op == OP_FILL for site in program.sites)
+        c["spare_entries"] = capacity
         c["groups"] = len(program.groups)
         c["warmup"], c["duration"] = self.span.warmup_s, self.span.duration_s
         c["duration_ticks"], c["warmup_ticks"] = to_area_ticks(self.span.duration_s), to_area_ticks(self.span.warmup_s)
@@ -451,7 +455,8 @@ class CompiledPlane:
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
-            stations=self._stations(c), links=self._links(), caches=self._caches(), entries=self._entries(),
+            stations=self._stations(c), links=self._links(), caches=self._caches(),
+            entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
             buckets=self._buckets(), memberships=self._memberships(),
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
             quorums=self._quorums(),
@@ -493,9 +498,9 @@ class CompiledPlane:
             record["front"] = record["end"] = -1
         return records
 
-    def _entries(self) -> Any:
+    def _held(self) -> Any:
         caches = sum(p.group.size for p in self.program.caches)
-        return np.zeros(max(1, caches * self._key_count()), world.ENTRY)
+        return np.zeros(max(1, caches * self._key_count()), np.int32)
 
     def _buckets(self) -> Any:
         parts = [part for part in self.program.buckets for _ in range(part.group.size)]

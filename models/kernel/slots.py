@@ -32,6 +32,7 @@ def has_room(w: Any) -> bool:
         and clock.spare_requests > clock.reserve
         and clock.heap < clock.heap_most
         and clock.wakeups < clock.wakeups_most
+        and clock.spare_entries >= clock.fills
     )
 
 
@@ -67,6 +68,27 @@ def free_request(w: Any, r: int) -> None:
     w.requests[r].after = clock.free_requests
     clock.free_requests = r
     clock.spare_requests += 1
+
+
+def take_entry(w: Any) -> int:
+    """A free slot for an object in a cache: one that was given back, or the next that never was used."""
+    clock = w.clock[0]
+    clock.spare_entries -= 1
+    i = clock.free_entries
+    if i >= 0:
+        clock.free_entries = w.entries[i].after
+    else:
+        i = clock.entries
+        clock.entries += 1
+    return int(i)
+
+
+def free_entry(w: Any, i: int) -> None:
+    """An object has left a cache."""
+    clock = w.clock[0]
+    w.entries[i].after = clock.free_entries
+    clock.free_entries = i
+    clock.spare_entries += 1
 
 
 def ready_put(clock: Any, tokens: Any, i: int) -> None:

@@ -1,9 +1,9 @@
 """The compiled engine's world: everything that a system is and does, as records of numbers.
 
 The compiled forms of the steps read like the SimPy forms because the records have names: `token.due`, `station.busy`. A
-`World` is one replication. The arrays that follow what is in flight (heap, tokens, requests, wakeups) are replaced by
-larger ones between two calls of the loop, never within one. This module is plain NumPy; numba only compiles what acts
-on it.
+`World` is one replication. The arrays that follow what is in flight (heap, tokens, requests, wakeups) or held (entries)
+are replaced by larger ones between two calls of the loop, never within one. This module is plain NumPy; numba only
+compiles what acts on it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,12 @@ STATION = _record(
 """`head` to `tail` wait, `first` to `last` are in service, each in order."""
 
 LINK = _record("state", "factor")
-CACHE = _record(
-    "policy capacity in_bytes overhead base family used count front end lookups hits misses evictions", "ttl"
-)
+CACHE = _record("policy capacity in_bytes overhead base family used front end lookups hits misses evictions", "ttl")
 ENTRY = np.dtype(
-    [("size", np.int64), ("expires", np.float64), ("before", np.int32), ("after", np.int32), ("held", np.int32),
-     ("marked", np.int32)]
+    [("key", np.int64), ("size", np.int64), ("expires", np.float64), ("before", np.int32), ("after", np.int32),
+     ("marked", np.int64)]
 )  # fmt: skip
+"""An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot."""
 BUCKET = _record("admitted refused", "rate burst tokens last")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
@@ -61,11 +60,13 @@ OPERATION = _record("entry past_entry max_attempts jitter failures watch_at", "t
 SOURCE = _record("closed client_base clients active block_at block_end more ordinal parked_count size_law think_law")
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
-    "ready_tail wakeups need priming events simulated walks walks_max windows window_now window_left span_left "
-    "warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream work_stream",
+    "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
+    "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
+    "work_stream",
     "now walks_at warmup duration window",
 )
-"""The one record of all that is going on. `reserve` is what one walk may start; `walks` counts those at one instant."""
+"""The one record of all that is going on. `reserve` is what one walk may start, `fills` what it may put in caches;
+`entries` counts the slots that ever were used; `walks` counts those at one instant."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
 
@@ -87,7 +88,8 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("stations", STATION, 1),
     ("links", LINK, 1),
     ("caches", CACHE, 1),
-    ("entries", ENTRY, 1),  # caches x keys
+    ("entries", ENTRY, 1),  # capacity
+    ("held", np.dtype(np.int32), 1),  # caches x keys: slot + 1 of the object's entry, or 0
     ("buckets", BUCKET, 1),
     ("memberships", MEMBERSHIP, 1),
     ("slots", INT, 1),  # members, of all tables

@@ -39,9 +39,9 @@ COLD = 100_000
 FLOORS = {
     "mmc": (1.0, 15.0),
     "cache_aside": (1.0, 15.0),
-    "quorum_write": (1.0, 13.0),
-    "direct": (1.0, 13.0),
-    "dax": (1.0, 8.0),
+    "quorum_write": (1.0, 15.0),
+    "direct": (1.0, 15.0),
+    "dax": (1.0, 15.0),
 }
 """Least ratio of the SimPy engine and of the compiled one."""
 

@@ -103,7 +103,7 @@ def look_up(w: Any, token: Any, site: Any) -> int:
     request, clock = w.requests[token.request], w.clock[0]
     index = site.a + token.members[site.b]
     cache = w.caches[index]
-    hit = cache_lookup(cache, w.entries, request.key, request.size, clock.now)
+    hit = cache_lookup(w, cache, request.key, request.size, clock.now)
     if clock.priming:
         clock.prime_lookups += 1
         clock.prime_hits += hit
@@ -123,9 +123,8 @@ def look_up(w: Any, token: Any, site: Any) -> int:
 def fill(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Fill`."""
     request = w.requests[token.request]
-    cache_fill(
-        w.caches[site.a + token.members[site.b]], w.entries, request.key, request.size, w.clock[0].now, request.ttl
-    )
+    cache = w.caches[site.a + token.members[site.b]]
+    cache_fill(w, cache, request.key, request.size, w.clock[0].now, request.ttl)
     return int(site.next)
 
 
@@ -133,6 +132,7 @@ def drop(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Drop`."""
     key = w.requests[token.request].key
     cache = w.caches[site.a + token.members[site.b]]
-    if w.entries[cache.base + key].held:
-        cache_drop(cache, w.entries, key)
+    i = w.held[cache.base + key] - 1
+    if i >= 0:
+        cache_drop(w, cache, i)
     return int(site.next)
