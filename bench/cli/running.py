@@ -119,6 +119,10 @@ def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
         scenario.name,
         question=scenario.spec.question,
         fingerprint=result.document["fingerprint"],
+        faults=[
+            pictures.Span(fault.at_s, min(fault.end_s, scenario.span.duration_s), fault.label)
+            for fault in scenario.spec.faults
+        ],
         certain=result.certain,
     )
     return store.RunContents(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from bench import expectations
 from bench.errors import Problem, ScenarioError
 from bench.presets import PRESETS
+from bench.scenario import faults
 from bench.scenario.document import SET, Document, read_document
 from bench.scenario.problems import problems_from_validation
 from bench.scenario.schema import TraceSpec, scenario_model
@@ -25,6 +26,7 @@ from bench.statistics.metrics import Shape
 from bench.traces import Trace as RecordedTrace
 from bench.traces import read_trace
 from models.catalogue import MODELS
+from models.kernel.faults import schedule
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, Trace, Workload
@@ -108,14 +110,23 @@ def build(path: Path, document: Document, assignments: tuple[str, ...] = ()) -> 
     problems = [*_workload_problems(spec, document), *_time_problems(spec, document)]
     trace = _trace(spec.workload.trace, document, path.parent, problems)
     _raise_any(problems)
-    workload = _workload(spec, trace)
+    arrivals, found = faults.under_load(spec.workload.arrivals, spec.faults, document.problem, traced=trace is not None)
+    problems.extend(found)
+    workload = _workload(spec, arrivals, trace)
     span = _span(spec, workload)
     if span.warmup_s >= span.duration_s > 0.0 and trace is not None:
         what = f"leaves nothing to measure: the trace ends at {span.duration_s:g} s"
         problems.append(document.problem(("warmup_s",), what, "make it less", "value"))
     systems = _systems(spec, workload.operation_names, document, problems)
     _raise_any(problems)
-    shapes = {name: shape_of(Program(system, name)) for name, system in systems.items()}
+    programs = {name: Program(system, name) for name, system in systems.items()}
+    happening, found = faults.resolve(spec.faults, programs, document.problem)
+    _raise_any([*faults.check_times(spec.faults, span.warmup_s, span.duration_s, document.problem), *found])
+    systems = {
+        name: replace(system, controls=(schedule(happening[name]), *system.controls)) if happening[name] else system
+        for name, system in systems.items()
+    }
+    shapes = {name: shape_of(program) for name, program in programs.items()}
     _raise_any(expectations.check(spec.expect, shapes, document.problem))
     sha256 = None if trace is None else trace.sha256
     return Scenario(path, assignments, document, spec, workload, systems, span, shapes, sha256)
@@ -199,7 +210,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
         return False
 
 
-def _workload(spec: Any, recorded: RecordedTrace | None) -> Workload:
+def _workload(spec: Any, arrivals: Any, recorded: RecordedTrace | None) -> Workload:
     w = spec.workload
     trace = None
     if recorded is not None:
@@ -210,7 +221,7 @@ def _workload(spec: Any, recorded: RecordedTrace | None) -> Workload:
         block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, ttls)
         trace = Trace(block, recorded.key_count, recorded.operation_names)
     mix = {name: share for name, share in w.mix.items() if share > 0}
-    return Workload(w.arrivals, w.keys, w.value_size_bytes, mix, trace)
+    return Workload(arrivals, w.keys, w.value_size_bytes, mix, trace)
 
 
 def _systems(spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]) -> dict[str, System]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from bench.expectations import Expectation
 from bench.presets import PRESETS
+from bench.scenario.faults import AnyFault
 from models.catalogue import MODELS
 from models.kernel.arrivals import AnyArrivals, Poisson
 from models.kernel.keys import AnyKeys, UniformKeys
@@ -124,6 +125,7 @@ class ScenarioBase(Parameters):
         description="caches at time zero: as the workload would have left them, or empty; a trace starts cold",
     )
     workload: WorkloadSpec = Field(WorkloadSpec(), description="what clients ask for")
+    faults: Annotated[list[AnyFault], Field(max_length=1000)] = Field([], description="what happens to parts, and when")
     expect: Annotated[list[Expectation], Field(max_length=1000)] = Field([], description="what must hold")
 
 

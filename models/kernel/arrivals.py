@@ -7,7 +7,8 @@ the time when so much rate has passed as the i-th arrival of the unit process sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -119,6 +120,40 @@ class Schedule(Arrivals):
                 return np.where(root > 0.0, times[i] + 2.0 * y / root, np.where(y > 0.0, math.inf, times[i]))
 
         return seconds
+
+
+class EvenSchedule(Schedule):
+    """As `Schedule`, but evenly: each arrival as soon as the cumulated rate has passed the next whole number."""
+
+    random_gaps = False
+    kind: Literal["even schedule"] = "even schedule"  # type: ignore[assignment]
+
+
+def with_load(arrivals: Arrivals, changes: Sequence[tuple[float, float, float]]) -> Schedule:
+    """Steady or scheduled arrivals under changes of load.
+
+    Args:
+        arrivals: `SteadyArrivals` or a `Schedule`.
+        changes: From when until when (seconds, inf for ever) the rate is so many times as high; they may overlap.
+    """
+    assert isinstance(arrivals, SteadyArrivals | Schedule)
+    plain = arrivals.points if isinstance(arrivals, Schedule) else [[0.0, arrivals.rate_per_s]]
+    edges = sorted({edge for at_s, until_s, _ in changes for edge in (at_s, until_s) if edge < math.inf})
+    points = []
+    for time_s in sorted({*edges, *(time_s for time_s, _ in plain)}):
+        rates = [rate for at_s, rate in plain if at_s == time_s] or [_rate_at(plain, time_s)]
+        before, after = (
+            math.prod(factor for at_s, until_s, factor in changes if begun(at_s, time_s) and not begun(until_s, time_s))
+            for begun in (operator.lt, operator.le)
+        )
+        points += [[time_s, rates[0] * before], [time_s, rates[-1] * after]]
+    return (Schedule if arrivals.random_gaps else EvenSchedule)(points=points)
+
+
+def _rate_at(points: Sequence[Sequence[float]], time_s: float) -> float:
+    """The rate at a time at which no point stands."""
+    times, rates = np.array(points).T
+    return float(np.interp(time_s, times, rates))
 
 
 class Bursty(Arrivals):

@@ -240,17 +240,17 @@ class CompiledPlane:
         self._notice(watches, records, who, int(records[who][field]))
         return woken
 
-    def down(self, group: Group, member: int, how: Down) -> None:
+    def down(self, part: Group | Station, member: int, how: Down) -> None:
         self._control()
-        for index in self._on_member(group, member):
+        for index in self._on_member(part, member):
             self._station_call("station_down", index, SILENT if how == "silent" else REFUSING)
         self._drain()
-        for part in self.program.caches:
-            if part.group is group:
-                self.flush(part, member)
+        for cache in self.program.caches:
+            if cache.group is part:
+                self.flush(cache, member)
 
-    def up(self, group: Group, member: int) -> None:
-        for index in self._on_member(group, member):
+    def up(self, part: Group | Station, member: int) -> None:
+        for index in self._on_member(part, member):
             self._station_call("station_up", index)
 
     def pause(self, station: Station, member: int) -> None:
@@ -320,8 +320,10 @@ class CompiledPlane:
         self._ensure_heap(len(self.w.tokens))
         self.f[name](self.w, index, *arguments)
 
-    def _on_member(self, group: Group, member: int) -> list[int]:
-        return [self._station(part, member) for part in self.program.stations if part.group is group]
+    def _on_member(self, part: Group | Station, member: int) -> list[int]:
+        """The stations on a group's member, or the one that is meant."""
+        mine = (station for station in self.program.stations if part in (station, station.group))
+        return [self._station(station, member) for station in mine]
 
     def _station(self, station: Station, member: int) -> int:
         check_member(station.group, member)

@@ -72,11 +72,13 @@ class Plane(Protocol):
     def watch_errors(self, operation: str, count: int) -> simpy.Event:
         """Wakes when so many requests of clients have failed since time zero."""
 
-    def down(self, group: Group, member: int, how: Down) -> None:
-        """All stations on the member lose what they hold and take nothing; its caches are emptied."""
+    def down(self, part: Group | Station, member: int, how: Down) -> None:
+        """All stations on a group's member lose what they hold and take nothing, and its caches are emptied; or a
+        member's one station does so, and nothing else.
+        """
 
-    def up(self, group: Group, member: int) -> None:
-        """The member takes requests again, with empty caches; a station that is not down goes on as it is."""
+    def up(self, part: Group | Station, member: int) -> None:
+        """The member, or its one station, takes requests again; a station that is not down goes on as it is."""
 
     def pause(self, station: Station, member: int) -> None:
         """Work stands still; requests queue."""

@@ -516,17 +516,17 @@ class SimpyPlane:
             watches.remove(watch)
             watch[1].succeed()
 
-    def down(self, group: Group, member: int, how: Down) -> None:
+    def down(self, part: Group | Station, member: int, how: Down) -> None:
         self._control()
-        for station in self._on_member(group, member):
+        for station in self._on_member(part, member):
             station.down(SILENT if how == "silent" else REFUSING)
         self._drain()
-        for part in self.program.caches:
-            if part.group is group:
-                self.flush(part, member)
+        for cache in self.program.caches:
+            if cache.group is part:
+                self.flush(cache, member)
 
-    def up(self, group: Group, member: int) -> None:
-        for station in self._on_member(group, member):
+    def up(self, part: Group | Station, member: int) -> None:
+        for station in self._on_member(part, member):
             station.up()
 
     def pause(self, station: Station, member: int) -> None:
@@ -599,8 +599,10 @@ class SimpyPlane:
         check_member(station.group, member)
         return self.stations[self.program.station(station) + member]
 
-    def _on_member(self, group: Group, member: int) -> list[StationState]:
-        return [self._station(part, member) for part in self.program.stations if part.group is group]
+    def _on_member(self, part: Group | Station, member: int) -> list[StationState]:
+        """The stations on a group's member, or the one that is meant."""
+        mine = (station for station in self.program.stations if part in (station, station.group))
+        return [self._station(station, member) for station in mine]
 
     def _link(self, network: Network, source_zone: int, target_zone: int) -> LinkState:
         index = self.program.network(network)
