@@ -86,7 +86,7 @@ def run(scenario: Scenario, engine: Engine, tick: Callable[[int], None] = lambda
             tick(max(0, outcome.simulated_requests + outcome.primed_requests - told[task]))
     outcomes = {name: [done[name, replication].outcome for replication in range(count)] for name in names}
     certain = frozenset(name for name in names if all(getattr(outcome, "certain", False) for outcome in outcomes[name]))
-    judgements = judge(scenario.spec.expect, outcomes, scenario.shapes, certain=certain)
+    judgements = judge(scenario.spec.expect, outcomes, scenario.shapes, certain=certain, course=scenario.course)
     memory_mb = _peak_memory_mb()
     document = {
         "schema": SCHEMA,

@@ -23,6 +23,7 @@ from bench.scenario.problems import problems_from_validation
 from bench.scenario.schema import TraceSpec, scenario_model
 from bench.scenario.suggest import hint
 from bench.statistics.metrics import Shape
+from bench.statistics.windows import phases
 from bench.traces import Trace as RecordedTrace
 from bench.traces import read_trace
 from models.catalogue import MODELS
@@ -52,6 +53,7 @@ class Scenario:
         systems: By name.
         span: What is simulated and measured.
         shapes: What figures each system will have.
+        course: What happens when.
         trace_sha256: Digest of the trace's file, if there is one.
     """
 
@@ -63,6 +65,7 @@ class Scenario:
     systems: Mapping[str, System]
     span: Span
     shapes: Mapping[str, Shape]
+    course: expectations.Course
     trace_sha256: str | None
 
     @property
@@ -127,9 +130,13 @@ def build(path: Path, document: Document, assignments: tuple[str, ...] = ()) -> 
         for name, system in systems.items()
     }
     shapes = {name: shape_of(program) for name, program in programs.items()}
-    _raise_any(expectations.check(spec.expect, shapes, document.problem))
+    times = [(fault.at_s, fault.end_s) for fault in spec.faults]
+    course = expectations.Course(
+        [span.window_s * k for k in range(span.windows + 1)], phases(times, span.warmup_s, span.duration_s)
+    )
+    _raise_any(expectations.check(spec.expect, shapes, document.problem, course))
     sha256 = None if trace is None else trace.sha256
-    return Scenario(path, assignments, document, spec, workload, systems, span, shapes, sha256)
+    return Scenario(path, assignments, document, spec, workload, systems, span, shapes, course, sha256)
 
 
 def _raise_any(problems: list[Problem]) -> None:

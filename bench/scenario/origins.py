@@ -50,6 +50,9 @@ def _settings(spec: BaseModel, path: KeyPath, document: Document, preset: str | 
         if key == ("systems",):
             for system, parameters in value.items():
                 yield from _settings(parameters, (*key, system), document, preset)
+        elif key == ("faults",) and value:
+            for index, fault in enumerate(value):
+                yield from _settings(fault, (*key, index), document, preset)
         elif isinstance(value, BaseModel) and not isinstance(value, Law | KeyLaw) and not hasattr(value, "kind"):
             yield from _settings(value, key, document, preset)
         else:

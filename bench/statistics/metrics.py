@@ -74,6 +74,7 @@ class Metric:
         label: How it is called in a sentence.
         unit: Its unit; counts are per replication.
         read: Its value in one replication; None where that has none.
+        windowed: Whether a stretch of time has this figure, too (`bench.statistics.windows`).
     """
 
     system: str
@@ -81,6 +82,7 @@ class Metric:
     label: str
     unit: Unit
     read: Reading
+    windowed: bool = False
 
 
 def known_metrics(shapes: Mapping[str, Shape]) -> dict[str, Metric]:
@@ -143,6 +145,10 @@ _STATIONS: _Table = {
 }
 
 
+_WHOLE = {"latency_ms.max", "requests", "unfinished", "attempts"}
+"""Figures of an operation that no window tells."""
+
+
 def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
     """All figures of one system, each with its name within the document's section."""
     errors: _Table = {
@@ -158,7 +164,9 @@ def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
             for name, (label, unit, read) in table.items():
                 reading = _where_present(present, part, read)
                 path = f"{part}.{name}"
-                yield path, Metric(system, f"{system}.{section}.{path}", f"{system}.{part} {label}", unit, reading)
+                windowed = name not in _WHOLE and not name.startswith("errors.")
+                full, words = f"{system}.{section}.{path}", f"{system}.{part} {label}"
+                yield path, Metric(system, full, words, unit, reading, windowed)
     names = {*shape.counters, *(f"{cache}.{word}" for cache in shape.caches for word in ("lookups", "hits"))}
     for name in sorted(names):
         path = f"counters.{name}"

@@ -55,7 +55,7 @@ def test_an_entry_reads_as_toml_has_it() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"at_least": 1.0}, "exactly one of metric, ratio and difference is needed, got none"),
+        ({"at_least": 1.0}, "exactly one of metric, ratio, difference and recovery is needed, got none"),
         ({"metric": P50, "ratio": [P50, P50], "at_least": 1.0}, "got metric and ratio"),
         ({"metric": P50}, "a bound is needed"),
         ({"metric": P50, "at_least": 2.0, "at_most": 1.5}, "no number is at least 2 and at most 1.5"),
