@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -25,8 +26,9 @@ def blocks(language: str) -> list[str]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the README's scenario, saved as it says."""
     folder = tmp_path_factory.mktemp("readme")
-    (scenario,) = blocks("toml")
+    scenario, faults = blocks("toml")
     (folder / "my.toml").write_text(scenario, "utf-8")
+    (folder / "faults.toml").write_text(scenario + faults, "utf-8")
     return folder
 
 
@@ -44,6 +46,13 @@ def test_a_command_works(command: str, place: Path) -> None:
     result = tierbench(*shlex.split(command)[1:], cwd=place)
 
     assert result.code == (1 if "--set" in command else 0), result.err
+
+
+def test_faults_added_to_the_scenario_pass(place: Path) -> None:
+    result = tierbench("run", "faults.toml", "--json", "--quiet", cwd=place)
+
+    verdicts = [each["verdict"] for each in json.loads(result.out)["expectations"]]
+    assert verdicts == ["pass"] * 4
 
 
 def test_the_run_folder_holds_what_the_table_says(place: Path) -> None:
