@@ -1,4 +1,4 @@
-"""A DynamoDB table, first form: request routers, partitions by key hash, three replicas of each, one in each zone.
+"""A DynamoDB table: request routers, partitions by key hash, three replicas of each, one in each zone.
 
 A request goes over the network to a request router, which finds the partition by the hash of the key. An eventually
 consistent read is answered by any replica, a strongly consistent one by the leader. A write is acknowledged when the
@@ -12,38 +12,74 @@ tested.
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
 
+Capacity is unlimited, or provisioned: read and write units for the whole table, by item size and consistency, unused
+ones kept for 300 s. Two ways of admission: `partition`, the older one, gives each partition its even share; `global`
+lets all partitions draw on the table's units. In both a partition serves no more than its ceiling. What is admitted is
+decided by the request router, before the replicas work.
+
 Limits:
-    Capacity is unlimited: no throttling, no partition ceilings, no bursting. No failover. Replicas do not queue, as no
-    figure of a storage node's concurrency is published. Items' sizes do not change latencies. Replicas are always up
-    to date, so an eventually consistent read is never stale here.
+    Admission knows no delay: the routers' local buckets, which are refilled every few seconds, are one bucket here;
+    adaptive capacity, limits of nodes on bursting, splits for heat, auto scaling and on-demand mode are left out. No
+    failover. Replicas do not queue, as no figure of a storage node's concurrency is published. Items' sizes do not
+    change latencies. Replicas are always up to date, so an eventually consistent read is never stale here.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, SecondsLaw
-from models.kernel.parts import Group, Membership, Quorum, Station, everybody
+from models.kernel.parts import Bucket, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
-from models.kernel.steps import Choose, Fork, Serve, Step, Travel
+from models.kernel.steps import Admit, Choose, Fork, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend, Tier
 from models.region import Region, RegionParameters
 
 REPLICAS = 3
+PARTITIONS = 4
+READ_UNIT_BYTES, WRITE_UNIT_BYTES = 4096, 1024
+PARTITION_READ_UNITS, PARTITION_WRITE_UNITS = 3_000.0, 1_000.0
+"""Units a second that one partition serves at most (DynamoDB guide, 2023)."""
+MAX_UNITS = 40_000.0 * 1_000
+"""A thousand times the default quota of a table (DynamoDB guide, 2023)."""
+STRONG, EVENTUAL = 1.0, 0.5
+"""Read units of a strongly and of an eventually consistent read of up to 4 KB."""
 LEADER = 0
 """Slot of a partition's leader among its replicas."""
+Buckets = tuple[Bucket, ...]
 DDB22 = "Elhemali et al., USENIX ATC 2022"
+
+
+class Provisioned(Parameters):
+    """Provisioned capacity of a table."""
+
+    mode: Literal["provisioned"] = parameter(..., "capacity mode")
+    read_units_per_s: Annotated[float, Field(ge=1, le=MAX_UNITS)] = parameter(
+        ..., "read units (RCU): a strongly consistent read of up to 4 KB, two eventually consistent ones, per second"
+    )
+    write_units_per_s: Annotated[float, Field(ge=1, le=MAX_UNITS)] = parameter(
+        ..., "write units (WCU): a write of up to 1 KB, per second"
+    )
+    admission: Literal["global", "partition"] = parameter(
+        "global", "whether partitions share the table's units, or have each an even share", source=f"{DDB22}, section 4"
+    )
+    burst_s: Annotated[float, Field(ge=0, le=86_400)] = parameter(
+        300.0, "seconds of unused units that can be used later", source="DynamoDB guide: 300 s (2023)"
+    )
 
 
 class TableParameters(Parameters):
     """Parameters of a table, wherever it stands."""
 
-    capacity: Literal["unlimited"] = parameter("unlimited", "capacity mode", assumed="no throttling in this form")
-    partitions: Annotated[int, Field(ge=1, le=10_000)] = parameter(
-        4, "partitions, by key hash", assumed="by size and throughput; no effect while capacity is unlimited"
+    capacity: Literal["unlimited"] | Provisioned = parameter(
+        "unlimited", "capacity: unlimited, or provisioned units", assumed="no throttling, unless units are given"
+    )
+    partitions: Annotated[int, Field(ge=1, le=10_000)] | None = parameter(
+        None, "partitions, by key hash; none: as many as provisioned units need, else 4"
     )
     router: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.0001), "seconds in the request router", assumed="0.05 to 0.2 ms"
@@ -71,9 +107,48 @@ class DynamodbParameters(TableParameters):
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
 
 
+def partitions_needed(units_per_s: float, ceiling: float, before: int = 1) -> int:
+    """Partitions of a table that is given so many units: they split in two until each is below its ceiling.
+
+    Args:
+        units_per_s: Read or write units of the table.
+        ceiling: Units that one partition serves at most.
+        before: Partitions that there are already; they never merge. A new table starts with just enough.
+    """
+    if before == 1:
+        return max(1, math.ceil(units_per_s / ceiling))
+    while units_per_s / before > ceiling:
+        before *= 2
+    return before
+
+
+def partitions_of(parameters: TableParameters) -> int:
+    """Partitions of the table."""
+    if parameters.partitions is not None:
+        return parameters.partitions
+    capacity = parameters.capacity
+    if isinstance(capacity, str):
+        return PARTITIONS
+    return max(
+        partitions_needed(capacity.read_units_per_s, PARTITION_READ_UNITS),
+        partitions_needed(capacity.write_units_per_s, PARTITION_WRITE_UNITS),
+    )
+
+
+def _buckets(kind: str, units_per_s: float, ceiling: float, capacity: Provisioned, partitions: Group) -> Buckets:
+    """The buckets that reads, or writes, take tokens from."""
+    shared = capacity.admission == "global"
+    rate = units_per_s if shared else units_per_s / partitions.size
+    where = Group("table") if shared else partitions
+    return (
+        Bucket(f"{kind} capacity", where, rate, rate * max(1.0, capacity.burst_s)),
+        Bucket(f"{kind} ceiling", partitions, ceiling, ceiling),
+    )
+
+
 def tier(parameters: TableParameters, region: Region) -> Tier:
     """The table as others ask it."""
-    count = parameters.partitions
+    count, capacity = partitions_of(parameters), parameters.capacity
     routers = Group("routers", region.zones, tuple(range(region.zones)))
     partitions = Group("partitions", count)
     zones = tuple(zone for partition in range(count) for zone in region.spread(REPLICAS, partition))
@@ -87,6 +162,17 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     anywhere, by_key, network = everybody(routers), everybody(partitions), region.network
     durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
 
+    if isinstance(capacity, Provisioned):
+        reads = _buckets("read", capacity.read_units_per_s, PARTITION_READ_UNITS, capacity, partitions)
+        writes = _buckets("write", capacity.write_units_per_s, PARTITION_WRITE_UNITS, capacity, partitions)
+
+    def admit(kind: Literal["read", "write"], units: float, *work: Step) -> tuple[Step, ...]:
+        """The work of a request, if there are units for it."""
+        if not isinstance(capacity, Provisioned):
+            return work
+        buckets, unit_bytes = (reads, READ_UNIT_BYTES) if kind == "read" else (writes, WRITE_UNIT_BYTES)
+        return (Admit(buckets, units, unit_bytes, Route(*work)),)
+
     def ask(origin: Group, *work: Step) -> Route:
         """Through a request router in any zone, which finds the key's partition."""
         return Route(
@@ -95,10 +181,11 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
         )  # fmt: skip
 
     def read(origin: Group, replica: Literal["random"] | int) -> Route:
-        return ask(
-            origin, Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read),
+        work = (
+            Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read),
             Travel(network, replicas, routers),
         )  # fmt: skip
+        return ask(origin, *admit("read", STRONG if replica == LEADER else EVENTUAL, *work))
 
     def follower(slot: int) -> Route:
         """From the leader to a follower and back; the follower is remembered beside the leader."""
@@ -109,13 +196,10 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
 
     def write(origin: Group) -> Route:
         append = Fork(durable, (Route(Serve(station, parameters.append)), follower(1), follower(2)))
-        return ask(
-            origin,
-            Choose(members, LEADER),
-            Travel(network, routers, replicas),
-            append,
-            Travel(network, replicas, routers),
-        )
+        work = (
+            Choose(members, LEADER), Travel(network, routers, replicas), append, Travel(network, replicas, routers),
+        )  # fmt: skip
+        return ask(origin, *admit("write", 1.0, *work))
 
     return Tier(
         read=lambda origin: read(origin, "random"),
@@ -146,7 +230,8 @@ MODEL = Model(
     build=build,
     operations=("read", "strong_read", "write"),
     limits=(
-        "capacity is unlimited: no throttling, partition ceilings or bursting",
+        "provisioned capacity is admitted without delay: no adaptive capacity, node limits, splits or auto scaling",
+        "no on-demand mode",
         "no failover",
         "replicas do not queue",
         "sizes do not change latencies",

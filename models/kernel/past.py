@@ -1,7 +1,8 @@
 """What a route does to caches, and nothing else: the reading of a route that replays a workload's past.
 
-Work, ways and admission are left out, as before time zero every delay is taken as zero; so are choices on which no
-cache depends. What is left says which cache a request looks up, fills or drops from, in the order of the route.
+Work, ways and limits of admission are left out, as before time zero every delay is taken as zero; so are choices on
+which no cache depends. What is left says which cache a request looks up, fills or drops from, in the order of the
+route.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from models.kernel.parts import Group
+from models.kernel.steps.admit import Admit
 from models.kernel.steps.base import Step
 from models.kernel.steps.choose import Choose
 from models.kernel.steps.fork import Fork
@@ -34,6 +36,8 @@ def _past(route: Route, groups: set[Group]) -> Route:
     for step in route.steps:
         if isinstance(step, Lookup):
             kept.append(Lookup(step.cache, _past(step.on_miss, groups)))
+        elif isinstance(step, Admit):
+            kept.extend(_past(step.then, groups).steps)
         elif isinstance(step, Fill | Drop) or (isinstance(step, Choose) and step.membership.group in groups):
             kept.append(step)
         elif isinstance(step, Fork):
@@ -50,6 +54,8 @@ def _steps(route: Route) -> Iterator[Step]:
         yield step
         if isinstance(step, Lookup):
             yield from _steps(step.on_miss)
+        elif isinstance(step, Admit):
+            yield from _steps(step.then)
         elif isinstance(step, Fork):
             for leg in [step.legs] if isinstance(step.legs, Route) else step.legs:
                 yield from _steps(leg)

@@ -41,6 +41,7 @@ from tests.strategies.systems import (
     Seen,
     busy_case,
     cases,
+    expiring_case,
     first_difference,
     grid,
     run,
@@ -106,7 +107,7 @@ def samples() -> list[tuple[Case, Seen]]:
     drawn: list[Case] = []
 
     @settings(
-        max_examples=250, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+        max_examples=500, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
         suppress_health_check=RELAXED,
     )  # fmt: skip
     @given(cases())
@@ -114,7 +115,7 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    return [(case, run(case, "compiled")) for case in drawn]
+    return [(case, run(case, "compiled")) for case in (*drawn, busy_case(), expiring_case())]
 
 
 def arrival_before_its_successor(plane: SimpyPlane, index: int, arrival: Any) -> None:

@@ -18,6 +18,8 @@ from tests.tools.command import Result, process, tierbench
 SHORT = {
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
+    "dynamodb_burst": (),
+    "dynamodb_hot_partition": ("replications=3",),
     "queue_mmc": (),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
 }
@@ -26,6 +28,8 @@ SHORT = {
 SWITCHED_OFF = {
     "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),
     "dax_vs_dynamodb": ("systems.dax.item_ttl_s=0.001", "half of all reads come back at least twice as fast"),
+    "dynamodb_burst": ("systems.table.capacity.burst_s=0.0", "for a quarter of an hour"),
+    "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
 }

@@ -379,8 +379,10 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0) -> Route:
         elif kind in ("fill", "drop"):
             steps.append((Fill if kind == "fill" else Drop)(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":
-            bucket = draw(st.sampled_from(parts.buckets))
-            steps.append(Admit(bucket, draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))))
+            some = tuple(draw(st.lists(st.sampled_from(parts.buckets), min_size=1, max_size=2, unique_by=id)))
+            tokens, unit_bytes = draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))
+            then = draw(routes(parts, depth + 1)) if draw(st.booleans()) else Route()
+            steps.append(Admit(some, tokens, unit_bytes, then))
         else:
             steps.append(draw(forks(parts, depth)))
     return Route(*steps)
@@ -587,7 +589,7 @@ def busy_case() -> Case:
     write = Fork(
         quorum, Route(Choose(table, "leg"), Travel(net, nodes, store), Serve(disk, LAWS[12]), Travel(net, store, nodes))
     )
-    ask = Route(Admit(limit), Choose(table, "random"), Serve(disk, LAWS[8]), Fill(cache))
+    ask = Route(Admit((limit,)), Choose(table, "random"), Serve(disk, LAWS[8]), Fill(cache))
     patience = Client(8 * GRID_S, 3, GRID_S, jitter="full")
     operations = {
         "read": Operation(
@@ -614,12 +616,20 @@ def busy_case() -> Case:
     return Case(operations, (script,), work, Span(10 * GRID_S, DURATION_S, 3 * DURATION_S, 4), 11, primed=True)
 
 
+def expiring_case() -> Case:
+    """A case by hand in which one object is asked for at the very instant at which it expires, again and again."""
+    cache = Cache("cache", Group("node"), capacity_items=2, ttl_s=4 * GRID_S)
+    operations = {"read": Operation(Route(Lookup(cache, Route(Fill(cache)))))}
+    work = Workload(ConstantArrivals(rate_per_s=1 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 1.0})
+    return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
 
 
 __all__ = [
-    "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "first_difference", "run", "unlike",
-    "with_operations",
+    "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "expiring_case", "first_difference", "run",
+    "unlike", "with_operations",
 ]  # fmt: skip

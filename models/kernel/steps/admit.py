@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import OP_ADMIT
 from models.kernel.parts import Bucket
 from models.kernel.steps.base import Step
-from models.kernel.system import THROTTLED
+from models.kernel.system import THROTTLED, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,36 +20,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Admit(Step):
-    """Take tokens from the chosen member's bucket, or be throttled.
+    """Take tokens from the chosen members' buckets, from all of them or from none; who is throttled leaves out the way
+    of those who are admitted.
 
     Args:
-        bucket: Whose tokens.
+        buckets: Whose tokens; the first that has too few is the one that throttles.
         tokens: Tokens for one unit.
         unit_bytes: If given, so many for each unit of the request's size, rounded up, one at least.
+        then: The way of those who are admitted, before both go on.
     """
 
-    bucket: Bucket
+    buckets: tuple[Bucket, ...]
     tokens: float = 1.0
     unit_bytes: int = 0
+    then: Route = field(default_factory=Route)
     op = OP_ADMIT
     takes_time = True
+
+    def __post_init__(self) -> None:
+        if len(set(self.buckets)) < max(1, len(self.buckets)):
+            raise ValueError("one bucket or more, each of them once")
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
 
-        return program.add(
-            Site(self, self.op, a=program.bucket(self.bucket), b=program.group(self.bucket.group), c=self.unit_bytes,
-                 x=self.tokens, next=after)
-        )  # fmt: skip
+        refused, after = after, program.flatten(self.then, after, depth)
+        # No time passes from the first look to the last taking, so what all have is taken from all.
+        looks = self.buckets if len(self.buckets) > 1 else ()
+        for bucket, looks_only in reversed([*((b, 1) for b in looks), *((b, 0) for b in self.buckets)]):
+            after = program.add(
+                Site(self, self.op, a=program.bucket(bucket), b=program.group(bucket.group), c=self.unit_bytes,
+                     d=looks_only, x=self.tokens, next=after, other=refused)
+            )  # fmt: skip
+        return after
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
-        buckets, group = plane.buckets[site.a : site.a + self.bucket.group.size], site.b
-        tokens, unit_bytes = site.x, site.c
+        buckets, group, tokens, unit_bytes, looks_only = plane.buckets, site.b, site.x, site.c, site.d
+        first, refused = site.a, site.other
 
         def admit(token: Token) -> int:
             wanted = tokens * max(1, -(-token.request.size // unit_bytes)) if unit_bytes else tokens
-            if not buckets[token.members[group]].take(wanted, plane.now):
+            bucket = buckets[first + token.members[group]]
+            if not bucket.holds(wanted, plane.now):
                 token.error = THROTTLED
+                return refused
+            if not looks_only:
+                bucket.take(wanted)
             return token.site
 
         return admit
@@ -67,15 +83,16 @@ class BucketState:
         self.tokens = min(self.burst, self.tokens + (now - self.last) * self.rate)
         self.last = now
 
-    def take(self, wanted: float, now: float) -> bool:
-        """Take all tokens that are wanted, or none."""
+    def holds(self, wanted: float, now: float) -> bool:
+        """Whether there are so many tokens now; one refusal more if not."""
         self.refresh(now)
-        if self.tokens < wanted:
-            self.refused += 1
-            return False
+        self.refused += self.tokens < wanted
+        return self.tokens >= wanted
+
+    def take(self, wanted: float) -> None:
+        """Take tokens that are there."""
         self.tokens -= wanted
         self.admitted += 1
-        return True
 
 
 def admit(w: Any, token: Any, site: Any) -> int:
@@ -88,7 +105,8 @@ def admit(w: Any, token: Any, site: Any) -> int:
     if bucket.tokens < wanted:
         bucket.refused += 1
         token.error = THROTTLED
-    else:
+        return int(site.other)
+    if site.d == 0:
         bucket.tokens -= wanted
         bucket.admitted += 1
     return int(site.next)
