@@ -212,7 +212,8 @@ class TimelineData:
             _latency(outcomes, operation, percentile) for operation in operations.shown for percentile in ("p50", "p99")
         ]
         panels = [panel for panel, _ in latencies]
-        middles_s = (first.window_edges_s[:-1] + first.window_edges_s[1:]) / 2.0
+        edges_s = first.window_edges_s
+        middles_s = (edges_s[:-1] + edges_s[1:]) / 2.0
         for heading, unit, counted in (
             ("throughput, all operations", "answers/s", "window_ok"),
             ("errors, all operations", "errors/s", "window_errors"),
@@ -229,14 +230,17 @@ class TimelineData:
             ]
             panels.append(Panel(f"hit ratio, {cache}", "%", curves, "share"))
         shown = [panel for panel in panels if _has_something(panel)]
-        failed = sum(
-            int(each.window_errors.sum())
-            for replications in outcomes.values()
-            for one in replications
-            for each in one.operations.values()
-        )
+        every = [each for replications in outcomes.values() for one in replications for each in one.operations.values()]
+        failures = np.sum([each.window_errors for each in every], axis=0)
+        failed = sum(map(errors, every)) or int(failures.sum())
+        begin_s = float(edges_s[int(np.argmax(failures > 0))])
+        first_failure_s = begin_s if begin_s > warmup_s else None
         courses = [course for _, courses in latencies for course in courses]
-        finding = timeline_finding(courses, warmup_s, context.faults, failed) if shown else nothing_answered(outcomes)
+        finding = (
+            timeline_finding(courses, warmup_s, context.faults, failed, first_failure_s)
+            if shown
+            else nothing_answered(outcomes)
+        )
         notes = [
             _interval_note(outcomes, context, "bands of throughput and errors"),
             "latencies and hit ratios of a window are those of all replications together",

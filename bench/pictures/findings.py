@@ -238,14 +238,21 @@ class Course:
     latency_ms: FloatArray
 
 
-def timeline_finding(courses: Sequence[Course], warmup_s: float, faults: Sequence[Span], errors_total: int) -> str:
+def timeline_finding(
+    courses: Sequence[Course],
+    warmup_s: float,
+    faults: Sequence[Span],
+    errors_total: int,
+    first_failure_s: float | None = None,
+) -> str:
     """What the course over time shows: the largest change during a fault, or else a drift, or none.
 
     Args:
         courses: Latencies over time.
         warmup_s: End of the warm-up.
         faults: Faults with their times.
-        errors_total: Requests of all systems that failed, warm-up included.
+        errors_total: Requests of all systems that failed.
+        first_failure_s: When the first of them failed; None if some failed from the beginning.
     """
     changes = [
         change
@@ -256,6 +263,9 @@ def timeline_finding(courses: Sequence[Course], warmup_s: float, faults: Sequenc
     if not changes:
         return _capital(failed) or "Too few windows of time to see a change"
     largest = max(changes, key=lambda change: abs(math.log(change.ratio)))
+    if largest.ratio == 1.0 and failed and not faults and first_failure_s is not None:
+        begin = f"Requests fail from {significant(first_failure_s)} s on"
+        return f"{begin}, {errors_total:,} in all; latencies stay as they were"
     if largest.ratio == 1.0:
         names = sorted({change.when for change in changes})
         text = f"No change of latency seen {names[0] if len(names) == 1 else f'during {len(faults)} faults'}"
