@@ -36,7 +36,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     travel.via, travel.delay, serve.serve, choose.choose, lookup.look_up, lookup.fill, lookup.drop,
     admit.admit, admit.bucket_refresh, fork.fork, fork.quorum_met, fork.join_leg,
     loop.prime, loop.tick, loop.drain, loop.walk, loop.finish, loop.begin, loop.attempt, loop.arrive, loop.settle,
-    loop.fail, loop.think, loop.issue,
+    loop.fail, loop.pay, loop.think, loop.issue,
 )  # fmt: skip
 """Plain functions that compiled code calls."""
 

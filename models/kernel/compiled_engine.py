@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +31,7 @@ from models.kernel.simpy_engine import Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
-from models.kernel.system import ERRORS
+from models.kernel.system import ERRORS, Client
 
 NEVER = 1 << 62
 JITTER = {"none": 0, "full": 1, "equal": 2}
@@ -463,7 +464,7 @@ class CompiledPlane:
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
             quorums=self._quorums(),
             quorum_table=_ints([int(x) for part in program.quorums for x in part.table or ()]),
-            zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(),
+            zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(), quotas=self._quotas(),
             ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
             block_times=np.zeros((n, block)), block_ints=np.zeros((n, 3, block), np.int64),
             block_ttls=np.zeros((n, block)), client_ordinals=np.zeros((n, clients), np.int64),
@@ -538,6 +539,22 @@ class CompiledPlane:
             record["past_entry"] = self.program.past_entries[index]
             record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
             record["watch_at"] = NEVER
+            record["quota"] = self._paying().index(client) if client.quota is not None else -1
+        return records
+
+    def _paying(self) -> list[Client]:
+        """Clients with a retry quota, each once."""
+        clients = [operation.client for operation in self.program.system.operations.values()]
+        return list(dict.fromkeys(client for client in clients if client.quota is not None))
+
+    def _quotas(self) -> Any:
+        clients = self._paying()
+        records = np.zeros(max(1, len(clients)), world.QUOTA)
+        for record, client in zip(records, clients, strict=False):
+            assert client.quota is not None
+            for name, value in asdict(client.quota).items():
+                record[name] = value
+            record["tokens"] = client.quota.capacity
         return records
 
     def _sources(self, law_indexes: list[tuple[int, int]]) -> Any:

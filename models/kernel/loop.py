@@ -324,7 +324,7 @@ def fail(w: Any, r: int, error: int) -> None:
     clock, request = w.clock[0], w.requests[r]
     operation = w.operations[request.operation]
     request.stamp += 1
-    if request.attempt + 1 >= operation.max_attempts:
+    if request.attempt + 1 >= operation.max_attempts or not pay(w, operation, request, error):
         settle(w, r, error)
         return
     wait_s = w.ceilings[request.operation, request.attempt]
@@ -339,6 +339,18 @@ def fail(w: Any, r: int, error: int) -> None:
         attempt(w, r)
 
 
+def pay(w: Any, operation: Any, request: Any, error: int) -> bool:
+    """Compiled form of `QuotaState.pay`, for whoever has a quota."""
+    if operation.quota < 0 or request.probe >= 0:
+        return True
+    quota = w.quotas[operation.quota]
+    cost = quota.timeout_cost if error == TIMEOUT else quota.cost
+    if quota.tokens < cost:
+        return False
+    quota.tokens -= cost
+    return True
+
+
 def settle(w: Any, r: int, error: int) -> None:
     """A request has come to its end; a client of a closed source thinks of its next."""
     clock, request = w.clock[0], w.requests[r]
@@ -348,8 +360,11 @@ def settle(w: Any, r: int, error: int) -> None:
         wake_control(w, ANSWERED, request.probe, error, clock.now - request.arrival)
     else:
         record_settled(w, request.operation, request.arrival, request.measured, error)
+        operation = w.operations[request.operation]
+        if error == 0 and operation.quota >= 0:
+            quota = w.quotas[operation.quota]
+            quota.tokens = min(quota.capacity, quota.tokens + quota.refund)
         if error:
-            operation = w.operations[request.operation]
             operation.failures += 1
             if operation.failures >= operation.watch_at:
                 wake_control(w, FAILED, request.operation, operation.failures, 0.0)

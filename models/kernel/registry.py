@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import UNLIMITED
-from models.kernel.system import Client, Jitter, System
+from models.kernel.system import Client, Jitter, RetryQuota, System
 
 MAX_SERVERS = 1_000_000
 Servers = Annotated[int, Field(ge=1, le=MAX_SERVERS)] | Literal["unlimited"]
@@ -47,6 +47,21 @@ def parameter(default: Any, text: str, *, source: str | None = None, assumed: st
     return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 
+class QuotaParameters(Parameters):
+    """A bucket of tokens that retries are paid from; when it is empty, nobody retries."""
+
+    capacity: Positive = parameter(
+        500.0, "tokens at most, and at first", source="AWS SDKs, standard retry mode (recalled)"
+    )
+    cost: NonNegative = parameter(5.0, "tokens of a retry", source="AWS SDKs, standard retry mode (recalled)")
+    timeout_cost: NonNegative = parameter(
+        10.0, "tokens of a retry after a timeout", source="AWS SDKs, standard retry mode (recalled)"
+    )
+    refund: NonNegative = parameter(
+        1.0, "tokens that a success brings", source="AWS SDKs, standard retry mode (recalled)"
+    )
+
+
 class ClientParameters(Parameters):
     """The patience of the clients; waits double from retry to retry."""
 
@@ -56,6 +71,10 @@ class ClientParameters(Parameters):
     backoff_cap_s: Positive = parameter(20.0, "highest ceiling", source="botocore standard mode: 20 s (2023)")
     jitter: Jitter = parameter("full", "share of the ceiling that is waited", source="botocore standard mode (2023)")
 
+    retry_quota: QuotaParameters | None = parameter(
+        None, "bucket that all clients of the system pay their retries from; none: they retry as they like"
+    )
+
     def client(self) -> Client:
         """As the kernel takes it."""
         return Client(
@@ -64,6 +83,7 @@ class ClientParameters(Parameters):
             backoff_base_s=self.backoff_base_s,
             backoff_cap_s=self.backoff_cap_s,
             jitter=self.jitter,
+            quota=None if self.retry_quota is None else RetryQuota(**self.retry_quota.model_dump()),
         )
 
 

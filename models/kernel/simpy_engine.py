@@ -43,7 +43,7 @@ from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
 from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
-from models.kernel.system import ERRORS, TIMEOUT
+from models.kernel.system import ERRORS, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
 Arrival = tuple[float, int, int, int, int, float]
@@ -58,6 +58,25 @@ class MembershipState:
         self.of = program.group(part.of) if part.of is not None else -1
         self.rows = [list(row) for row in part.rows]
         self.turn = 0
+
+
+class QuotaState:
+    """A retry quota of the SimPy engine."""
+
+    def __init__(self, quota: RetryQuota) -> None:
+        self.quota, self.tokens = quota, quota.capacity
+
+    def pay(self, error: int) -> bool:
+        """Whether a retry can be paid after such an error; if so, it is."""
+        cost = self.quota.timeout_cost if error == TIMEOUT else self.quota.cost
+        if self.tokens < cost:
+            return False
+        self.tokens -= cost
+        return True
+
+    def refund(self) -> None:
+        """A request has succeeded."""
+        self.tokens = min(self.quota.capacity, self.tokens + self.quota.refund)
 
 
 class LinkState:
@@ -194,7 +213,7 @@ class SimpyPlane:
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
         "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws", "groups",
         "keys", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups", "primed",
-        "priming", "probes", "program", "queue", "quorums", "ready", "recorder", "settled", "simulated",
+        "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder", "settled", "simulated",
         "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks", "walks_at", "walks_max",
         "zones",
     )  # fmt: skip
@@ -229,6 +248,8 @@ class SimpyPlane:
         self.unsettled: dict[Request, None] = {}
         self.ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
         self.clients = [o.client for o in program.system.operations.values()]
+        states = {client: QuotaState(client.quota) for client in self.clients if client.quota is not None}
+        self.quotas = [states.get(client) for client in self.clients]
         self.timeouts_s = [client.timeout_s for client in self.clients]
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
         self.memberships = [MembershipState(program, part) for part in program.memberships]
@@ -329,7 +350,10 @@ class SimpyPlane:
         """An attempt has failed: try again after a while, or give up."""
         client = self.clients[request.operation]
         request.stamp += 1
-        if request.attempt + 1 >= client.max_attempts:
+        quota = self.quotas[request.operation]
+        if request.attempt + 1 >= client.max_attempts or (
+            quota is not None and request.answer is None and not quota.pay(error)
+        ):
             self._settle(request, error)
             return
         wait_s = self.ceilings[request.operation][request.attempt]
@@ -358,6 +382,8 @@ class SimpyPlane:
         if error:
             self.failures[request.operation] += 1
             self.notice(self.error_watches[request.operation], self.failures[request.operation])
+        elif (quota := self.quotas[request.operation]) is not None:
+            quota.refund()
         source = self.closed[request.source]
         if source is not None:
             client = request.client - source.client_base

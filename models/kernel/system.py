@@ -30,11 +30,29 @@ class Route:
 
 
 @dataclass(frozen=True)
+class RetryQuota:
+    """A bucket of tokens that retries are paid from; without enough, an attempt that fails is the last.
+
+    Args:
+        capacity: Tokens that it holds at most, and at first.
+        cost: Tokens of a retry.
+        timeout_cost: Tokens of a retry after a timeout.
+        refund: Tokens that a success brings.
+    """
+
+    capacity: float
+    cost: float
+    timeout_cost: float
+    refund: float
+
+
+@dataclass(frozen=True, eq=False)
 class Client:
     """The patience of whoever asks: how long an attempt may take, how many there are, how long to wait in between.
 
     The wait before retry i (from 1) has the ceiling min(backoff_cap_s, backoff_base_s * backoff_factor**(i - 1));
-    jitter "full" takes a uniform share of it, "equal" half of it plus a uniform share of the other half.
+    jitter "full" takes a uniform share of it, "equal" half of it plus a uniform share of the other half. Operations of
+    one and the same client share its retry quota.
     """
 
     timeout_s: float = math.inf
@@ -43,6 +61,7 @@ class Client:
     backoff_factor: float = 2.0
     backoff_cap_s: float = math.inf
     jitter: Jitter = "none"
+    quota: RetryQuota | None = None
 
     def ceilings_s(self) -> list[float]:
         """Ceiling of the wait before each retry, seconds."""

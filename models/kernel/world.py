@@ -56,7 +56,8 @@ ENTRY = np.dtype(
 BUCKET = _record("admitted refused", "rate burst tokens last")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
-OPERATION = _record("entry past_entry max_attempts jitter failures watch_at", "timeout")
+QUOTA = _record("", "tokens capacity cost timeout_cost refund")
+OPERATION = _record("entry past_entry max_attempts jitter quota failures watch_at", "timeout")
 SOURCE = _record("closed client_base clients active block_at block_end more ordinal parked_count size_law think_law")
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
@@ -98,6 +99,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("zones", INT, 1),  # of all members of all groups
     ("zone_starts", INT, 1),  # groups
     ("operations", OPERATION, 1),
+    ("quotas", QUOTA, 1),
     ("ceilings", FLOAT, 2),  # operations, attempts: ceiling of the wait before a retry
     ("sources", SOURCE, 1),
     ("block_times", FLOAT, 2),  # sources, requests

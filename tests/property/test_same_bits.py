@@ -27,7 +27,7 @@ from models.kernel.cache import CacheState
 from models.kernel.laws import Exponential
 from models.kernel.parts import Group, Quorum, Station
 from models.kernel.program import Site
-from models.kernel.simpy_engine import Draws, SimpyPlane
+from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.station import StationState
 from models.kernel.steps import Fork, Serve
 from models.kernel.steps.admit import BucketState
@@ -273,6 +273,8 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         QuorumState, "swap", lambda swap: lambda quorum, needed: swap(quorum, needed - 1)
     ),
     "a truth table is not looked at": changed(QuorumState, "__init__", any_leg),
+    "a retry costs nothing": lambda patch: patch.setattr(QuotaState, "pay", lambda *_: True),
+    "a success brings nothing": lambda patch: patch.setattr(QuotaState, "refund", lambda _: None),
     "a bucket is always full": changed(BucketState, "refresh", after(full_at_once)),
     "a pause is no pause": lambda patch: patch.setattr(StationState, "pause", lambda _: None),
     "a station that is up comes up again": lambda patch: patch.setattr(StationState, "up", up_again),

@@ -21,6 +21,7 @@ SHORT = {
     "dynamodb_burst": (),
     "dynamodb_hot_partition": ("replications=3",),
     "queue_mmc": (),
+    "retry_storm": ("replications=3",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
@@ -31,6 +32,7 @@ SWITCHED_OFF = {
     "dynamodb_burst": ("systems.table.capacity.burst_s=0.0", "for a quarter of an hour"),
     "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
+    "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""

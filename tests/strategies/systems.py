@@ -63,7 +63,7 @@ from models.kernel.sources import (
 )
 from models.kernel.standstill import StandstillError
 from models.kernel.steps import Admit, Choose, Drop, Fill, Fork, Lookup, Serve, Step, Travel
-from models.kernel.system import Client, Operation, Route, System
+from models.kernel.system import Client, Operation, RetryQuota, Route, System
 
 GRID_S = 2.0**-10
 DURATION_S = 96 * GRID_S
@@ -419,6 +419,7 @@ def clients(draw: DrawFn) -> Client:
         backoff_factor=draw(st.sampled_from([1.0, 2.0])),
         backoff_cap_s=draw(st.sampled_from([math.inf, 2 * GRID_S])),
         jitter=draw(st.sampled_from(["none", "full", "equal"])),
+        quota=draw(st.sampled_from([None, None, RetryQuota(6.0, 2.0, 3.0, 0.5), RetryQuota(1.0, 1.0, 1.0, 0.1)])),
     )
 
 
