@@ -233,11 +233,13 @@ class TimelineData:
         every = [each for replications in outcomes.values() for one in replications for each in one.operations.values()]
         failures = np.sum([each.window_errors for each in every], axis=0)
         failed = sum(map(errors, every)) or int(failures.sum())
+        answered = _rates(outcomes, "window_ok", context.certain)
+        answers = [Course(name, middles_s, rates.mean) for name, rates in answered.items()]
         begin_s = float(edges_s[int(np.argmax(failures > 0))])
         first_failure_s = begin_s if begin_s > warmup_s else None
         courses = [course for _, courses in latencies for course in courses]
         finding = (
-            timeline_finding(courses, warmup_s, context.faults, failed, first_failure_s)
+            timeline_finding(courses, warmup_s, context.faults, failed, first_failure_s, answers)
             if shown
             else nothing_answered(outcomes)
         )

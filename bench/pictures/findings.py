@@ -33,6 +33,8 @@ MARGIN = 0.01
 NAME_CHARACTERS_MAX = 40
 """Characters of a name within a sentence."""
 
+STUCK = 0.5
+"""Part of its usual answers below which a system has not recovered."""
 WINDOWS_MIN = 3
 """Windows that each side of a comparison over time must have."""
 
@@ -225,17 +227,17 @@ def bars_finding(
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """One latency over time.
+    """One figure over time.
 
     Args:
         name: Whose it is, such as "dax read p99".
         middles_s: Middles of its windows, shape (windows,).
-        latency_ms: Latency by window, nan where there is none, shape (windows,).
+        values: The figure by window, nan where there is none, shape (windows,).
     """
 
     name: str
     middles_s: FloatArray
-    latency_ms: FloatArray
+    values: FloatArray
 
 
 def timeline_finding(
@@ -244,6 +246,7 @@ def timeline_finding(
     faults: Sequence[Span],
     errors_total: int,
     first_failure_s: float | None = None,
+    answers: Sequence[Course] = (),
 ) -> str:
     """What the course over time shows: the largest change during a fault, or else a drift, or none.
 
@@ -253,7 +256,14 @@ def timeline_finding(
         faults: Faults with their times.
         errors_total: Requests of all systems that failed.
         first_failure_s: When the first of them failed; None if some failed from the beginning.
+        answers: Answers per second over time, of each system.
     """
+    if stuck := [_name(each.name) for each in answers if _stays_down(each, warmup_s, faults)]:
+        until_s = max(fault.until_s for fault in faults)
+        recover = "the other does" if len(answers) == len(stuck) + 1 else "the others do"
+        does = "does" if len(stuck) == 1 else "do"
+        text = f"{' and '.join(stuck)} {does} not recover from what ends at {until_s:g} s"
+        return text if len(stuck) == len(answers) else f"{text}; {recover}"
     changes = [
         change
         for course in courses
@@ -264,7 +274,7 @@ def timeline_finding(
         return _capital(failed) or "Too few windows of time to see a change"
     largest = max(changes, key=lambda change: abs(math.log(change.ratio)))
     if largest.ratio == 1.0 and failed and not faults and first_failure_s is not None:
-        begin = f"Requests fail from {significant(first_failure_s)} s on"
+        begin = f"Requests fail from {first_failure_s:g} s on"
         return f"{begin}, {errors_total:,} in all; latencies stay as they were"
     if largest.ratio == 1.0:
         names = sorted({change.when for change in changes})
@@ -274,6 +284,18 @@ def timeline_finding(
         values = f"from {milliseconds(largest.before_ms, 2)} to {milliseconds(largest.after_ms, 2)}"
         text = f"{largest.course} {direction} {values} {largest.when}"
     return f"{text}; {failed}" if failed else text
+
+
+def _stays_down(answers: Course, warmup_s: float, faults: Sequence[Span]) -> bool:
+    """Whether a system answers less than half of what it did before the faults, long after them and to the end."""
+    if not faults:
+        return False
+    first_s, last_s = min(fault.from_s for fault in faults), max(fault.until_s for fault in faults)
+    before = answers.values[(answers.middles_s >= warmup_s) & (answers.middles_s < first_s)]
+    after = answers.values[answers.middles_s >= last_s]
+    if len(before) < WINDOWS_MIN or len(after) < 2 * WINDOWS_MIN:
+        return False
+    return bool(np.median(after[len(after) // 2 :]) < STUCK * np.median(before))
 
 
 @dataclass(frozen=True)
@@ -292,7 +314,7 @@ def _fault_changes(course: Course, warmup_s: float, faults: Sequence[Span]) -> l
     during = [(course.middles_s >= fault.from_s) & (course.middles_s < fault.until_s) for fault in faults]
     calm = (course.middles_s >= warmup_s) & ~np.any(during, axis=0)
     changes = [
-        _changed(course, f"during {_name(fault.label)}", course.latency_ms[calm], course.latency_ms[mask])
+        _changed(course, f"during {_name(fault.label)}", course.values[calm], course.values[mask])
         for fault, mask in zip(faults, during, strict=True)
     ]
     return [change for change in changes if change is not None]
@@ -300,7 +322,7 @@ def _fault_changes(course: Course, warmup_s: float, faults: Sequence[Span]) -> l
 
 def _drifts(course: Course, warmup_s: float) -> list[_Change]:
     """What changed from the start to the end of the measured time."""
-    measured = course.latency_ms[course.middles_s >= warmup_s]
+    measured = course.values[course.middles_s >= warmup_s]
     third = len(measured) // 3
     if not third:
         return []

@@ -1,7 +1,8 @@
 """The `[[faults]]` of a scenario: what may be written, and the parts of a system that it means.
 
 A target is `SYSTEM.PART[MEMBER]`: a group of nodes, a station, a cache or a network of that system, or its `zones`.
-Without a member all of them are meant. Changes of load have no target, as all systems see the same requests.
+Without a member all of them are meant, and `*` is every system that has such a part. Changes of load have no target, as
+all systems see the same requests.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from models.kernel.registry import Parameters
 Target = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 How = Annotated[Down, Field(description='"silent": no answer at all; "refuse": an error at once')]
 Zone = Annotated[int, Field(ge=0, le=100)]
-_TARGET = re.compile(r"(?P<system>[A-Za-z0-9_-]+)\.(?P<part>[^\[\]]+?)(\[(?P<member>[0-9]{1,9})\])?")
+_TARGET = re.compile(r"(?P<system>\*|[A-Za-z0-9_-]+)\.(?P<part>[^\[\]]+?)(\[(?P<member>[0-9]{1,9})\])?")
 CLIENTS = "clients"
 """The group that requests start from; when its zone is lost, they start from the others."""
 ZONES = "zones"
+EVERY = "*"
+"""Instead of a system's name: every system that has the part."""
 
 
 class FaultSpec(Parameters):
@@ -56,7 +59,8 @@ class FaultSpec(Parameters):
     @property
     def label(self) -> str:
         """What happens, in words."""
-        return self.text or ": ".join(filter(None, (getattr(self, "target", ""), self.what())))
+        target = str(getattr(self, "target", "")).removeprefix(f"{EVERY}.")
+        return self.text or ": ".join(filter(None, (target, self.what())))
 
     def what(self) -> str:
         """The kind, and how much of it."""
@@ -197,12 +201,19 @@ def resolve(
         target = getattr(spec, "target", None)
         if target is None:
             continue
-        try:
-            system, effects = _effects(spec, target, programs)
-        except _UnknownError as unknown:
+        found: list[str] = []
+        unknown: _UnknownError | None = None
+        every = programs if target.startswith(f"{EVERY}.") else [target.split(".", 1)[0]]
+        for system in every:
+            try:
+                effects = _effects(spec, target, system, programs)
+            except _UnknownError as error:
+                unknown = error
+            else:
+                found.append(system)
+                faults[system].append(Fault(spec.at_s, spec.end_s, tuple(effects)))
+        if not found and unknown is not None:
             problems.append(problem(("faults", index, unknown.key), unknown.what, unknown.remedy))
-        else:
-            faults[system].append(Fault(spec.at_s, spec.end_s, tuple(effects)))
     return faults, problems
 
 
@@ -213,22 +224,22 @@ class _UnknownError(Exception):
         self.what, self.remedy, self.key = what, remedy, key
 
 
-def _effects(spec: Any, target: str, programs: Mapping[str, Program]) -> tuple[str, list[Effect]]:
-    """The system that a target is of, and what the fault does to its parts."""
+def _effects(spec: Any, target: str, system: str, programs: Mapping[str, Program]) -> list[Effect]:
+    """What a fault does to the parts of a system."""
     match = _TARGET.fullmatch(target)
     if match is None:
         raise _UnknownError(f"{target!r} names no part", "write SYSTEM.PART or SYSTEM.PART[MEMBER], as in dax.nodes[0]")
-    system, part, given = match["system"], match["part"], match["member"]
+    part, given = match["part"], match["member"]
     if system not in programs:
         raise _UnknownError(f"there is no system {system!r}", hint(system, programs, "systems"))
     program, member = programs[system], None if given is None else int(given)
     if isinstance(spec, ZoneDown):
-        return system, list(_zone_effects(spec, program, part, member))
+        return list(_zone_effects(spec, program, part, member))
     if isinstance(spec, LinkCut | LinkSlow):
-        return system, list(_link_effects(spec, _named(program.networks, part, system), member))
+        return list(_link_effects(spec, _named(program.networks, part, system), member))
     if isinstance(spec, CacheFlush):
         cache = _named(program.caches, part, system)
-        return system, [Flush(cache, each) for each in _members(cache.group, member)]
+        return [Flush(cache, each) for each in _members(cache.group, member)]
     stations = _stations(spec, program, part, system)
     how = getattr(spec, "how", None)
     effects: list[Effect] = [
@@ -239,7 +250,7 @@ def _effects(spec: Any, target: str, programs: Mapping[str, Program]) -> tuple[s
     if isinstance(spec, NodeDown):
         group = _named(_nodes(program), part, system)
         effects += [Flush(c, each) for c in program.caches if c.group is group for each in _members(group, member)]
-    return system, effects
+    return effects
 
 
 def _nodes(program: Program) -> list[Group]:

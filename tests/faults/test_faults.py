@@ -287,6 +287,16 @@ def test_a_fault_that_names_what_is_not_there_is_refused_before_the_run(
     assert all(each.split(":")[1].isdigit() for each in said), "with their lines"
 
 
+def test_a_star_is_every_system_that_has_the_part(tmp_path: Path) -> None:
+    fault = 'at_s = 5.0\nuntil_s = 6.0\nkind = "pause"\ntarget = "*.{}"'
+
+    systems = load(scenario(tmp_path, fault.format("server"))).systems
+
+    assert (len(systems["dax"].controls), len(systems["four"].controls)) == (0, 1)
+    with pytest.raises(ScenarioError, match="no 'nothing'"):
+        load(scenario(tmp_path, fault.format("nothing")))
+
+
 def test_bursts_and_clients_that_wait_have_their_own_load(tmp_path: Path) -> None:
     path = scenario(tmp_path, 'at_s = 5.0\nkind = "load"\nfactor = 2.0')
     for arrivals in (

@@ -390,6 +390,27 @@ def test_a_change_within_the_usual_range_is_no_change() -> None:
     assert loud == "a read p99 rises from 2.0 ms to 9.0 ms during down; one request failed"
 
 
+def test_errors_without_another_change_are_told_with_their_beginning() -> None:
+    steady = [Course("a read p99", np.arange(30.0), np.full(30, 2.0))]
+
+    assert timeline_finding(steady, 0.0, [], 4_321, 20.0) == (
+        "Requests fail from 20 s on, 4,321 in all; latencies stay as they were"
+    )
+    assert timeline_finding(steady, 0.0, [], 4_321, None).endswith("; 4,321 requests failed")
+
+
+def test_a_system_that_does_not_recover_is_named() -> None:
+    middles, fault = np.arange(40.0) + 0.5, [Span(10.0, 15.0, "down")]
+    dead = Course("a", middles, np.where(middles < 10, 100.0, 3.0))
+    slow = Course("b", middles, np.where((middles < 10) | (middles > 20), 100.0, 3.0))
+
+    assert timeline_finding([], 0.0, fault, 9, None, [dead, slow]) == (
+        "a does not recover from what ends at 15 s; the other does"
+    )
+    assert timeline_finding([], 0.0, fault, 9, None, [dead]) == "a does not recover from what ends at 15 s"
+    assert timeline_finding([], 0.0, fault, 9, None, [slow]) == "9 requests failed"
+
+
 def test_operations_are_put_into_the_plural() -> None:
     assert [plural(word) for word in ("read", "query", "batch", "pass", "key")] == [
         "reads", "queries", "batches", "passes", "keys",
