@@ -120,7 +120,11 @@ def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
         question=scenario.spec.question,
         fingerprint=result.document["fingerprint"],
         faults=[
-            pictures.Span(fault.at_s, min(fault.end_s, scenario.span.duration_s), fault.label)
+            pictures.Span(
+                fault.at_s,
+                min(max(fault.end_s, fault.at_s + scenario.span.window_s), scenario.span.duration_s),
+                fault.label,
+            )
             for fault in scenario.spec.faults
         ],
         certain=result.certain,

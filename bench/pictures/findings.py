@@ -270,6 +270,8 @@ def timeline_finding(
         for change in (_fault_changes(course, warmup_s, faults) if faults else _drifts(course, warmup_s))
     ]
     failed = "one request failed" if errors_total == 1 else f"{errors_total:,} requests failed" if errors_total else ""
+    if not changes and failed and first_failure_s is not None:
+        return f"Requests fail from {first_failure_s:g} s on, {errors_total:,} in all"
     if not changes:
         return _capital(failed) or "Too few windows of time to see a change"
     largest = max(changes, key=lambda change: abs(math.log(change.ratio)))

@@ -142,6 +142,10 @@ class CacheFlush(FaultSpec):
             raise ValueError("a flush is over at once; leave until_s out")
         return self
 
+    @property
+    def end_s(self) -> float:
+        return self.at_s
+
 
 class Load(FaultSpec):
     """Clients ask `factor` times as often."""
@@ -211,7 +215,8 @@ def resolve(
                 unknown = error
             else:
                 found.append(system)
-                faults[system].append(Fault(spec.at_s, spec.end_s, tuple(effects)))
+                until_s = spec.end_s if spec.end_s > spec.at_s else math.inf
+                faults[system].append(Fault(spec.at_s, until_s, tuple(effects)))
         if not found and unknown is not None:
             problems.append(problem(("faults", index, unknown.key), unknown.what, unknown.remedy))
     return faults, problems

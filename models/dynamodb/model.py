@@ -9,13 +9,13 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-Source:
-    Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
-
 Capacity is unlimited, or provisioned: read and write units for the whole table, by item size and consistency, unused
 ones kept for 300 s. Two ways of admission: `partition`, the older one, gives each partition its even share; `global`
 lets all partitions draw on the table's units. In both a partition serves no more than its ceiling. What is admitted is
 decided by the request router, before the replicas work.
+
+Source:
+    Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
 
 Limits:
     Admission knows no delay: the routers' local buckets, which are refilled every few seconds, are one bucket here;

@@ -18,6 +18,8 @@ from tests.tools.command import Result, process, tierbench
 SHORT = {
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
+    "dax_cold_start": ("replications=3", "duration_s=70.0", "windows=70"),
+    "dax_write_heavy": ("duration_s=10.0",),
     "dynamodb_burst": (),
     "dynamodb_hot_partition": ("replications=3",),
     "queue_mmc": (),
@@ -29,6 +31,8 @@ SHORT = {
 SWITCHED_OFF = {
     "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),
     "dax_vs_dynamodb": ("systems.dax.item_ttl_s=0.001", "half of all reads come back at least twice as fast"),
+    "dax_cold_start": ('systems.daily.table.capacity="unlimited"', "cold, it turns readers away"),
+    "dax_write_heavy": ("workload.mix={ read = 0.99, write = 0.01 }", "nine nodes are as busy as three"),
     "dynamodb_burst": ("systems.table.capacity.burst_s=0.0", "for a quarter of an hour"),
     "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),

@@ -396,6 +396,7 @@ def test_errors_without_another_change_are_told_with_their_beginning() -> None:
     assert timeline_finding(steady, 0.0, [], 4_321, 20.0) == (
         "Requests fail from 20 s on, 4,321 in all; latencies stay as they were"
     )
+    assert timeline_finding([], 0.0, [], 4_321, 20.0) == "Requests fail from 20 s on, 4,321 in all"
     assert timeline_finding(steady, 0.0, [], 4_321, None).endswith("; 4,321 requests failed")
 
 
