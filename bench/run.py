@@ -180,7 +180,9 @@ def _warnings(scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], uns
     for name in unsettled:
         yield f"{name}: the caches' hit ratio had not settled before time zero; the start is not stationary"
     for name, replications in outcomes.items():
-        for operation, cut in warmup_cuts(replications).items():
+        # Where faults change the course on purpose, a cut of it says nothing about the start.
+        cuts = {} if scenario.spec.faults else warmup_cuts(replications)
+        for operation, cut in cuts.items():
             if cut is not None and cut.warmup_s > scenario.span.warmup_s:
                 yield (
                     f"{name}: {operation}: MSER-5 would cut the first {cut.warmup_s:.3g} s, "
