@@ -9,10 +9,7 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-Capacity is unlimited, or provisioned: read and write units for the whole table, by item size and consistency, unused
-ones kept for 300 s. Two ways of admission: `partition`, the older one, gives each partition its even share; `global`
-lets all partitions draw on the table's units. In both a partition serves no more than its ceiling. What is admitted is
-decided by the request router, before the replicas work.
+What a table may serve, and who is throttled, is `capacity`'s.
 
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
@@ -26,56 +23,28 @@ Limits:
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Admission, Capacity, partitions_of
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, SecondsLaw
-from models.kernel.parts import Bucket, Group, Membership, Quorum, Station, everybody
+from models.kernel.parts import Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
-from models.kernel.steps import Admit, Choose, Fork, Serve, Step, Travel
+from models.kernel.steps import Choose, Fork, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend, Tier
 from models.region import Region, RegionParameters
 
 REPLICAS = 3
-PARTITIONS = 4
-READ_UNIT_BYTES, WRITE_UNIT_BYTES = 4096, 1024
-PARTITION_READ_UNITS, PARTITION_WRITE_UNITS = 3_000.0, 1_000.0
-"""Units a second that one partition serves at most (DynamoDB guide, 2023)."""
-MAX_UNITS = 40_000.0 * 1_000
-"""A thousand times the default quota of a table (DynamoDB guide, 2023)."""
-STRONG, EVENTUAL = 1.0, 0.5
-"""Read units of a strongly and of an eventually consistent read of up to 4 KB."""
 LEADER = 0
 """Slot of a partition's leader among its replicas."""
-Buckets = tuple[Bucket, ...]
-DDB22 = "Elhemali et al., USENIX ATC 2022"
-
-
-class Provisioned(Parameters):
-    """Provisioned capacity of a table."""
-
-    mode: Literal["provisioned"] = parameter(..., "capacity mode")
-    read_units_per_s: Annotated[float, Field(ge=1, le=MAX_UNITS)] = parameter(
-        ..., "read units (RCU): a strongly consistent read of up to 4 KB, two eventually consistent ones, per second"
-    )
-    write_units_per_s: Annotated[float, Field(ge=1, le=MAX_UNITS)] = parameter(
-        ..., "write units (WCU): a write of up to 1 KB, per second"
-    )
-    admission: Literal["global", "partition"] = parameter(
-        "global", "whether partitions share the table's units, or have each an even share", source=f"{DDB22}, section 4"
-    )
-    burst_s: Annotated[float, Field(ge=0, le=86_400)] = parameter(
-        300.0, "seconds of unused units that can be used later", source="DynamoDB guide: 300 s (2023)"
-    )
 
 
 class TableParameters(Parameters):
     """Parameters of a table, wherever it stands."""
 
-    capacity: Literal["unlimited"] | Provisioned = parameter(
+    capacity: Capacity = parameter(
         "unlimited", "capacity: unlimited, or provisioned units", assumed="no throttling, unless units are given"
     )
     partitions: Annotated[int, Field(ge=1, le=10_000)] | None = parameter(
@@ -107,48 +76,9 @@ class DynamodbParameters(TableParameters):
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
 
 
-def partitions_needed(units_per_s: float, ceiling: float, before: int = 1) -> int:
-    """Partitions of a table that is given so many units: they split in two until each is below its ceiling.
-
-    Args:
-        units_per_s: Read or write units of the table.
-        ceiling: Units that one partition serves at most.
-        before: Partitions that there are already; they never merge. A new table starts with just enough.
-    """
-    if before == 1:
-        return max(1, math.ceil(units_per_s / ceiling))
-    while units_per_s / before > ceiling:
-        before *= 2
-    return before
-
-
-def partitions_of(parameters: TableParameters) -> int:
-    """Partitions of the table."""
-    if parameters.partitions is not None:
-        return parameters.partitions
-    capacity = parameters.capacity
-    if isinstance(capacity, str):
-        return PARTITIONS
-    return max(
-        partitions_needed(capacity.read_units_per_s, PARTITION_READ_UNITS),
-        partitions_needed(capacity.write_units_per_s, PARTITION_WRITE_UNITS),
-    )
-
-
-def _buckets(kind: str, units_per_s: float, ceiling: float, capacity: Provisioned, partitions: Group) -> Buckets:
-    """The buckets that reads, or writes, take tokens from."""
-    shared = capacity.admission == "global"
-    rate = units_per_s if shared else units_per_s / partitions.size
-    where = Group("table") if shared else partitions
-    return (
-        Bucket(f"{kind} capacity", where, rate, rate * max(1.0, capacity.burst_s)),
-        Bucket(f"{kind} ceiling", partitions, ceiling, ceiling),
-    )
-
-
 def tier(parameters: TableParameters, region: Region) -> Tier:
     """The table as others ask it."""
-    count, capacity = partitions_of(parameters), parameters.capacity
+    count = partitions_of(parameters.partitions, parameters.capacity)
     routers = Group("routers", region.zones, tuple(range(region.zones)))
     partitions = Group("partitions", count)
     zones = tuple(zone for partition in range(count) for zone in region.spread(REPLICAS, partition))
@@ -160,18 +90,8 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     router = Serve(Station("routers", routers, 0), parameters.router)
     station = Station("replicas", replicas, servers_of(parameters.replica_servers))
     anywhere, by_key, network = everybody(routers), everybody(partitions), region.network
+    admission = Admission.of(parameters.capacity, partitions)
     durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
-
-    if isinstance(capacity, Provisioned):
-        reads = _buckets("read", capacity.read_units_per_s, PARTITION_READ_UNITS, capacity, partitions)
-        writes = _buckets("write", capacity.write_units_per_s, PARTITION_WRITE_UNITS, capacity, partitions)
-
-    def admit(kind: Literal["read", "write"], units: float, *work: Step) -> tuple[Step, ...]:
-        """The work of a request, if there are units for it."""
-        if not isinstance(capacity, Provisioned):
-            return work
-        buckets, unit_bytes = (reads, READ_UNIT_BYTES) if kind == "read" else (writes, WRITE_UNIT_BYTES)
-        return (Admit(buckets, units, unit_bytes, Route(*work)),)
 
     def ask(origin: Group, *work: Step) -> Route:
         """Through a request router in any zone, which finds the key's partition."""
@@ -185,7 +105,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
             Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read),
             Travel(network, replicas, routers),
         )  # fmt: skip
-        return ask(origin, *admit("read", STRONG if replica == LEADER else EVENTUAL, *work))
+        return ask(origin, *admission.read(STRONG if replica == LEADER else EVENTUAL, *work))
 
     def follower(slot: int) -> Route:
         """From the leader to a follower and back; the follower is remembered beside the leader."""
@@ -199,7 +119,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
         work = (
             Choose(members, LEADER), Travel(network, routers, replicas), append, Travel(network, replicas, routers),
         )  # fmt: skip
-        return ask(origin, *admit("write", 1.0, *work))
+        return ask(origin, *admission.write(*work))
 
     return Tier(
         read=lambda origin: read(origin, "random"),

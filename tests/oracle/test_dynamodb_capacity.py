@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 
-from models.dynamodb.model import (
+from models.dynamodb.capacity import (
     PARTITION_READ_UNITS,
     PARTITION_WRITE_UNITS,
-    DynamodbParameters,
     Provisioned,
-    build,
     partitions_needed,
     partitions_of,
 )
+from models.dynamodb.model import DynamodbParameters, build
 from models.kernel.arrivals import ConstantArrivals, Poisson
 from models.kernel.keys import Hotspot, UniformKeys
 from models.kernel.laws import Constant
@@ -110,7 +109,8 @@ def test_partitions_split_in_two_and_never_merge() -> None:
     ("read", "write", "expected"), [(1, 1, 1), (3_000, 1_000, 1), (3_001, 1, 2), (1, 1_001, 2), (40_000, 40_000, 40)]
 )
 def test_a_new_table_has_as_many_partitions_as_its_units_need(read: float, write: float, expected: int) -> None:
-    assert partitions_of(table(read_units_per_s=float(read), write_units_per_s=float(write))) == expected
+    capacity = table(read_units_per_s=float(read), write_units_per_s=float(write)).capacity
+    assert partitions_of(None, capacity) == expected
 
 
 @pytest.mark.parametrize(
