@@ -126,7 +126,9 @@ def build(path: Path, document: Document, assignments: tuple[str, ...] = ()) -> 
     happening, found = faults.resolve(spec.faults, programs, document.problem)
     _raise_any([*faults.check_times(spec.faults, span.warmup_s, span.duration_s, document.problem), *found])
     systems = {
-        name: replace(system, controls=(schedule(happening[name]), *system.controls)) if happening[name] else system
+        name: replace(system, controls=(schedule(happening[name]), *system.controls, *system.watchers))
+        if happening[name]
+        else system
         for name, system in systems.items()
     }
     shapes = {name: shape_of(program) for name, program in programs.items()}

@@ -18,6 +18,7 @@ from models.kernel.outcome import (
     COARSE,
     FINE,
     TICKS_PER_S,
+    BucketOutcome,
     CacheOutcome,
     Distribution,
     OperationOutcome,
@@ -72,6 +73,7 @@ def within(outcome: Outcome, stretch: Stretch) -> Outcome:
         operations={name: _operation(each, some) for name, each in outcome.operations.items()},
         stations={name: _station(each, some) for name, each in outcome.stations.items()},
         caches={name: _cache(each, some) for name, each in outcome.caches.items()},
+        buckets={name: _bucket(each, some) for name, each in outcome.buckets.items()},
         counters={},
     )
 
@@ -125,6 +127,11 @@ def _station(whole: StationOutcome, some: slice) -> StationOutcome:
         span_servers_s=whole.servers_s[:, some].sum(axis=1), span_busy_s=whole.busy_s[:, some].sum(axis=1),
         span_queue_s=whole.queue_s[:, some].sum(axis=1),
     )  # fmt: skip
+
+
+def _bucket(whole: BucketOutcome, some: slice) -> BucketOutcome:
+    taken, refused = whole.window_taken[some], whole.window_refused[some]
+    return BucketOutcome(float(taken.sum()), float(refused.sum()), taken, refused)
 
 
 def _cache(whole: CacheOutcome, some: slice) -> CacheOutcome:

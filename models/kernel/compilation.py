@@ -25,7 +25,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
     keys.ycsb_rank, keys.fnv, keys.draw_key,
     recorder.to_ticks, recorder.to_area_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch,
-    recorder.record_settled, recorder.shift_level, recorder.set_now,
+    recorder.record_settled, recorder.record_drawn, recorder.shift_level, recorder.set_now,
     slots.vanish, slots.start_leg, slots.wake_control, slots.free_request, slots.ready_put, slots.stamp_of,
     slots.heap_push, slots.heap_pop, slots.start_walk, slots.take_token, slots.free_token, slots.draw, slots.has_room,
     slots.take_entry, slots.free_entry,

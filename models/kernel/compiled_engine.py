@@ -19,6 +19,7 @@ from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
 from models.kernel.codes import CONTROL, FIRST, OP_FILL, OP_FORK
+from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.outcome import FloatArray, IntArray, Outcome
 from models.kernel.parts import UNLIMITED, Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -107,7 +108,7 @@ class CompiledPlane:
         self.queue_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
-        self.tally = new_tally(program, span)
+        self.tally, self.journal = new_tally(program, span), Journal()
         self.w = self._world(seed, replication)
         self.clock = self.w.clock[0]
         self.clock["walks_max"], self.clock["walks_at"] = walks_max, -1.0
@@ -215,14 +216,14 @@ class CompiledPlane:
     def until(self, time_s: float) -> simpy.Event:
         return self.env.at(max(time_s, self.env.now), CONTROL)
 
-    def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
+    def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
         check_key(key, self._key_count())
-        index = self.program.operation_names.index(operation)
+        index = self.program.operation(operation)
         answer = self.answers[self.probes] = simpy.Event(self.env)
         self._control()
         while not self._has_room():
             self._grow()
-        self.f["submit"](self.w, self.probes, index, key, size_bytes)
+        self.f["submit"](self.w, self.probes, index, key, size_bytes, leg)
         self.probes += 1
         self._drain()
         return answer
@@ -277,6 +278,11 @@ class CompiledPlane:
         check_member(cache.group, member)
         self.f["cache_flush"](self.w, self.program.cache(cache) + member)
 
+    def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
+        check_member(bucket.group, member)
+        state = self.w.buckets[self.program.bucket(bucket) + member]
+        return float(state["taken"]), float(state["missed"])
+
     def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
         check_member(bucket.group, member)
         index = self.program.bucket(bucket) + member
@@ -316,6 +322,12 @@ class CompiledPlane:
             self._grow()
         self.f["issue_parked"](self.w, source)
         self._drain()
+
+    def note(self, text: str) -> None:
+        self.journal.note(self.env.now, text)
+
+    def level(self, name: str, value: float) -> None:
+        self.journal.level(self.env.now, name, value)
 
     def _station_call(self, name: str, index: int, *arguments: Any) -> None:
         self._ensure_heap(len(self.w.tokens))
@@ -453,7 +465,7 @@ class CompiledPlane:
             key_arrays(workload.keys) if workload.trace is None
             else (np.zeros(2, np.int64), np.zeros(2), np.empty(0), np.empty(0, np.int64))
         )  # fmt: skip
-        ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
+        ceilings = [o.client.ceilings_s() for o in program.operations]
         return world.World(
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
@@ -481,7 +493,7 @@ class CompiledPlane:
             record["unlimited"] = part.servers == UNLIMITED
             record["servers"], record["limit"] = part.servers, -1 if part.queue_limit is None else part.queue_limit
             record["head"] = record["tail"] = record["first"] = record["last"] = -1
-            record["slowdown"], record["watch_at"] = 1.0, NEVER
+            record["full"], record["slowdown"], record["watch_at"] = ERRORS.index(part.full), 1.0, NEVER
         return records
 
     def _links(self) -> Any:
@@ -506,9 +518,10 @@ class CompiledPlane:
         return np.zeros(max(1, caches * self._key_count()), np.int32)
 
     def _buckets(self) -> Any:
-        parts = [part for part in self.program.buckets for _ in range(part.group.size)]
+        parts = [(f, part) for f, part in enumerate(self.program.buckets) for _ in range(part.group.size)]
         records = np.zeros(max(1, len(parts)), world.BUCKET)
-        for record, part in zip(records, parts, strict=False):
+        for record, (family, part) in zip(records, parts, strict=False):
+            record["family"] = family
             record["rate"], record["burst"], record["tokens"] = part.rate_per_s, part.burst, part.burst
         return records
 
@@ -532,11 +545,12 @@ class CompiledPlane:
         return records
 
     def _operations(self) -> Any:
-        records = np.zeros(len(self.program.operation_names), world.OPERATION)
-        for index, operation in enumerate(self.program.system.operations.values()):
+        records = np.zeros(len(self.program.operations), world.OPERATION)
+        for index, operation in enumerate(self.program.operations):
             record, client = records[index], operation.client
             record["entry"], record["timeout"] = self.program.entries[index], client.timeout_s
-            record["past_entry"] = self.program.past_entries[index]
+            if index < len(self.program.past_entries):
+                record["past_entry"] = self.program.past_entries[index]
             record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
             record["watch_at"] = NEVER
             record["quota"] = self._paying().index(client) if client.quota is not None else -1
@@ -544,7 +558,7 @@ class CompiledPlane:
 
     def _paying(self) -> list[Client]:
         """Clients with a retry quota, each once."""
-        clients = [operation.client for operation in self.program.system.operations.values()]
+        clients = [operation.client for operation in self.program.operations]
         return list(dict.fromkeys(client for client in clients if client.quota is not None))
 
     def _quotas(self) -> Any:
@@ -573,7 +587,7 @@ class CompiledPlane:
         """What this replication produced."""
         simulated, events = int(self.clock["simulated"]), int(self.clock["events"])
         return make_outcome(
-            self.program, self.span, self.tally, self.parts(), replication, "compiled",
+            self.program, self.span, self.tally, self.parts(), self.journal, replication, "compiled",
             self.primed, simulated, events, wall_s, is_certain(self.program, self.sources),
         )  # fmt: skip
 

@@ -219,9 +219,9 @@ def prime(w: Any) -> int:
         )  # fmt: skip
 
 
-def submit(w: Any, probe: int, operation: int, key: int, size: int) -> None:
+def submit(w: Any, probe: int, operation: int, key: int, size: int, leg: int) -> None:
     """A request of control's own begins."""
-    begin(w, 0, PROBE_CLIENT, probe, operation, key, size, math.inf, probe)
+    begin(w, 0, PROBE_CLIENT, probe, operation, key, size, math.inf, probe, leg)
 
 
 def wake_clients(w: Any, s: int) -> None:
@@ -286,8 +286,9 @@ def issue(w: Any, s: int, client: int) -> None:
 
 
 def begin(
-    w: Any, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float, probe: int
-) -> None:
+    w: Any, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float, probe: int,
+    leg: int = 0,
+) -> None:  # fmt: skip
     """A request begins."""
     clock = w.clock[0]
     r = clock.free_requests
@@ -297,6 +298,7 @@ def begin(
     request.source, request.client, request.ordinal, request.operation = source, client, ordinal, operation
     request.key, request.size, request.ttl, request.arrival = key, size, ttl, clock.now
     request.attempt, request.tokens, request.settled, request.measured, request.probe = 0, 0, 0, 0, probe
+    request.leg = leg
     if clock.priming == 0:
         if probe < 0:
             clock.simulated += 1

@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -211,6 +211,49 @@ class CacheOutcome:
 
 
 @dataclass(frozen=True)
+class BucketOutcome:
+    """A token bucket family in one replication; tokens are of all requests.
+
+    Args:
+        taken: Tokens taken between warm-up and duration.
+        refused: Tokens wanted by those who found too few, in the same time.
+        window_taken: Tokens taken by window, all members, shape (windows,).
+        window_refused: The same of those refused, shape (windows,).
+    """
+
+    taken: float
+    refused: float
+    window_taken: FloatArray
+    window_refused: FloatArray
+
+
+class Note(NamedTuple):
+    """Something that control did, in words, and when."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class LevelOutcome:
+    """A level that control sets: its value from each time on.
+
+    Args:
+        times_s: When it changed, shape (changes,).
+        values: What it was from then on, shape (changes,).
+    """
+
+    times_s: FloatArray
+    values: FloatArray
+
+    def integral(self, from_s: float, until_s: float) -> float:
+        """Of the level over a stretch of time; nothing before its first value."""
+        ends = np.append(self.times_s[1:], math.inf)
+        lengths = np.clip(np.minimum(ends, until_s) - np.maximum(self.times_s, from_s), 0.0, None)
+        return float((self.values * lengths).sum())
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One replication of one system.
 
@@ -229,6 +272,9 @@ class Outcome:
         events: Events of the data plane.
         wall_s: Seconds of wall time that simulating took, draws and measures included.
         certain: Whether nothing was left to chance, so that every replication is the same.
+        buckets: By family name.
+        notes: What control did, in order.
+        levels: That control set, by name.
     """
 
     system: str
@@ -245,13 +291,16 @@ class Outcome:
     events: int
     wall_s: float
     certain: bool = False
+    buckets: Mapping[str, BucketOutcome] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    levels: Mapping[str, LevelOutcome] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Digest of everything that the model produced: equal for both engines, blind to wall time."""
         digest = hashlib.blake2b(digest_size=16)
-        for field in fields(self):
-            if field.name not in ("engine", "wall_s"):
-                for piece in _canonical(field.name, getattr(self, field.name)):
+        for each in fields(self):
+            if each.name not in ("engine", "wall_s"):
+                for piece in _canonical(each.name, getattr(self, each.name)):
                     digest.update(piece)
         return digest.hexdigest()
 
@@ -260,8 +309,8 @@ def _canonical(name: str, value: Any) -> Iterator[bytes]:
     """Bytes that stand for a value: names in sorted order, floats by their bits, lengths before contents."""
     yield name.encode() + b"\0"
     if is_dataclass(value):
-        for field in fields(value):
-            yield from _canonical(field.name, getattr(value, field.name))
+        for each in fields(value):
+            yield from _canonical(each.name, getattr(value, each.name))
     elif isinstance(value, Mapping):
         yield b"%d:" % len(value)
         for key in sorted(value):

@@ -86,13 +86,15 @@ class Station:
         name: Unique within the system.
         group: The members that have one each.
         servers: Servers of each; `UNLIMITED` for no queueing.
-        queue_limit: Waiting places; a request that finds them full is rejected. None: no bound.
+        queue_limit: Waiting places; a request that finds them full is turned away. None: no bound.
+        full: What it is told then.
     """
 
     name: str
     group: Group
     servers: int = 1
     queue_limit: int | None = None
+    full: Literal["rejected", "throttled"] = "rejected"
 
     def __post_init__(self) -> None:
         if self.servers < 0 or (self.queue_limit is not None and self.queue_limit < 0):

@@ -63,8 +63,11 @@ class Plane(Protocol):
     def until(self, time_s: float) -> simpy.Event:
         """An event at an absolute time, now or later."""
 
-    def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
-        """Send a request of control's own; the event's value is its `Answer`. It may never come."""
+    def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
+        """Send a request of control's own; the event's value is its `Answer`. It may never come.
+
+        Its walk has this number of a leg, which choices by "leg" look at.
+        """
 
     def watch_queue(self, station: Station, member: int, length: int) -> simpy.Event:
         """Wakes when so many requests wait at the station."""
@@ -95,6 +98,9 @@ class Plane(Protocol):
     def flush(self, cache: Cache, member: int) -> None:
         """The cache forgets everything."""
 
+    def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
+        """Tokens that were taken from a bucket since time zero, and tokens wanted by those who found too few."""
+
     def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
         """New terms for a token bucket; what it holds is kept up to the new burst."""
 
@@ -118,6 +124,12 @@ class Plane(Protocol):
 
     def start_source(self, source: int) -> None:
         """Clients of this source go on; arrivals that fell into the gap did not happen."""
+
+    def note(self, text: str) -> None:
+        """Write down what control does, for the outcome's `notes`."""
+
+    def level(self, name: str, value: float) -> None:
+        """Write down a level that control sets, for the outcome's `levels`."""
 
     def outcome(self, replication: int, wall_s: float) -> Outcome:
         """What came of it, once the run has ended."""

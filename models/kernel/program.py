@@ -14,7 +14,7 @@ import numpy as np
 from models.kernel.laws import Law, LawTable
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
 from models.kernel.steps.base import Step
-from models.kernel.system import Route, System
+from models.kernel.system import Operation, Route, System
 
 END = 0
 """The site where every route ends."""
@@ -56,6 +56,7 @@ class Program:
 
     Args:
         system: What it was made from.
+        operations: Those of clients, by the index of their name, then control's own.
         name: The system's name in the scenario; its streams are drawn under it.
     """
 
@@ -65,6 +66,7 @@ class Program:
     entries: list[int] = field(default_factory=list)
     past_entries: list[int] = field(default_factory=list)
     operation_names: list[str] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     memberships: list[Membership] = field(default_factory=list)
     stations: list[Station] = field(default_factory=list)
@@ -84,8 +86,9 @@ class Program:
         from models.kernel.steps.base import End
 
         self.sites.append(Site(End(), End.op))
-        for name, operation in self.system.operations.items():
-            self.operation_names.append(name)
+        self.operation_names.extend(self.system.operations)
+        self.operations.extend([*self.system.operations.values(), *self.system.probes.values()])
+        for operation in self.operations:
             self._visits: dict[int, int] = {}
             self.entries.append(self.flatten(operation.route, END))
         for route in past_routes(o.route for o in self.system.operations.values()):
@@ -108,6 +111,10 @@ class Program:
         for step in reversed(route.steps):
             after = step.place(self, after, depth)
         return after
+
+    def operation(self, name: str) -> int:
+        """Index of an operation, of clients or of control."""
+        return [*self.operation_names, *self.system.probes].index(name)
 
     def add(self, site: Site) -> int:
         """Add one site; returns its index."""
@@ -135,6 +142,10 @@ class Program:
         """Index of the cache family's first member."""
         self.group(cache.group)
         return self._base(self.caches, cache)
+
+    def bucket_at(self, index: int) -> Bucket:
+        """The family of which the bucket of this index is a member."""
+        return [part for part in self.buckets for _ in range(part.group.size)][index]
 
     def bucket(self, bucket: Bucket) -> int:
         """Index of the bucket family's first member."""

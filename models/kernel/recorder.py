@@ -24,6 +24,7 @@ from models.kernel.outcome import (
     FEW,
     FINE,
     TICKS_PER_S,
+    BucketOutcome,
     CacheOutcome,
     Distribution,
     IntArray,
@@ -34,6 +35,7 @@ from models.kernel.outcome import (
 from models.kernel.system import ERRORS
 
 if TYPE_CHECKING:
+    from models.kernel.journal import Journal
     from models.kernel.program import Program
     from models.kernel.simpy_engine import SimpyPlane
 
@@ -96,21 +98,26 @@ class Tally(NamedTuple):
     edges: IntArray  # (windows + 2,) area ticks
     window_lookups: IntArray  # (families, windows + 1)
     window_hits: IntArray  # (families, windows + 1)
+    window_tokens: Any  # (2 * buckets, windows + 1) float; 2 i: taken from bucket family i, then wanted in vain
+    span_tokens: Any  # (2 * buckets,) float, within the measured span
 
 
 TALLY_DIMENSIONS = {
     "requests_measured": 1, "attempts_measured": 1, "unfinished": 1, "errors": 2, "in_span": 1, "totals": 2,
     "extremes": 2, "fine": 2, "few": 2, "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2,
     "window_latency": 3, "areas": 2, "levels": 2, "spans": 1, "edges": 1, "window_lookups": 2, "window_hits": 2,
+    "window_tokens": 2, "span_tokens": 1,
 }  # fmt: skip
 """Dimensions of each array of a tally."""
+TALLY_FLOATS = ("extremes", "few", "window_tokens", "span_tokens")
+"""Those of floats. Tokens are added up as floats, one by one in order of events, which both engines share."""
 
 
 def new_tally(program: Program, span: Span) -> Tally:
     """A tally with nothing in it."""
     ops, w = len(program.operation_names), span.windows + 1
     stations = sum(part.group.size for part in program.stations)
-    families = len(program.caches)
+    families, buckets = len(program.caches), len(program.buckets)
     batching = np.zeros((ops, 4), np.int64)
     batching[:, 0] = BATCH
     extremes = np.empty((ops, 2))
@@ -127,6 +134,7 @@ def new_tally(program: Program, span: Span) -> Tally:
         spans=np.zeros(3 * stations, np.int64),
         edges=np.array([to_area_ticks(span.window_s * k) for k in range(w + 1)], np.int64),
         window_lookups=np.zeros((families, w), np.int64), window_hits=np.zeros((families, w), np.int64),
+        window_tokens=np.zeros((2 * buckets, w)), span_tokens=np.zeros(2 * buckets),
     )  # fmt: skip
 
 
@@ -193,6 +201,8 @@ class Recorder:
         self.meters: list[Meter] = []
         self.lookups = [[0, 0, 0] for part in program.caches for _ in range(part.group.size)]
         self.window_lookups = [[[0, 0] for _ in range(span.windows + 1)] for _ in program.caches]
+        self.tokens = [[0.0] * (span.windows + 1) for _ in range(2 * len(program.buckets))]
+        self.span_tokens = [0.0] * (2 * len(program.buckets))
         self.rows: list[list[tuple[float, float, bool, int, int]]] = [[] for _ in program.operation_names]
         self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
         self.few: list[list[float]] = [[] for _ in program.operation_names]
@@ -223,6 +233,14 @@ class Recorder:
         counts[0] += 1
         counts[1] += hit
 
+    def drawn(self, row: int, now: float, tokens: float) -> None:
+        """Tokens were taken, or wanted in vain."""
+        # As `window_of`, which also knows arrays.
+        window = now / self.window_s
+        self.tokens[row][int(window) if window < self.windows else self.windows] += tokens
+        if self.span.warmup_s <= now <= self.span.duration_s:
+            self.span_tokens[row] += tokens
+
     def flush_meters(self) -> None:
         """Add up what the meters have listed."""
         for meter in self.meters:
@@ -232,6 +250,7 @@ class Recorder:
         """Add up all that is left."""
         for family, windows in enumerate(self.window_lookups):
             self.tally.window_lookups[family], self.tally.window_hits[family] = zip(*windows, strict=True)
+        self.tally.window_tokens[:], self.tally.span_tokens[:] = self.tokens or 0.0, self.span_tokens
         self.flush_meters()
         for operation in range(len(self.rows)):
             self._flush(operation)
@@ -316,6 +335,14 @@ def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -
         tally.extremes[op, 1] = max(tally.extremes[op, 1], latency)
 
 
+def record_drawn(w: Any, row: int, tokens: float) -> None:
+    """Compiled form of `Recorder.drawn`."""
+    clock, tally = w.clock[0], w.tally
+    tally.window_tokens[row, clock.window_now] += tokens
+    if clock.warmup <= clock.now <= clock.duration:
+        tally.span_tokens[row] += tokens
+
+
 FINE_SHIFT, FINE_OFFSET, FINE_BINS = FINE.shift, FINE.offset, FINE.bins
 COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS = COARSE.shift, COARSE.offset, COARSE.bins
 
@@ -367,7 +394,7 @@ class Parts(NamedTuple):
 
 
 def make_outcome(
-    program: Program, span: Span, tally: Tally, parts: Parts, replication: int, engine: str,
+    program: Program, span: Span, tally: Tally, parts: Parts, journal: Journal, replication: int, engine: str,
     primed: int, simulated: int, events: int, wall_s: float, certain: bool = False,
 ) -> Outcome:  # fmt: skip
     """The outcome of a replication."""
@@ -398,9 +425,20 @@ def make_outcome(
     return Outcome(
         system=program.name, replication=replication, engine=engine, span_s=(span.warmup_s, span.duration_s),
         window_edges_s=np.array([span.window_s * k for k in range(span.windows + 1)]),
-        operations=operations, stations=stations, caches=caches, counters=_counters(program, parts),
+        operations=operations, stations=stations, caches=caches, buckets=_buckets(program, span, tally),
+        notes=tuple(journal.notes), levels=journal.levels(), counters=_counters(program, parts),
         primed_requests=primed, simulated_requests=simulated, events=events, wall_s=wall_s, certain=certain,
     )  # fmt: skip
+
+
+def _buckets(program: Program, span: Span, tally: Tally) -> dict[str, BucketOutcome]:
+    return {
+        bucket.name: BucketOutcome(
+            *tally.span_tokens[2 * family : 2 * family + 2].tolist(),
+            *tally.window_tokens[2 * family : 2 * family + 2, : span.windows].copy(),
+        )
+        for family, bucket in enumerate(program.buckets)
+    }
 
 
 def _counters(program: Program, parts: Parts) -> dict[str, int]:

@@ -28,6 +28,7 @@ from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
 from models.kernel.codes import CONTROL, DATA, FIRST, OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
@@ -212,7 +213,7 @@ class SimpyPlane:
     __slots__ = (
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
         "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws", "groups",
-        "keys", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups", "primed",
+        "journal", "keys", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups", "primed",
         "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder", "settled", "simulated",
         "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks", "walks_at", "walks_max",
         "zones",
@@ -235,7 +236,7 @@ class SimpyPlane:
         self.priming = False
         self.events = self.simulated = self.primed = self.probes = 0
         self.prime_lookups = self.prime_hits = 0
-        self.recorder = Recorder(span, program)
+        self.recorder, self.journal = Recorder(span, program), Journal()
         self.settled = self.recorder.settled
         self.keys = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         self.backoff_key = stream(seed, replication, "system", program.name, "client backoff")
@@ -246,8 +247,8 @@ class SimpyPlane:
         }
         self.far_draws = {s.index: Draws(self, s, s.c).function() for s in program.sites if s.op == OP_DELAY}
         self.unsettled: dict[Request, None] = {}
-        self.ceilings = [o.client.ceilings_s() for o in program.system.operations.values()]
-        self.clients = [o.client for o in program.system.operations.values()]
+        self.ceilings = [o.client.ceilings_s() for o in program.operations]
+        self.clients = [o.client for o in program.operations]
         states = {client: QuotaState(client.quota) for client in self.clients if client.quota is not None}
         self.quotas = [states.get(client) for client in self.clients]
         self.timeouts_s = [client.timeout_s for client in self.clients]
@@ -339,7 +340,7 @@ class SimpyPlane:
         if timeout_s < math.inf:
             self.env.data(self.now + timeout_s, self._time_out, request, request.stamp)
         entry = self.program.entries[request.operation]
-        self.ready.append(Token(request, entry, request.attempt, 0, 0, [0] * self.groups))
+        self.ready.append(Token(request, entry, request.attempt, 0, request.leg, [0] * self.groups))
 
     def _time_out(self, request: Request, stamp: int) -> None:
         if request.stamp == stamp:
@@ -511,11 +512,12 @@ class SimpyPlane:
     def until(self, time_s: float) -> simpy.Event:
         return self.env.at(max(time_s, self.env.now), CONTROL)
 
-    def submit(self, operation: str, key: int = 0, size_bytes: int = 0) -> simpy.Event:
+    def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
         self._control()
         check_key(key, self.sources[0].workload.key_count)
-        index = self.program.operation_names.index(operation)
+        index = self.program.operation(operation)
         request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, math.inf)
+        request.leg = leg
         self.probes += 1
         request.answer = simpy.Event(self.env)
         self._attempt(request)
@@ -578,6 +580,11 @@ class SimpyPlane:
         check_member(cache.group, member)
         self.caches[self.program.cache(cache) + member].flush()
 
+    def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
+        check_member(bucket.group, member)
+        state = self.buckets[self.program.bucket(bucket) + member]
+        return state.taken, state.missed
+
     def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
         check_member(bucket.group, member)
         state = self.buckets[self.program.bucket(bucket) + member]
@@ -617,6 +624,12 @@ class SimpyPlane:
                 self._issue(source, client)
         self._drain()
 
+    def note(self, text: str) -> None:
+        self.journal.note(self.env.now, text)
+
+    def level(self, name: str, value: float) -> None:
+        self.journal.level(self.env.now, name, value)
+
     def _control(self) -> None:
         """Control acts: the data plane is at the same instant, and what follows is not its own doing."""
         self.now, self.walks = self.env.now, 0
@@ -639,7 +652,7 @@ class SimpyPlane:
     def outcome(self, replication: int, wall_s: float) -> Outcome:
         """What this replication produced."""
         return make_outcome(
-            self.program, self.span, self.recorder.tally, self.parts(), replication, "simpy",
+            self.program, self.span, self.recorder.tally, self.parts(), self.journal, replication, "simpy",
             self.primed, self.simulated, self.events, wall_s, is_certain(self.program, self.sources),
         )  # fmt: skip
 

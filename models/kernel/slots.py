@@ -165,7 +165,8 @@ def start_walk(w: Any, r: int, entry: int) -> None:
     """The walk of an attempt."""
     i = take_token(w, r)
     token = w.tokens[i]
-    token.site, token.attempt, token.branch, token.leg, token.parent = entry, w.requests[r].attempt, 0, 0, -1
+    token.site, token.attempt, token.branch, token.leg = entry, w.requests[r].attempt, 0, w.requests[r].leg
+    token.parent = -1
     for group in range(w.clock[0].groups):
         token.members[group] = 0
     ready_put(w.clock[0], w.tokens, i)

@@ -23,7 +23,7 @@ from models.kernel.slots import (
     vanish,
     wake_control,
 )
-from models.kernel.system import REFUSED, REJECTED
+from models.kernel.system import ERRORS, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ class StationState:
         self.plane = plane
         self.servers, self.limit = part.servers, part.queue_limit
         self.state, self.paused, self.paused_at, self.slowdown = UP, False, 0.0, 1.0
-        self.started, self.rejected = 0, 0
+        self.started, self.rejected, self.full = 0, 0, ERRORS.index(part.full)
         self.queue: deque[Token] = deque()
         self.halted: list[Token] = []
         self.watches: list[tuple[int, Any]] = []
@@ -76,7 +76,7 @@ class StationState:
             return GONE
         if self.limit is not None and len(self.queue) >= self.limit:
             self.rejected += 1
-            token.error = REJECTED
+            token.error = self.full
             return token.site
         token.work_s = work_s
         self.queue.append(token)
@@ -195,7 +195,7 @@ def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
         return int(site.next) if station_start(w, index, i, token, site) else PARKED
     if station.limit >= 0 and station.queued >= station.limit:
         station.rejected += 1
-        token.error = REJECTED
+        token.error = station.full
         return int(site.next)
     token.after = -1
     if station.queued == 0:

@@ -88,10 +88,15 @@ class System:
 
     Args:
         operations: Route and client of each operation.
+        probes: Operations of control's own, which no client asks for and of which there are no figures.
         controls: Control processes, started in order at time zero.
+        watchers: Control processes that matter only where something can fail, such as detectors: started after the
+            others where a scenario has faults, and left out elsewhere.
         controls_draw: Whether any of them draws random numbers.
     """
 
     operations: Mapping[str, Operation]
+    probes: Mapping[str, Operation] = field(default_factory=dict)
     controls: tuple[Control, ...] = ()
+    watchers: tuple[Control, ...] = ()
     controls_draw: bool = False

@@ -17,15 +17,15 @@ class Request:
     """What a client waits for. `lane` plus a walk's branch names what draws belong to, apart from the ordinal."""
 
     __slots__ = (
-        "answer", "arrival", "attempt", "attempts", "client", "key", "lane", "measured", "operation", "ordinal",
-        "settled", "size", "source", "stamp", "ttl",
+        "answer", "arrival", "attempt", "attempts", "client", "key", "lane", "leg", "measured", "operation",
+        "ordinal", "settled", "size", "source", "stamp", "ttl",
     )  # fmt: skip
 
     def __init__(self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float) -> None:
         self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
         self.key, self.size, self.ttl, self.lane = key, size, ttl, client << 24
         self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
-        self.settled, self.measured = False, False
+        self.settled, self.measured, self.leg = False, False, 0
         self.answer: simpy.Event | None = None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.kernel.program import MAX_GROUPS, SITE
-from models.kernel.recorder import TALLY_DIMENSIONS
+from models.kernel.recorder import TALLY_DIMENSIONS, TALLY_FLOATS
 
 Records = Any
 """An array of records."""
@@ -36,12 +36,12 @@ TOKEN = _record(
 station that serves it, or -1. `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
-    "source client ordinal operation key size attempt stamp tokens settled measured probe after", "arrival ttl"
+    "source client ordinal operation key size attempt stamp tokens settled measured probe leg after", "arrival ttl"
 )
 """What a client waits for; the slot is free again when it is settled and no walk of it is left."""
 
 STATION = _record(
-    "servers unlimited limit state paused busy queued head tail first last started rejected watch_at",
+    "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at",
     "slowdown paused_at",
 )
 """`head` to `tail` wait, `first` to `last` are in service, each in order."""
@@ -53,7 +53,7 @@ ENTRY = np.dtype(
      ("marked", np.int64)]
 )  # fmt: skip
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot."""
-BUCKET = _record("admitted refused", "rate burst tokens last")
+BUCKET = _record("family admitted refused", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
 QUOTA = _record("", "tokens capacity cost timeout_cost refund")
@@ -112,10 +112,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("key_floats", FLOAT, 1),  # two parameters
     ("key_table", FLOAT, 1),
     ("key_guide", INT, 1),
-    *(
-        (name, FLOAT if name in ("extremes", "few") else INT, dimensions)
-        for name, dimensions in TALLY_DIMENSIONS.items()
-    ),
+    *((name, FLOAT if name in TALLY_FLOATS else INT, dimensions) for name, dimensions in TALLY_DIMENSIONS.items()),
 )
 """What a world is made of: name, type, dimensions. The names of a tally are among them."""
 

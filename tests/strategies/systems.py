@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,7 @@ DURATION_S = 96 * GRID_S
 WALKS_MAX = 3_000
 """Few, so that a standstill is found at once."""
 KEYS = 12
+PROBE = "control's own"
 
 
 def grid(steps: int) -> Constant:
@@ -137,8 +138,8 @@ def controller(number: int, acts: Sequence[Act], log: Log) -> Callable[[Plane], 
             yield plane.until(act.at_s)
             note(act.verb)
             if act.verb == "probe":
-                operation, key, size, deadline_s = act.arguments
-                answer = plane.submit(operation, key, size)
+                operation, key, size, deadline_s, leg = act.arguments
+                answer = plane.submit(operation, key, size, leg)
                 answered = yield from wait(answer, deadline_s)
                 note("answer", answer.value if answered else None)
             elif act.verb == "burst":
@@ -146,6 +147,10 @@ def controller(number: int, acts: Sequence[Act], log: Log) -> Callable[[Plane], 
                 for index in range(count):
                     answer = plane.submit(operation, key, size)
                     answer.callbacks.append(lambda event, index=index: note("answer", index, event.value))
+            elif act.verb == "tokens":
+                note("tokens", plane.tokens(*act.arguments))
+                plane.level("tokens", plane.tokens(*act.arguments)[0])
+                plane.note("looked")
             elif act.verb == "react-queue":
                 station, member, length, deadline_s, servers = act.arguments
                 grown = yield from wait(plane.watch_queue(station, member, length), deadline_s)
@@ -177,6 +182,7 @@ class Case:
     span: Span
     seed: int
     primed: bool = False
+    probes: dict[str, Operation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,7 +205,7 @@ def run(case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, 
     """Run a case on an engine."""
     log: Log = []
     controls = tuple(controller(number, acts, log) for number, acts in enumerate(case.scripts))
-    program = Program(System(case.operations, controls), "system")
+    program = Program(System(case.operations, case.probes, controls), "system")
     if engine == "compiled":
         from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
 
@@ -243,7 +249,7 @@ def first_difference(a: Any, b: Any, where: str = "") -> str | None:
     if type(a) is not type(b):
         return f"{where}: {a!r} is not {b!r}"
     if is_dataclass(a) and not isinstance(a, type):
-        names = [field.name for field in fields(a) if field.name not in ("engine", "wall_s")]
+        names = [each.name for each in fields(a) if each.name not in ("engine", "wall_s")]
         pairs: list[tuple[str, Any, Any]] = [(name, getattr(a, name), getattr(b, name)) for name in names]
     elif isinstance(a, dict):
         if list(a) != list(b):
@@ -312,7 +318,13 @@ def pieces(draw: DrawFn) -> Pieces:
             memberships.append(Membership(group, rows, of))
     pick = st.sampled_from(groups)
     stations = [
-        Station(f"station{index}", draw(pick), draw(st.integers(0, 3)), draw(st.sampled_from([None, None, 0, 1, 3])))
+        Station(
+            f"station{index}",
+            draw(pick),
+            draw(st.integers(0, 3)),
+            draw(st.sampled_from([None, None, 0, 1, 3])),
+            draw(st.sampled_from(["rejected", "throttled"])),
+        )
         for index in range(draw(small))
     ]
     networks = [
@@ -486,7 +498,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
     factor = draw(st.sampled_from([2.0, 0.5, 3.0, 1.0, 0.3]))
     small = st.integers(0, 3)
     choices: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
-        ("probe", lambda: (draw(st.sampled_from(names)), 0, 70, draw(times(12)))),
+        ("probe", lambda: (draw(st.sampled_from((*names, PROBE))), 0, 70, draw(times(12)), draw(st.integers(0, 3)))),
         ("burst", lambda: (draw(st.sampled_from(names)), 0, 200, draw(st.integers(1, 3)))),
         *[("down", lambda: (group, member, draw(how)))] * 3,
         ("up", lambda: (group, member)),
@@ -507,6 +519,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         choices += [("flush", lambda: (cache, draw(st.integers(0, cache.group.size - 1))))] * 2
     if parts.buckets:
         bucket = parts.buckets[0]
+        choices.append(("tokens", lambda: (bucket, draw(st.integers(0, bucket.group.size - 1)))))
         choices.append(("refill", lambda: (bucket, draw(st.integers(0, bucket.group.size - 1)), 0.5 / GRID_S, 1.0)))
     if parts.networks:
         network = draw(st.sampled_from(parts.networks))
@@ -550,10 +563,10 @@ def cases(draw: DrawFn, *, controlled: bool = True) -> Case:
     parts = draw(pieces())
     names = ("read", "write", "scan")[: draw(st.integers(1, 3))]
     operations = {name: Operation(draw(routes(parts)), draw(clients())) for name in names}
-    work = draw(workloads(names))
+    work, probes = draw(workloads(names)), {PROBE: Operation(draw(routes(parts)), draw(clients()))}
     scripts: tuple[tuple[Act, ...], ...] = ()
     if controlled:
-        on_routes = passed(parts.groups, operations)
+        on_routes = passed(parts.groups, {**operations, **probes})
         script = st.lists(acts(on_routes, names, len(work)), min_size=2, max_size=8).map(
             lambda some: tuple(sorted((act for few in some for act in few), key=lambda act: act.at_s))
         )
@@ -565,7 +578,7 @@ def cases(draw: DrawFn, *, controlled: bool = True) -> Case:
         windows=draw(st.sampled_from([4, 1, 7])),
     )
     primed = work[0].trace is None and draw(st.integers(0, 3)) == 0
-    return Case(operations, scripts, work, span, draw(st.integers(0, 1000)), primed)
+    return Case(operations, scripts, work, span, draw(st.integers(0, 1000)), primed, probes)
 
 
 def unlike(a: Seen, b: Seen) -> str | None:
@@ -607,7 +620,7 @@ def busy_case() -> Case:
     }
     script = (
         Act(10 * GRID_S, "burst", ("read", 1, 70, 3)), Act(20 * GRID_S, "down", (nodes, 1, "silent")),
-        Act(24 * GRID_S, "slow", (disk, 0, 3.0)), Act(30 * GRID_S, "probe", ("write", 2, 100, 6 * GRID_S)),
+        Act(24 * GRID_S, "slow", (disk, 0, 3.0)), Act(30 * GRID_S, "probe", ("write", 2, 100, 6 * GRID_S, 0)),
         Act(40 * GRID_S, "up", (nodes, 1)), Act(41 * GRID_S, "react-queue", (cpu, 0, 1, 20 * GRID_S, 2)),
         Act(60 * GRID_S, "cut", (net, 0, 1, "refuse")), Act(70 * GRID_S, "mend", (net, 0, 1)),
     )  # fmt: skip

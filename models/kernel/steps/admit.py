@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import OP_ADMIT
 from models.kernel.parts import Bucket
+from models.kernel.recorder import record_drawn
 from models.kernel.steps.base import Step
 from models.kernel.system import THROTTLED, Route
 
@@ -56,16 +57,19 @@ class Admit(Step):
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         buckets, group, tokens, unit_bytes, looks_only = plane.buckets, site.b, site.x, site.c, site.d
+        family, drawn = plane.program.buckets.index(plane.program.bucket_at(site.a)), plane.recorder.drawn
         first, refused = site.a, site.other
 
         def admit(token: Token) -> int:
             wanted = tokens * max(1, -(-token.request.size // unit_bytes)) if unit_bytes else tokens
             bucket = buckets[first + token.members[group]]
             if not bucket.holds(wanted, plane.now):
+                drawn(2 * family + 1, plane.now, wanted)
                 token.error = THROTTLED
                 return refused
             if not looks_only:
                 bucket.take(wanted)
+                drawn(2 * family, plane.now, wanted)
             return token.site
 
         return admit
@@ -77,6 +81,7 @@ class BucketState:
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst, self.tokens, self.last = rate, burst, burst, 0.0
         self.admitted, self.refused = 0, 0
+        self.taken, self.missed = 0.0, 0.0
 
     def refresh(self, now: float) -> None:
         """Let the tokens in that have come since the last look."""
@@ -86,13 +91,17 @@ class BucketState:
     def holds(self, wanted: float, now: float) -> bool:
         """Whether there are so many tokens now; one refusal more if not."""
         self.refresh(now)
-        self.refused += self.tokens < wanted
-        return self.tokens >= wanted
+        if self.tokens >= wanted:
+            return True
+        self.refused += 1
+        self.missed += wanted
+        return False
 
     def take(self, wanted: float) -> None:
         """Take tokens that are there."""
         self.tokens -= wanted
         self.admitted += 1
+        self.taken += wanted
 
 
 def admit(w: Any, token: Any, site: Any) -> int:
@@ -104,11 +113,15 @@ def admit(w: Any, token: Any, site: Any) -> int:
     bucket_refresh(bucket, w.clock[0].now)
     if bucket.tokens < wanted:
         bucket.refused += 1
+        bucket.missed += wanted
+        record_drawn(w, 2 * bucket.family + 1, wanted)
         token.error = THROTTLED
         return int(site.other)
     if site.d == 0:
         bucket.tokens -= wanted
         bucket.admitted += 1
+        bucket.taken += wanted
+        record_drawn(w, 2 * bucket.family, wanted)
     return int(site.next)
 
 
