@@ -18,7 +18,7 @@ from bench.errors import Problem
 from bench.scenario.locate import KeyPath
 from bench.scenario.suggest import hint
 from models.kernel.arrivals import Arrivals, Schedule, SteadyArrivals, with_load
-from models.kernel.faults import Effect, Fault, Flush, LinkFault, Move, StationFault
+from models.kernel.faults import Clear, Effect, Fault, Flush, LinkFault, Move, StationFault
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import Group, Network, Station
 from models.kernel.plane import Down
@@ -255,6 +255,9 @@ def _effects(spec: Any, target: str, system: str, programs: Mapping[str, Program
     if isinstance(spec, NodeDown):
         group = _named(_nodes(program), part, system)
         effects += [Flush(c, each) for c in program.caches if c.group is group for each in _members(group, member)]
+        effects += [
+            Clear(r, each, spec.how) for r in program.rooms if r.group is group for each in _members(group, member)
+        ]
     return effects
 
 
@@ -289,6 +292,8 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
                     yield StationFault(station, member, spec.how)
     for cache in program.caches:
         yield from (Flush(cache, m) for m in range(cache.group.size) if cache.group.zone(m) == zone)
+    for room in program.rooms:
+        yield from (Clear(room, m, spec.how) for m in range(room.group.size) if room.group.zone(m) == zone)
     for network in program.networks:
         for other in range(network.zones):
             yield LinkFault(network, zone, other, spec.how)

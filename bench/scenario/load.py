@@ -28,6 +28,7 @@ from bench.traces import Trace as RecordedTrace
 from bench.traces import read_trace
 from models.catalogue import MODELS
 from models.kernel.faults import schedule
+from models.kernel.outcome import WRITES
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, Trace, Workload
@@ -156,6 +157,8 @@ def shape_of(program: Program) -> Shape:
         counters=[
             *(f"{cache.name}.evictions" for cache in program.caches),
             *(f"{name}.{what}" for name in buckets for what in ("admitted", "throttled")),
+            *(f"{room.name}.waited" for room in program.rooms),
+            *(f"writes.{what}" for what in WRITES if program.copies is not None),
         ],
         error_kinds=ERRORS[1:],
     )

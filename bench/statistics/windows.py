@@ -117,6 +117,8 @@ def _operation(whole: OperationOutcome, some: slice) -> OperationOutcome:
         latency=Distribution(fine, ticks, np.empty(0), float(lowest_s), float(highest_s)),
         window_ok=whole.window_ok[some], window_errors=whole.window_errors[some],
         window_latency=whole.window_latency[some],
+        reads=ok if whole.reads else 0, stale=int(whole.window_stale[some].sum()), ages=np.zeros_like(whole.ages),
+        window_stale=whole.window_stale[some],
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ Limits:
     Admission knows no delay: the routers' local buckets, which are refilled every few seconds, are one bucket here;
     adaptive capacity, limits of nodes on bursting, splits for heat, auto scaling and on-demand mode are left out. No
     failover. Replicas do not queue, as no figure of a storage node's concurrency is published. Items' sizes do not
-    change latencies. Replicas are always up to date, so an eventually consistent read is never stale here.
+    change latencies.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pydantic import Field
 
 from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Admission, Capacity, partitions_of
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, SecondsLaw
-from models.kernel.parts import Group, Membership, Quorum, Station, everybody
+from models.kernel.parts import Copies, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
-from models.kernel.steps import Choose, Fork, Serve, Step, Travel
+from models.kernel.steps import Apply, Choose, Fork, Order, Read, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend, Tier
 from models.region import Region, RegionParameters
@@ -85,11 +85,13 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     replicas = Group("replicas", REPLICAS * count, zones)
     rows = tuple(tuple(range(REPLICAS * p, REPLICAS * (p + 1))) for p in range(count))
     members = Membership(replicas, rows, of=partitions)
+    by_key = everybody(partitions)
+    copies = Copies("copies", members, by_key)
     peers = Group("peers", REPLICAS * count, zones)
     peer = Membership(peers, rows, of=partitions)
     router = Serve(Station("routers", routers, 0), parameters.router)
     station = Station("replicas", replicas, servers_of(parameters.replica_servers))
-    anywhere, by_key, network = everybody(routers), everybody(partitions), region.network
+    anywhere, network = everybody(routers), region.network
     admission = Admission.of(parameters.capacity, partitions)
     durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
 
@@ -102,7 +104,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
 
     def read(origin: Group, replica: Literal["random"] | int) -> Route:
         work = (
-            Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read),
+            Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read), Read(copies),
             Travel(network, replicas, routers),
         )  # fmt: skip
         return ask(origin, *admission.read(STRONG if replica == LEADER else EVENTUAL, *work))
@@ -111,13 +113,14 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
         """From the leader to a follower and back; the follower is remembered beside the leader."""
         return Route(
             Choose(peer, slot), Travel(network, replicas, peers), Choose(members, slot),
-            Serve(station, parameters.append), Choose(members, LEADER), Travel(network, peers, replicas),
+            Serve(station, parameters.append), Apply(copies), Choose(members, LEADER), Travel(network, peers, replicas),
         )  # fmt: skip
 
     def write(origin: Group) -> Route:
-        append = Fork(durable, (Route(Serve(station, parameters.append)), follower(1), follower(2)))
+        append = Fork(durable, (Route(Serve(station, parameters.append), Apply(copies)), follower(1), follower(2)))
         work = (
-            Choose(members, LEADER), Travel(network, routers, replicas), append, Travel(network, replicas, routers),
+            Choose(members, LEADER), Travel(network, routers, replicas), Order(copies), append,
+            Travel(network, replicas, routers),
         )  # fmt: skip
         return ask(origin, *admission.write(*work))
 
@@ -155,6 +158,5 @@ MODEL = Model(
         "no failover",
         "replicas do not queue",
         "sizes do not change latencies",
-        "replicas are always up to date: no stale reads",
     ),
 )

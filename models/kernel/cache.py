@@ -29,23 +29,23 @@ POLICY = {"lru": LRU, "fifo": FIFO, "clock": CLOCK}
 
 
 class Entry:
-    """An object in a cache: bytes, when it expires, CLOCK's mark."""
+    """An object in a cache: bytes, when it expires, CLOCK's mark, which version it is."""
 
-    __slots__ = ("expires", "marked", "size")
+    __slots__ = ("expires", "marked", "size", "version")
 
-    def __init__(self, size: int, expires: float) -> None:
-        self.size, self.expires, self.marked = size, expires, False
+    def __init__(self, size: int, expires: float, version: int) -> None:
+        self.size, self.expires, self.marked, self.version = size, expires, False, version
 
 
 class CacheState:
-    """One cache of the SimPy engine."""
+    """One cache of the SimPy engine. `version` is that of the last hit."""
 
     def __init__(self, part: Cache) -> None:
         self.policy, self.capacity = POLICY[part.policy], part.capacity
         self.in_bytes, self.overhead = part.capacity_bytes is not None, part.overhead_bytes
         self.ttl = math.inf if part.ttl_s is None else part.ttl_s
         self.entries: OrderedDict[int, Entry] = OrderedDict()
-        self.used, self.lookups, self.hits, self.evictions = 0, 0, 0, 0
+        self.used, self.evictions, self.version = 0, 0, 0
 
     def lookup(self, key: int, size: int, now: float) -> bool:
         """Whether the key is held; a hit updates recency and size."""
@@ -55,10 +55,11 @@ class CacheState:
         if entry.expires <= now:
             self.drop(key)
             return False
+        self.version = entry.version
         self._touch(key, entry, self._weight(size))
         return True
 
-    def fill(self, key: int, size: int, now: float, ttl: float) -> None:
+    def fill(self, key: int, size: int, now: float, ttl: float, version: int) -> None:
         """Put the object in, or bring it up to date if it is alive; its time to live begins."""
         weight = self._weight(size)
         expires = now + min(self.ttl, ttl)
@@ -67,11 +68,11 @@ class CacheState:
             self.drop(key)
             entry = None
         if entry is not None:
-            entry.expires = expires
+            entry.expires, entry.version = expires, version
             self._touch(key, entry, weight)
         elif weight <= self.capacity:
             self._make_room(self.capacity - weight, NOBODY)
-            self.entries[key] = Entry(weight, expires)
+            self.entries[key] = Entry(weight, expires, version)
             self.used += weight
 
     def drop(self, key: int) -> None:
@@ -136,11 +137,12 @@ def cache_lookup(w: Any, cache: Any, key: int, size: int, now: float) -> bool:
     if w.entries[i].expires <= now:
         cache_drop(w, cache, i)
         return False
+    cache.version = w.entries[i].version
     cache_touch(w, cache, i, size + cache.overhead if cache.in_bytes else 1)
     return True
 
 
-def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float) -> None:
+def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float, version: int) -> None:
     """Compiled form of `CacheState.fill`."""
     weight = size + cache.overhead if cache.in_bytes else 1
     expires = now + min(cache.ttl, ttl)
@@ -149,13 +151,14 @@ def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float) 
         cache_drop(w, cache, i)
         i = NOBODY
     if i >= 0:
-        w.entries[i].expires = expires
+        w.entries[i].expires, w.entries[i].version = expires, version
         cache_touch(w, cache, i, weight)
     elif weight <= cache.capacity:
         cache_make_room(w, cache, cache.capacity - weight, NOBODY)
         i = take_entry(w)
         entry = w.entries[i]
         entry.key, entry.size, entry.expires, entry.marked = key, weight, expires, 0
+        entry.version = version
         w.held[cache.base + key] = i + 1
         cache_link(w, cache, i)
         cache.used += weight

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from models.kernel import arrivals, keys, laws, loop, numerics, random, recorder, slots, station
+from models.kernel import arrivals, keys, laws, ledger, loop, numerics, random, recorder, slots, station
 from models.kernel import cache as caches
-from models.kernel.steps import admit, choose, fork, lookup, serve, travel
+from models.kernel.steps import admit, choose, fork, hold, lookup, serve, travel, versions
 
 CALLED: tuple[Callable[..., Any], ...] = (
     numerics.log, numerics.exp, numerics.power, numerics.normal_quantile_of_one,
@@ -25,7 +25,11 @@ CALLED: tuple[Callable[..., Any], ...] = (
     laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
     keys.ycsb_rank, keys.fnv, keys.draw_key,
     recorder.to_ticks, recorder.to_area_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch,
-    recorder.record_settled, recorder.record_drawn, recorder.shift_level, recorder.set_now,
+    recorder.record_settled, recorder.record_drawn, recorder.record_read,
+    ledger.ledger_order, ledger.ledger_put, ledger.ledger_acknowledge, ledger.ledger_superseded_at, ledger.ledger_row,
+    ledger.ledger_finished, slots.room_release,
+    hold.enter, hold.leave, hold.pass_by, versions.order, versions.apply, versions.read,
+    recorder.shift_level, recorder.set_now,
     slots.vanish, slots.start_leg, slots.wake_control, slots.free_request, slots.ready_put, slots.stamp_of,
     slots.heap_push, slots.heap_pop, slots.start_walk, slots.take_token, slots.free_token, slots.draw, slots.has_room,
     slots.take_entry, slots.free_entry,
@@ -113,6 +117,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
         station.station_resize, station.station_pause, station.station_resume, station.station_slow,
         station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
+        hold.room_clear, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_begin,
         arrivals.fill_exponentials, arrivals.fill_pairs, keys.fill_keys,
     )  # fmt: skip
     return {function.__name__: compiled(function) for function in entries}

@@ -18,11 +18,12 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
-from models.kernel.codes import CONTROL, FIRST, OP_FILL, OP_FORK
+from models.kernel.codes import CONTROL, FIRST, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
+from models.kernel.ledger import LEADER
 from models.kernel.outcome import FloatArray, IntArray, Outcome
-from models.kernel.parts import UNLIMITED, Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.parts import UNLIMITED, Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
 from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
 from models.kernel.program import Program
@@ -132,6 +133,8 @@ class CompiledPlane:
         for control in self.program.system.controls:
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
+        if self.program.copies is not None:
+            self.f["ledger_audit"](self.w, -1, True, self._key_count())
         left = self.w.requests[(self.w.requests["settled"] == 0) & (self.w.requests["measured"] == 1)]
         np.add.at(self.tally.unfinished, left["operation"], 1)
 
@@ -208,6 +211,8 @@ class CompiledPlane:
             if past.enough(count, float(self.clock["now"]), lookups, hits):
                 break
         self.w.entries["expires"][: self.clock["entries"]] -= self.clock["now"]
+        if self.program.copies is not None:
+            self.f["ledger_begin"](self.w, float(self.clock["now"]), self._key_count())
         self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
         self._set_now(0.0)
 
@@ -250,6 +255,9 @@ class CompiledPlane:
         for cache in self.program.caches:
             if cache.group is part:
                 self.flush(cache, member)
+        for room in self.program.rooms:
+            if room.group is part:
+                self.clear(room, member, how)
 
     def up(self, part: Group | Station, member: int) -> None:
         for index in self._on_member(part, member):
@@ -295,6 +303,20 @@ class CompiledPlane:
         check_member(membership.group, member)
         table = self.w.memberships[self.program.membership(membership)]
         self.w.slots[table["start"] + row * table["width"] + slot] = member
+        copies = self.program.copies
+        if copies is not None and membership is copies.members and slot == LEADER:
+            self.f["ledger_audit"](self.w, row, False, self._key_count())
+
+    def clear(self, room: Room, member: int, how: Down) -> None:
+        check_member(room.group, member)
+        self._control()
+        state = SILENT if how == "silent" else REFUSING
+        self.f["room_clear"](self.w, self.program.room(room) + member, state, self._key_count())
+        self._drain()
+
+    def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
+        assert copies is self.program.copies
+        self.f["ledger_copy"](self.w, row, source, target, self._key_count())
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone)["state"] = SILENT if how == "silent" else REFUSING
@@ -390,6 +412,7 @@ class CompiledPlane:
             and clock["heap"] + wanted <= len(self.w.heap)
             and clock["wakeups"] + wanted <= len(self.w.wakeups)
             and clock["spare_entries"] >= clock["fills"]
+            and self.w.ledger[0]["spare"] >= self.w.ledger[0]["orders"]
         )
 
     def _grow(self) -> None:
@@ -398,6 +421,10 @@ class CompiledPlane:
         if self.clock["spare_entries"] < self.clock["fills"]:
             self.clock["spare_entries"] += len(w.entries)
             w.replace("entries", _longer(w.entries))
+            return
+        if w.ledger[0]["spare"] < w.ledger[0]["orders"]:
+            w.ledger[0]["spare"] += len(w.versions)
+            w.replace("versions", _longer(w.versions))
             return
         tokens, requests = _longer(w.tokens), _longer(w.requests)
         link_free(self.clock, "tokens", tokens, len(w.tokens))
@@ -472,7 +499,8 @@ class CompiledPlane:
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
             stations=self._stations(c), links=self._links(), caches=self._caches(),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
-            buckets=self._buckets(), memberships=self._memberships(),
+            buckets=self._buckets(), **self._ledger(capacity), **self._rooms(),
+            memberships=self._memberships(),
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
             quorums=self._quorums(),
             quorum_table=_ints([int(x) for part in program.quorums for x in part.table or ()]),
@@ -524,6 +552,28 @@ class CompiledPlane:
             record["family"] = family
             record["rate"], record["burst"], record["tokens"] = part.rate_per_s, part.burst, part.burst
         return records
+
+    def _rooms(self) -> dict[str, Any]:
+        count = sum(part.group.size for part in self.program.rooms)
+        records = np.zeros(max(1, count), world.ROOM)
+        records["base"] = np.arange(len(records)) * self._key_count()
+        return {"rooms": records, "owners": np.zeros(max(1, count * self._key_count()), np.int32)}
+
+    def _ledger(self, capacity: int) -> dict[str, Any]:
+        """Versions, or next to nothing where they are not followed."""
+        part, record = self.program.copies, np.zeros(1, world.LEDGER)
+        keys, width = (0, 0) if part is None else (self._key_count(), part.members.width)
+        if part is not None:
+            by_key = -1 if part.by_key is None else self.program.membership(part.by_key)
+            record["members"], record["by_key"] = self.program.membership(part.members), by_key
+            record["width"], record["spare"] = width, capacity - 1
+            record["orders"] = sum(site.op == OP_ORDER for site in self.program.sites)
+        return {
+            "ledger": record,
+            "versions": np.zeros(capacity, world.VERSION),
+            "histories": np.zeros(max(1, keys), world.HISTORY),
+            "copies": np.zeros((max(1, width), max(1, keys)), np.int32),
+        }
 
     def _memberships(self) -> Any:
         records = np.zeros(max(1, len(self.program.memberships)), world.MEMBERSHIP)
@@ -601,7 +651,9 @@ class CompiledPlane:
             unlimited=stations["unlimited"] == 1, started=stations["started"].copy(),
             rejected=stations["rejected"].copy(),
             lookups=np.stack([caches["lookups"], caches["hits"], caches["misses"]], axis=1),
-            evictions=caches["evictions"].copy(), admitted=np.stack([buckets["admitted"], buckets["refused"]], axis=1),
+            evictions=caches["evictions"].copy(),
+            waited=w.rooms["waited"][: sum(p.group.size for p in program.rooms)].copy(),
+            admitted=np.stack([buckets["admitted"], buckets["refused"]], axis=1),
         )  # fmt: skip
 
 

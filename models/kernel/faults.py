@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.kernel.parts import Cache, Membership, Network, Station
+from models.kernel.parts import Cache, Membership, Network, Room, Station
 from models.kernel.plane import Down, Plane
 from models.kernel.system import Control
 
@@ -48,6 +48,15 @@ class Flush:
 
 
 @dataclass(frozen=True)
+class Clear:
+    """One member's waiting room is cleared when the fault begins: whoever waits is refused, or lost."""
+
+    room: Room
+    member: int
+    how: Down
+
+
+@dataclass(frozen=True)
 class Move:
     """While the fault lasts, one slot of a key-to-member table points at another member."""
 
@@ -57,7 +66,7 @@ class Move:
     member: int
 
 
-Effect = StationFault | LinkFault | Flush | Move
+Effect = StationFault | LinkFault | Flush | Clear | Move
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,9 @@ def _apply(plane: Plane, effect: Effect, before: list[Effect], after: list[Effec
     if isinstance(effect, Flush):
         if begins:
             plane.flush(effect.cache, effect.member)
+    elif isinstance(effect, Clear):
+        if begins:
+            plane.clear(effect.room, effect.member, effect.how)
     elif isinstance(effect, Move):
         moves = [e for e in after if isinstance(e, Move) and _slot(e) == _slot(effect)]
         home = effect.membership.rows[effect.row][effect.slot]

@@ -13,17 +13,24 @@ from typing import Any
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
+    OP_APPLY,
     OP_CHOOSE,
     OP_DELAY,
     OP_DROP,
+    OP_ENTER,
     OP_FILL,
     OP_FORK,
+    OP_LEAVE,
     OP_LOOKUP,
+    OP_ORDER,
+    OP_PASS,
+    OP_READ,
     OP_SERVE,
     OP_VIA,
 )
 from models.kernel.keys import draw_key
 from models.kernel.laws import draw_law
+from models.kernel.ledger import ledger_finished
 from models.kernel.random import uniforms
 from models.kernel.recorder import record_settled, set_now
 from models.kernel.slots import (
@@ -50,9 +57,11 @@ from models.kernel.station import station_complete
 from models.kernel.steps.admit import admit
 from models.kernel.steps.choose import choose
 from models.kernel.steps.fork import fork, join_leg
+from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.lookup import drop, fill, look_up
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
+from models.kernel.steps.versions import apply, order, read
 from models.kernel.system import TIMEOUT
 
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK = range(5)
@@ -174,6 +183,18 @@ def walk(w: Any, i: int) -> None:
             index = fork(w, i, token, site)
         elif op == OP_ADMIT:
             index = admit(w, token, site)
+        elif op == OP_READ:
+            index = read(w, token, site)
+        elif op == OP_APPLY:
+            index = apply(w, token, site)
+        elif op == OP_ORDER:
+            index = order(w, token, site)
+        elif op == OP_ENTER:
+            index = enter(w, i, token, site)
+        elif op == OP_LEAVE:
+            index = leave(w, i, token, site)
+        elif op == OP_PASS:
+            index = pass_by(w, i, token, site)
         elif op == OP_DROP:
             index = drop(w, token, site)
         else:
@@ -189,6 +210,8 @@ def finish(w: Any, i: int, token: Any) -> None:
     if token.parent >= 0:
         join_leg(w, token)
     elif request.settled == 0 and request.attempt == token.attempt:
+        if token.error == 0 and token.access:
+            ledger_finished(w, token, request)
         if w.clock[0].priming:
             request.settled = 1
         elif token.error:

@@ -26,6 +26,9 @@ TICKS_PER_S = 2.0**40
 AREA_TICKS_PER_S = 2.0**30
 """Resolution of integrals over time (busy servers, say), coarser, so that eight thousand million server-seconds fit."""
 
+WRITES = ("acknowledged", "kept", "lost", "superseded")
+"""Writes that are counted: those acknowledged, and what became of them."""
+
 FEW = 2048
 """So many latencies of an operation and replication are kept as they are."""
 
@@ -149,6 +152,11 @@ class OperationOutcome:
         window_ok: Answers by window of completion, warm-up included, shape (windows,).
         window_errors: Final failures of any kind by window, shape (windows,).
         window_latency: Answers by window and bin of `COARSE`, shape (windows, COARSE.bins).
+        reads: Answers that returned a version of an object; none where versions are not followed.
+        stale: Those whose version had been superseded before the request was made.
+        ages: Since when, by bin of `COARSE`, shape (COARSE.bins,).
+        oldest_s: The largest of these ages, seconds; 0 where there is none.
+        window_stale: Stale answers by window of completion, warm-up included, shape (windows,).
     """
 
     requests: int
@@ -163,6 +171,11 @@ class OperationOutcome:
     window_ok: IntArray
     window_errors: IntArray
     window_latency: IntArray
+    reads: int = 0
+    stale: int = 0
+    ages: IntArray = field(default_factory=lambda: np.zeros(COARSE.bins, np.int64))
+    oldest_s: float = 0.0
+    window_stale: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,41 @@ class Cache:
 
 
 @dataclass(frozen=True, eq=False)
+class Room:
+    """A waiting room by key, on each member of a group: one walk holds a key, others wait, first come first served.
+
+    Args:
+        name: Unique within the system.
+        group: The members that have one each.
+    """
+
+    name: str
+    group: Group
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Copies of all objects on the members of some rows, of which the first slot leads; a system has one such set.
+
+    Args:
+        name: Unique within the system.
+        members: The rows. Members are numbered row by row, so that member % width tells copies of a row apart.
+        by_key: The table that finds a key's row by its hash; None where there is one row.
+    """
+
+    name: str
+    members: Membership
+    by_key: Membership | None = None
+
+    def __post_init__(self) -> None:
+        width = self.members.width
+        if any(sorted(member % width for member in row) != list(range(width)) for row in self.members.rows):
+            raise ValueError(f"copies {self.name}: members of a row must differ by their number modulo {width}")
+        if self.by_key is not None and len(self.by_key.rows) != 1:
+            raise ValueError(f"copies {self.name}: one row finds a key's row")
+
+
+@dataclass(frozen=True, eq=False)
 class Bucket:
     """A token bucket on each member of a group; full at the start.
 

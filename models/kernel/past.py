@@ -1,8 +1,8 @@
 """What a route does to caches, and nothing else: the reading of a route that replays a workload's past.
 
 Work, ways and limits of admission are left out, as before time zero every delay is taken as zero; so are choices on
-which no cache depends. What is left says which cache a request looks up, fills or drops from, in the order of the
-route.
+which no cache depends. Versions are ordered, and whoever reads gets the newest, as no copy lags behind. What is left
+says which cache a request looks up, fills or drops from, in the order of the route.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from models.kernel.steps.admit import Admit
 from models.kernel.steps.base import Step
 from models.kernel.steps.choose import Choose
 from models.kernel.steps.fork import Fork
+from models.kernel.steps.hold import Hold
 from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.versions import Order, Read
 from models.kernel.system import Route
 
 
@@ -36,9 +38,11 @@ def _past(route: Route, groups: set[Group]) -> Route:
     for step in route.steps:
         if isinstance(step, Lookup):
             kept.append(Lookup(step.cache, _past(step.on_miss, groups)))
-        elif isinstance(step, Admit):
+        elif isinstance(step, Read):
+            kept.append(Read(step.copies, newest=True))
+        elif isinstance(step, Admit | Hold):
             kept.extend(_past(step.then, groups).steps)
-        elif isinstance(step, Fill | Drop) or (isinstance(step, Choose) and step.membership.group in groups):
+        elif isinstance(step, Fill | Drop | Order) or (isinstance(step, Choose) and step.membership.group in groups):
             kept.append(step)
         elif isinstance(step, Fork):
             one = isinstance(step.legs, Route)
@@ -54,7 +58,7 @@ def _steps(route: Route) -> Iterator[Step]:
         yield step
         if isinstance(step, Lookup):
             yield from _steps(step.on_miss)
-        elif isinstance(step, Admit):
+        elif isinstance(step, Admit | Hold):
             yield from _steps(step.then)
         elif isinstance(step, Fork):
             for leg in [step.legs] if isinstance(step.legs, Route) else step.legs:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 import simpy
 
 from models.kernel.outcome import Outcome
-from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
 
 Down = Literal["refuse", "silent"]
 """How a dead part answers: with a refusal, or not at all."""
@@ -105,7 +105,15 @@ class Plane(Protocol):
         """New terms for a token bucket; what it holds is kept up to the new burst."""
 
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
-        """Point one slot of a key-to-member table at a member."""
+        """Point one slot of a key-to-member table at a member. Where it leads a row of copies, acknowledged writes that
+        it lacks are lost from now on.
+        """
+
+    def clear(self, room: Room, member: int, how: Down) -> None:
+        """Nobody holds a key in the member's room any more, and whoever waits there is refused or lost."""
+
+    def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
+        """One member of a row takes every version that another has and that is newer than its own."""
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         """Messages that start on this link from now on are lost (silent) or bounce (refuse)."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from models.kernel.laws import Law, LawTable
-from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
 from models.kernel.steps.base import Step
 from models.kernel.system import Operation, Route, System
 
@@ -74,6 +74,8 @@ class Program:
     caches: list[Cache] = field(default_factory=list)
     buckets: list[Bucket] = field(default_factory=list)
     quorums: list[Quorum] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
+    copies: Copies | None = None
     legs: list[int] = field(default_factory=list)
     laws: LawTable = field(default_factory=LawTable)
     stream_names: list[str] = field(default_factory=list)
@@ -96,7 +98,13 @@ class Program:
             self.past_entries.append(self.flatten(route, END))
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
-        families: list[list[Any]] = [[*self.stations, *self.networks], self.caches, self.buckets, self.quorums]
+        families: list[list[Any]] = [
+            [*self.stations, *self.networks],
+            self.caches,
+            self.buckets,
+            self.quorums,
+            self.rooms,
+        ]
         for family in families:
             names = [part.name for part in family if part not in self.link_stations.values()]
             if not all(names) or len(set(names)) < len(names):
@@ -170,6 +178,20 @@ class Program:
     def quorum(self, quorum: Quorum) -> int:
         """Index of a quorum."""
         return self._index(self.quorums, quorum)
+
+    def room(self, room: Room) -> int:
+        """Index of the room family's first member."""
+        self.group(room.group)
+        return self._base(self.rooms, room)
+
+    def copies_of(self, copies: Copies) -> None:
+        """Register the one set of copies."""
+        self.membership(copies.members)
+        if copies.by_key is not None:
+            self.membership(copies.by_key)
+        if self.copies not in (None, copies):
+            raise ValueError(f"{self.name}: a system has one set of copies")
+        self.copies = copies
 
     def visit(self, name: str) -> dict[str, int]:
         """Stream of a part's draws, and which visit of this operation to it this is, counted from the route's end."""

@@ -24,6 +24,7 @@ from models.kernel.outcome import (
     FEW,
     FINE,
     TICKS_PER_S,
+    WRITES,
     BucketOutcome,
     CacheOutcome,
     Distribution,
@@ -99,6 +100,12 @@ class Tally(NamedTuple):
     window_lookups: IntArray  # (families, windows + 1)
     window_hits: IntArray  # (families, windows + 1)
     window_tokens: Any  # (2 * buckets, windows + 1) float; 2 i: taken from bucket family i, then wanted in vain
+    writes: IntArray  # (4,) measured writes: acknowledged, kept, lost, superseded
+    reads: IntArray  # (ops,) measured answers that returned a version
+    stale: IntArray  # (ops,) those that were stale
+    ages: IntArray  # (ops, COARSE.bins) ages of stale reads
+    oldest: Any  # (ops,) float: the largest age, 0 where none was stale
+    window_stale: IntArray  # (ops, windows + 1) of all requests
     span_tokens: Any  # (2 * buckets,) float, within the measured span
 
 
@@ -106,10 +113,11 @@ TALLY_DIMENSIONS = {
     "requests_measured": 1, "attempts_measured": 1, "unfinished": 1, "errors": 2, "in_span": 1, "totals": 2,
     "extremes": 2, "fine": 2, "few": 2, "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2,
     "window_latency": 3, "areas": 2, "levels": 2, "spans": 1, "edges": 1, "window_lookups": 2, "window_hits": 2,
-    "window_tokens": 2, "span_tokens": 1,
+    "window_tokens": 2, "writes": 1, "reads": 1, "stale": 1, "ages": 2, "oldest": 1, "window_stale": 2,
+    "span_tokens": 1,
 }  # fmt: skip
 """Dimensions of each array of a tally."""
-TALLY_FLOATS = ("extremes", "few", "window_tokens", "span_tokens")
+TALLY_FLOATS = ("extremes", "few", "oldest", "window_tokens", "span_tokens")
 """Those of floats. Tokens are added up as floats, one by one in order of events, which both engines share."""
 
 
@@ -134,7 +142,9 @@ def new_tally(program: Program, span: Span) -> Tally:
         spans=np.zeros(3 * stations, np.int64),
         edges=np.array([to_area_ticks(span.window_s * k) for k in range(w + 1)], np.int64),
         window_lookups=np.zeros((families, w), np.int64), window_hits=np.zeros((families, w), np.int64),
-        window_tokens=np.zeros((2 * buckets, w)), span_tokens=np.zeros(2 * buckets),
+        window_tokens=np.zeros((2 * buckets, w)), writes=np.zeros(4, np.int64), reads=np.zeros(ops, np.int64),
+        stale=np.zeros(ops, np.int64), ages=np.zeros((ops, COARSE.bins), np.int64), oldest=np.zeros(ops),
+        window_stale=np.zeros((ops, w), np.int64), span_tokens=np.zeros(2 * buckets),
     )  # fmt: skip
 
 
@@ -202,6 +212,7 @@ class Recorder:
         self.lookups = [[0, 0, 0] for part in program.caches for _ in range(part.group.size)]
         self.window_lookups = [[[0, 0] for _ in range(span.windows + 1)] for _ in program.caches]
         self.tokens = [[0.0] * (span.windows + 1) for _ in range(2 * len(program.buckets))]
+        self.reads = [0] * len(program.operation_names)
         self.span_tokens = [0.0] * (2 * len(program.buckets))
         self.rows: list[list[tuple[float, float, bool, int, int]]] = [[] for _ in program.operation_names]
         self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
@@ -241,6 +252,17 @@ class Recorder:
         if self.span.warmup_s <= now <= self.span.duration_s:
             self.span_tokens[row] += tokens
 
+    def read(self, operation: int, now: float, measured: bool, age_s: float) -> None:
+        """A client was given a version, of this age if it was stale."""
+        self.reads[operation] += measured
+        if age_s > 0.0:
+            tally = self.tally
+            tally.window_stale[operation, window_of(now, self.window_s, self.windows)] += 1
+            if measured:
+                tally.stale[operation] += 1
+                tally.ages[operation, bin_of(np.float64(age_s), COARSE.shift, COARSE.offset, COARSE.bins)] += 1
+                tally.oldest[operation] = max(tally.oldest[operation], age_s)
+
     def flush_meters(self) -> None:
         """Add up what the meters have listed."""
         for meter in self.meters:
@@ -250,6 +272,7 @@ class Recorder:
         """Add up all that is left."""
         for family, windows in enumerate(self.window_lookups):
             self.tally.window_lookups[family], self.tally.window_hits[family] = zip(*windows, strict=True)
+        self.tally.reads[:] = self.reads
         self.tally.window_tokens[:], self.tally.span_tokens[:] = self.tokens or 0.0, self.span_tokens
         self.flush_meters()
         for operation in range(len(self.rows)):
@@ -335,6 +358,18 @@ def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -
         tally.extremes[op, 1] = max(tally.extremes[op, 1], latency)
 
 
+def record_read(w: Any, op: int, measured: int, age_s: float) -> None:
+    """Compiled form of `Recorder.read`."""
+    clock, tally = w.clock[0], w.tally
+    tally.reads[op] += measured
+    if age_s > 0.0:
+        tally.window_stale[op, clock.window_now] += 1
+        if measured:
+            tally.stale[op] += 1
+            tally.ages[op, bin_of(age_s, COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS)] += 1
+            tally.oldest[op] = max(tally.oldest[op], age_s)
+
+
 def record_drawn(w: Any, row: int, tokens: float) -> None:
     """Compiled form of `Recorder.drawn`."""
     clock, tally = w.clock[0], w.tally
@@ -390,6 +425,7 @@ class Parts(NamedTuple):
     rejected: IntArray  # (stations,)
     lookups: IntArray  # (caches, 3) lookups, hits and misses of measured requests
     evictions: IntArray  # (caches,)
+    waited: IntArray  # (rooms,) walks that had to wait
     admitted: IntArray  # (buckets, 2) admitted and throttled
 
 
@@ -426,7 +462,7 @@ def make_outcome(
         system=program.name, replication=replication, engine=engine, span_s=(span.warmup_s, span.duration_s),
         window_edges_s=np.array([span.window_s * k for k in range(span.windows + 1)]),
         operations=operations, stations=stations, caches=caches, buckets=_buckets(program, span, tally),
-        notes=tuple(journal.notes), levels=journal.levels(), counters=_counters(program, parts),
+        notes=tuple(journal.notes), levels=journal.levels(), counters=_counters(program, tally, parts),
         primed_requests=primed, simulated_requests=simulated, events=events, wall_s=wall_s, certain=certain,
     )  # fmt: skip
 
@@ -441,7 +477,7 @@ def _buckets(program: Program, span: Span, tally: Tally) -> dict[str, BucketOutc
     }
 
 
-def _counters(program: Program, parts: Parts) -> dict[str, int]:
+def _counters(program: Program, tally: Tally, parts: Parts) -> dict[str, int]:
     """Counts by dotted name, members of a family added up. Evictions and admissions are of all requests."""
     counters, base = {}, 0
     for cache in program.caches:
@@ -454,6 +490,12 @@ def _counters(program: Program, parts: Parts) -> dict[str, int]:
         base += bucket.group.size
         counters[f"{bucket.name}.admitted"] = int(parts.admitted[members, 0].sum())
         counters[f"{bucket.name}.throttled"] = int(parts.admitted[members, 1].sum())
+    base = 0
+    for room in program.rooms:
+        counters[f"{room.name}.waited"] = int(parts.waited[base : base + room.group.size].sum())
+        base += room.group.size
+    if program.copies is not None:
+        counters.update((f"writes.{what}", int(n)) for what, n in zip(WRITES, tally.writes, strict=True))
     return counters
 
 
@@ -474,6 +516,8 @@ def _operation(tally: Tally, op: int, span: Span) -> OperationOutcome:
         window_ok=tally.window_ok[op, : span.windows].copy(),
         window_errors=tally.window_errors[op, : span.windows].copy(),
         window_latency=tally.window_latency[op, : span.windows].copy(),
+        reads=int(tally.reads[op]), stale=int(tally.stale[op]), ages=tally.ages[op].copy(),
+        oldest_s=float(tally.oldest[op]), window_stale=tally.window_stale[op, : span.windows].copy(),
     )  # fmt: skip
 
 

@@ -30,8 +30,9 @@ from models.kernel.certainty import is_certain
 from models.kernel.codes import CONTROL, DATA, FIRST, OP_CHOOSE, OP_DELAY, OP_SERVE
 from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
+from models.kernel.ledger import LEADER, READ, LedgerState
 from models.kernel.outcome import Outcome
-from models.kernel.parts import Bucket, Cache, Group, Membership, Network, Quorum, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
 from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
 from models.kernel.program import END, Program, Site
@@ -44,6 +45,7 @@ from models.kernel.station import REFUSING, SILENT, UP, StationState
 from models.kernel.steps.admit import BucketState
 from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
+from models.kernel.steps.hold import RoomState
 from models.kernel.system import ERRORS, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
@@ -213,10 +215,10 @@ class SimpyPlane:
     __slots__ = (
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
         "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws", "groups",
-        "journal", "keys", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups", "primed",
-        "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder", "settled", "simulated",
-        "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks", "walks_at", "walks_max",
-        "zones",
+        "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups",
+        "primed", "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder", "rooms",
+        "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks", "walks_at",
+        "walks_max", "zones",
     )  # fmt: skip
 
     def __init__(
@@ -254,6 +256,8 @@ class SimpyPlane:
         self.timeouts_s = [client.timeout_s for client in self.clients]
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
         self.memberships = [MembershipState(program, part) for part in program.memberships]
+        self.ledger = self._ledger()
+        self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
         self.caches = [CacheState(part) for part in program.caches for _ in range(part.group.size)]
@@ -276,6 +280,17 @@ class SimpyPlane:
             arrivals(source) if isinstance(source, OpenSource) else iter(()) for source in sources
         ]
 
+    def _ledger(self) -> LedgerState | None:
+        part = self.program.copies
+        if part is None:
+            return None
+        members, by_key = (
+            None if table is None else self.memberships[self.program.membership(table)]
+            for table in (part.members, part.by_key)
+        )
+        assert members is not None
+        return LedgerState(part, members, by_key, self.recorder.tally.writes)
+
     def meter(self) -> Meter:
         """An integral over time, for a part that is being made."""
         return Meter(self)
@@ -297,6 +312,8 @@ class SimpyPlane:
         for request in self.unsettled:
             if request.measured:
                 self.recorder.unfinished(request.operation, request.attempts)
+        if self.ledger is not None:
+            self.ledger.audit(-1, final=True)
         self.recorder.finish()
 
     def _next_arrival(self, index: int) -> None:
@@ -462,6 +479,8 @@ class SimpyPlane:
         """An attempt has come to the end of its route."""
         request = token.request
         if not request.settled and request.attempt == token.attempt:
+            if token.access and not token.error:
+                self._accessed(token)
             if self.priming:
                 request.settled = True
             elif token.error:
@@ -469,9 +488,19 @@ class SimpyPlane:
             else:
                 self._settle(request, 0)
 
+    def _accessed(self, token: Token) -> None:
+        """A client learns that its write is there, or which version it has read."""
+        assert self.ledger is not None
+        request, age_s = token.request, self.ledger.finished(token, self.now)
+        if token.access == READ and request.answer is None and not self.priming:
+            self.recorder.read(request.operation, self.now, request.measured, age_s)
+
     def vanish(self, token: Token) -> None:
         """A walk is lost without a word."""
         token.stamp += 1
+        if token.held is not None:
+            room, token.held = token.held, None
+            room.hand_over(token)
         parent = token.parent
         if parent is not None and parent.join == token.parent_join:
             parent.outstanding -= 1
@@ -505,6 +534,8 @@ class SimpyPlane:
                 break
         for cache in self.caches:
             cache.shift(self.now)
+        if self.ledger is not None:
+            self.ledger.begin(self.now)
         self.now, self.priming = 0.0, False
 
     # ------------------------------------------------------------ control
@@ -552,6 +583,9 @@ class SimpyPlane:
         for cache in self.program.caches:
             if cache.group is part:
                 self.flush(cache, member)
+        for room in self.program.rooms:
+            if room.group is part:
+                self.clear(room, member, how)
 
     def up(self, part: Group | Station, member: int) -> None:
         for station in self._on_member(part, member):
@@ -595,6 +629,19 @@ class SimpyPlane:
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
         check_member(membership.group, member)
         self.memberships[self.program.membership(membership)].rows[row][slot] = member
+        if self.ledger is not None and membership is self.ledger.part.members and slot == LEADER:
+            self.ledger.audit(row, final=False)
+
+    def clear(self, room: Room, member: int, how: Down) -> None:
+        check_member(room.group, member)
+        self._control()
+        self.rooms[self.program.room(room) + member].clear(SILENT if how == "silent" else REFUSING)
+        self._drain()
+
+    def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
+        assert self.ledger is not None
+        assert copies is self.ledger.part
+        self.ledger.copy(row, source, target)
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone).state = SILENT if how == "silent" else REFUSING
@@ -664,5 +711,6 @@ class SimpyPlane:
             rejected=np.array([s.rejected for s in self.stations], np.int64),
             lookups=np.array(self.recorder.lookups, np.int64).reshape(-1, 3),
             evictions=np.array([c.evictions for c in self.caches], np.int64),
+            waited=np.array([r.waited for r in self.rooms], np.int64),
             admitted=np.array([(b.admitted, b.refused) for b in self.buckets], np.int64).reshape(-1, 2),
         )

@@ -33,6 +33,7 @@ def has_room(w: Any) -> bool:
         and clock.heap < clock.heap_most
         and clock.wakeups < clock.wakeups_most
         and clock.spare_entries >= clock.fills
+        and w.ledger[0].spare >= w.ledger[0].orders
     )
 
 
@@ -43,7 +44,7 @@ def take_token(w: Any, r: int) -> int:
     token = w.tokens[i]
     clock.free_tokens = token.after
     clock.spare_tokens -= 1
-    token.request, token.error, token.where = r, 0, -1
+    token.request, token.error, token.where, token.held = r, 0, -1, -1
     w.requests[r].tokens += 1
     return int(i)
 
@@ -152,6 +153,8 @@ def vanish(w: Any, i: int) -> None:
     while i >= 0:
         token = w.tokens[i]
         parent, parent_join = token.parent, token.parent_join
+        if token.held >= 0:
+            room_release(w, i)
         free_token(w, i)
         i = -1
         if parent >= 0 and w.tokens[parent].join == parent_join:
@@ -161,12 +164,24 @@ def vanish(w: Any, i: int) -> None:
                 i = parent
 
 
+def room_release(w: Any, i: int) -> None:
+    """Compiled form of `RoomState.hand_over`."""
+    token = w.tokens[i]
+    waiting, w.owners[token.held] = token.first, token.first + 1
+    if waiting >= 0:
+        other = w.tokens[waiting]
+        after = other.after
+        other.held, other.first, other.last = token.held, after, token.last if after >= 0 else -1
+        ready_put(w.clock[0], w.tokens, waiting)
+    token.held = -1
+
+
 def start_walk(w: Any, r: int, entry: int) -> None:
     """The walk of an attempt."""
     i = take_token(w, r)
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, w.requests[r].attempt, 0, w.requests[r].leg
-    token.parent = -1
+    token.parent, token.version, token.access = -1, 0, 0
     for group in range(w.clock[0].groups):
         token.members[group] = 0
     ready_put(w.clock[0], w.tokens, i)
@@ -179,6 +194,7 @@ def start_leg(w: Any, parent: int, leg: int, entry: int) -> None:
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, above.attempt, above.branch * 64 + leg + 1, leg
     token.parent, token.parent_join = parent, above.join
+    token.version, token.access = above.version, above.access
     for group in range(w.clock[0].groups):
         token.members[group] = above.members[group]
     ready_put(w.clock[0], w.tokens, i)

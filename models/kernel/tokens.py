@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from models.kernel.station import StationState
     from models.kernel.steps.fork import QuorumState
+    from models.kernel.steps.hold import RoomState
 
 
 class Request:
@@ -33,8 +34,8 @@ class Token:
     """One walk over a route: an attempt, or a leg of a fork."""
 
     __slots__ = (
-        "answered", "attempt", "branch", "due", "error", "failed", "join", "leg", "members", "outstanding", "parent",
-        "parent_join", "quorum", "request", "site", "stamp", "station", "work_s",
+        "access", "answered", "attempt", "branch", "due", "error", "failed", "held", "join", "leg", "members",
+        "outstanding", "parent", "parent_join", "quorum", "request", "site", "stamp", "station", "version", "work_s",
     )  # fmt: skip
 
     answered: int
@@ -51,5 +52,6 @@ class Token:
         self.request, self.site, self.attempt = request, site, attempt
         self.branch, self.leg, self.members = branch, leg, members
         self.parent, self.parent_join = parent, parent_join
-        self.error = self.stamp = self.join = 0
+        self.error = self.stamp = self.join = self.version = self.access = 0
         self.station: StationState | None = None
+        self.held: RoomState | None = None

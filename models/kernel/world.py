@@ -28,12 +28,13 @@ EVENT = _record("seq what", "time")
 
 TOKEN = _record(
     "request site place attempt branch leg error parent parent_join join quorum answered failed outstanding "
-    "where after before stamp",
+    "where after before stamp version access held first last",
     "due",
     ("members", np.int64, (MAX_GROUPS,)),
 )
 """A walk. `after` and `before` link it into one list at a time (free, ready, a queue, in service); `where` is the
-station that serves it, or -1. `stamp` and `join` go on counting when the slot is used again."""
+station that serves it, or -1; `held` is the place in `owners` of the key that it holds, or -1, and `first` to `last`
+wait for that. `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
     "source client ordinal operation key size attempt stamp tokens settled measured probe leg after", "arrival ttl"
@@ -47,12 +48,20 @@ STATION = _record(
 """`head` to `tail` wait, `first` to `last` are in service, each in order."""
 
 LINK = _record("state", "factor")
-CACHE = _record("policy capacity in_bytes overhead base family used front end lookups hits misses evictions", "ttl")
+CACHE = _record(
+    "policy capacity in_bytes overhead base family used front end lookups hits misses evictions version", "ttl"
+)
 ENTRY = np.dtype(
     [("key", np.int64), ("size", np.int64), ("expires", np.float64), ("before", np.int32), ("after", np.int32),
-     ("marked", np.int64)]
+     ("marked", np.int64), ("version", np.int64)]
 )  # fmt: skip
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot."""
+ROOM = _record("base waited")
+LEDGER = _record("members by_key width versions spare orders")
+"""What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
+VERSION = _record("after", "superseded_at")
+HISTORY = _record("ordered oldest acknowledged measured", "superseded_at")
+"""A key's versions: the last ordered, the oldest not superseded (linked by `after`), the newest acknowledged."""
 BUCKET = _record("family admitted refused", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
@@ -92,6 +101,12 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("entries", ENTRY, 1),  # capacity
     ("held", np.dtype(np.int32), 1),  # caches x keys: slot + 1 of the object's entry, or 0
     ("buckets", BUCKET, 1),
+    ("rooms", ROOM, 1),
+    ("owners", np.dtype(np.int32), 1),  # rooms x keys: slot + 1 of the walk that holds the key, or 0
+    ("ledger", LEDGER, 1),  # one
+    ("versions", VERSION, 1),  # capacity
+    ("histories", HISTORY, 1),  # keys
+    ("copies", np.dtype(np.int32), 2),  # copies of a row x keys: which version each has
     ("memberships", MEMBERSHIP, 1),
     ("slots", INT, 1),  # members, of all tables
     ("quorums", QUORUM, 1),

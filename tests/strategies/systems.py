@@ -38,10 +38,12 @@ from models.kernel.outcome import Outcome
 from models.kernel.parts import (
     Bucket,
     Cache,
+    Copies,
     Group,
     Membership,
     Network,
     Quorum,
+    Room,
     Station,
     everybody,
 )
@@ -62,7 +64,22 @@ from models.kernel.sources import (
     priming_source,
 )
 from models.kernel.standstill import StandstillError
-from models.kernel.steps import Admit, Choose, Drop, Fill, Fork, Lookup, Serve, Step, Travel
+from models.kernel.steps import (
+    Admit,
+    Apply,
+    Choose,
+    Drop,
+    Fill,
+    Fork,
+    Hold,
+    Lookup,
+    Order,
+    Pass,
+    Read,
+    Serve,
+    Step,
+    Travel,
+)
 from models.kernel.system import Client, Operation, RetryQuota, Route, System
 
 GRID_S = 2.0**-10
@@ -287,6 +304,8 @@ class Pieces:
     caches: list[Cache]
     buckets: list[Bucket]
     quorums: list[Quorum]
+    copies: Copies | None = None
+    rooms: list[Room] = field(default_factory=list)
 
 
 def times(most: int = 40, least: int = 0) -> SearchStrategy[float]:
@@ -355,7 +374,19 @@ def pieces(draw: DrawFn) -> Pieces:
         Bucket(f"bucket{index}", draw(pick), draw(st.sampled_from([0.25, 0.5, 1.0, 0.3])) / GRID_S, draw(small) * 1.0)
         for index in range(draw(st.integers(0, 1)))
     ]
-    return Pieces(groups, memberships, stations, networks, caches, buckets, [])
+    rooms = [Room(f"room{index}", draw(pick)) for index in range(draw(st.integers(0, 1)))]
+    copies = None
+    if draw(st.booleans()):
+        width, rows = draw(small), draw(small)
+        holders = Group("holders", width * rows)
+        order = draw(st.permutations(range(width)))
+        by_key = draw(st.sampled_from([None, Membership(Group("rows", rows), (tuple(range(rows)),))]))
+        of = None if by_key is None else by_key.group
+        table = tuple(tuple(width * row + slot for slot in order) for row in range(1 if of is None else rows))
+        members = Membership(holders, table, of)
+        memberships += [members, *([] if by_key is None else [by_key])]
+        copies = Copies("copies", members, by_key)
+    return Pieces(groups, memberships, stations, networks, caches, buckets, [], copies, rooms)
 
 
 def zoned(groups: Sequence[Group], zones: int) -> list[Group | None]:
@@ -364,10 +395,12 @@ def zoned(groups: Sequence[Group], zones: int) -> list[Group | None]:
 
 
 @st.composite
-def routes(draw: DrawFn, parts: Pieces, depth: int = 0) -> Route:
+def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -> Route:
     """A route of a few steps."""
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
+    kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
+    kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["admit"] * bool(parts.buckets) + ["fork"] * (depth < 2)
     steps: list[Step] = []
     for kind in draw(
@@ -385,15 +418,23 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0) -> Route:
             steps.append(Travel(network, draw(ends), draw(ends)))
         elif kind == "lookup":
             cache = draw(st.sampled_from(parts.caches))
-            miss = draw(routes(parts, depth + 1))
+            miss = draw(routes(parts, depth + 1, held=held))
             filled = (Fill(cache),) if draw(st.booleans()) else ()
             steps.append(Lookup(cache, Route(*miss.steps, *filled)))
+        elif kind == "hold":
+            way = draw(routes(parts, depth + 1, held=True))
+            steps.append(Hold(draw(st.sampled_from(parts.rooms)), way, share=draw(st.booleans())))
+        elif kind == "pass":
+            steps.append(Pass(draw(st.sampled_from(parts.stations))))
+        elif kind in ("order", "apply", "read"):
+            assert parts.copies is not None
+            steps.append({"order": Order, "apply": Apply, "read": Read}[kind](parts.copies))
         elif kind in ("fill", "drop"):
             steps.append((Fill if kind == "fill" else Drop)(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":
             some = tuple(draw(st.lists(st.sampled_from(parts.buckets), min_size=1, max_size=2, unique_by=id)))
             tokens, unit_bytes = draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))
-            then = draw(routes(parts, depth + 1)) if draw(st.booleans()) else Route()
+            then = draw(routes(parts, depth + 1, held=held)) if draw(st.booleans()) else Route()
             steps.append(Admit(some, tokens, unit_bytes, then))
         else:
             steps.append(draw(forks(parts, depth)))
@@ -534,6 +575,14 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         table = draw(st.sampled_from(parts.memberships))
         row, slot = draw(st.integers(0, len(table.rows) - 1)), draw(st.integers(0, table.width - 1))
         choices.append(("assign", lambda: (table, row, slot, draw(st.integers(0, table.group.size - 1)))))
+    if parts.rooms:
+        room = parts.rooms[0]
+        choices.append(("clear", lambda: (room, draw(st.integers(0, room.group.size - 1)), draw(how))))
+    if parts.copies is not None:
+        held = parts.copies
+        row = draw(st.integers(0, len(held.members.rows) - 1))
+        one, other = draw(st.sampled_from(held.members.rows[row])), draw(st.sampled_from(held.members.rows[row]))
+        choices += [("copy", lambda: (held, row, one, other)), *[("assign", lambda: (held.members, row, 0, one))] * 2]
     verb, arguments = draw(st.sampled_from(choices))
     # One in five is off the grid, where sums are rounded.
     steps = draw(st.integers(0, 90))
@@ -554,7 +603,7 @@ def passed(groups: list[Group], operations: dict[str, Operation]) -> Pieces:
     p = Program(System(operations), "routes")
     links = p.link_stations.values()
     stations = [station for station in p.stations if station not in links]
-    return Pieces(groups, p.memberships, stations, p.networks, p.caches, p.buckets, p.quorums)
+    return Pieces(groups, p.memberships, stations, p.networks, p.caches, p.buckets, p.quorums, p.copies, p.rooms)
 
 
 @st.composite

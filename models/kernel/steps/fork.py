@@ -57,8 +57,11 @@ class Fork(Step):
             request, attempt, branch, members, join = (
                 token.request, token.attempt, token.branch * 64 + 1, token.members, token.join,
             )  # fmt: skip
+            version, access = token.version, token.access
             for leg, entry in legs:
-                start(Token(request, entry, attempt, branch + leg, leg, members.copy(), token, join))
+                walk = Token(request, entry, attempt, branch + leg, leg, members.copy(), token, join)
+                walk.version, walk.access = version, access
+                start(walk)
             if quorum.met(0):
                 token.join += 1
                 return token.site

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.cache import cache_drop, cache_fill, cache_lookup
 from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
+from models.kernel.ledger import READ
 from models.kernel.parts import Cache
 from models.kernel.steps.base import Step
 from models.kernel.system import Route
@@ -39,11 +40,14 @@ class Lookup(Step):
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         cache, group, miss = site.a, site.b, site.other
         caches, looked_up = plane.caches[cache : cache + self.cache.group.size], plane.looked_up
+        versions = plane.ledger is not None
 
         def look_up(token: Token) -> int:
             member, request = token.members[group], token.request
             hit = caches[member].lookup(request.key, request.size, plane.now)
             looked_up(cache + member, request, hit)
+            if hit and versions:
+                token.version, token.access = caches[member].version, READ
             return token.site if hit else miss
 
         return look_up
@@ -68,7 +72,7 @@ class Fill(Step):
 
         def fill(token: Token) -> int:
             request = token.request
-            caches[token.members[group]].fill(request.key, request.size, plane.now, request.ttl)
+            caches[token.members[group]].fill(request.key, request.size, plane.now, request.ttl, token.version)
             return token.site
 
         return fill
@@ -117,6 +121,8 @@ def look_up(w: Any, token: Any, site: Any) -> int:
         window = clock.window_now
         w.tally.window_lookups[cache.family, window] += 1
         w.tally.window_hits[cache.family, window] += hit
+    if hit and w.ledger[0].width:
+        token.version, token.access = cache.version, READ
     return int(site.next if hit else site.other)
 
 
@@ -124,7 +130,7 @@ def fill(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Fill`."""
     request = w.requests[token.request]
     cache = w.caches[site.a + token.members[site.b]]
-    cache_fill(w, cache, request.key, request.size, w.clock[0].now, request.ttl)
+    cache_fill(w, cache, request.key, request.size, w.clock[0].now, request.ttl, token.version)
     return int(site.next)
 
 

@@ -1,0 +1,254 @@
+"""Versions of objects: who ordered which, who holds which, and what became of those that were acknowledged.
+
+Each write orders the next version of its key. Copies, caches and walks hold versions, by number; numbers grow over all
+keys, and 0 is the original that nobody has written. A version is superseded when a newer one of its key is
+acknowledged, and a read is stale if the version that it returns was superseded before the read began; its age is the
+time between.
+
+An acknowledged write is superseded by a newer one, or else kept if the copy that leads its key has it, or lost. That is
+looked into when another copy begins to lead, as it would be hidden by the next write, and when the run has ended.
+
+`LedgerState` is the SimPy form; the functions below it are the compiled form.
+
+Source:
+    The age of a read is that of delta-atomicity (Golab, Li and Shah, PODC 2011) and of t-visibility (Bailis et al.,
+    VLDB 2012): how long a newer value had been acknowledged when the read began.
+
+Limits:
+    What is remembered of each write is when it was superseded: 16 bytes each in compiled code, and as many in NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.random import mix
+from models.kernel.recorder import record_read
+
+if TYPE_CHECKING:
+    from models.kernel.parts import Copies
+    from models.kernel.simpy_engine import MembershipState
+    from models.kernel.tokens import Token
+
+ACKNOWLEDGED, KEPT, LOST, SUPERSEDED = range(4)
+"""Counts of measured writes."""
+NOTHING, READ, WROTE = range(3)
+"""What a walk has done to the object that it is about."""
+ORIGINAL = 0
+LEADER = 0
+"""Slot of the member that leads its row."""
+
+
+class History:
+    """One key that was written: its versions that none acknowledged has superseded, and the newest acknowledged."""
+
+    __slots__ = ("acknowledged", "live", "measured", "superseded_at")
+
+    def __init__(self) -> None:
+        self.acknowledged, self.measured = ORIGINAL, False
+        self.live: deque[int] = deque()
+        self.superseded_at = math.inf
+
+
+class LedgerState:
+    """The ledger of the SimPy engine, and the copies that it is about."""
+
+    def __init__(self, part: Copies, members: MembershipState, by_key: MembershipState | None, counts: Any) -> None:
+        self.part, self.members, self.by_key = part, members, by_key
+        self.width, self.counts = part.members.width, counts
+        self.histories: dict[int, History] = {}
+        self.copies: list[dict[int, int]] = [{} for _ in range(self.width)]
+        self.superseded: list[float] = [math.inf]
+
+    def order(self, key: int) -> int:
+        """The next version of a key."""
+        history = self.histories.get(key)
+        if history is None:
+            history = self.histories[key] = History()
+        self.superseded.append(math.inf)
+        version = len(self.superseded) - 1
+        history.live.append(version)
+        return version
+
+    def newest(self, key: int) -> int:
+        """The last that was ordered."""
+        history = self.histories.get(key)
+        return history.live[-1] if history is not None else ORIGINAL
+
+    def get(self, member: int, key: int) -> int:
+        """What a member's copy has."""
+        return self.copies[member % self.width].get(key, ORIGINAL)
+
+    def put(self, member: int, key: int, version: int) -> None:
+        """A member's copy takes a version, unless it has a newer one."""
+        copy = self.copies[member % self.width]
+        if copy.get(key, ORIGINAL) < version:
+            copy[key] = version
+
+    def acknowledge(self, key: int, version: int, measured: bool, now: float) -> None:
+        """Whoever wrote a version was told that it is there."""
+        history, counts = self.histories[key], self.counts
+        counts[ACKNOWLEDGED] += measured
+        if history.acknowledged > version:
+            counts[SUPERSEDED] += measured
+            return
+        if history.acknowledged:
+            counts[SUPERSEDED] += history.measured
+        history.acknowledged, history.measured = version, measured
+        history.superseded_at = min(history.superseded_at, now)
+        while history.live[0] < version:
+            self.superseded[history.live.popleft()] = now
+
+    def superseded_at(self, key: int, version: int) -> float:
+        """When a newer version than this was first acknowledged; inf if none was."""
+        if version:
+            return self.superseded[version]
+        history = self.histories.get(key)
+        return history.superseded_at if history is not None else math.inf
+
+    def row(self, key: int) -> int:
+        """The row of members that has a key."""
+        return 0 if self.by_key is None else self.by_key.rows[0][mix(key) % len(self.by_key.rows[0])]
+
+    def audit(self, row: int, *, final: bool) -> None:
+        """Count the acknowledged writes that the leader of a row (-1: of each) lacks as lost, and forget them; and the
+        others as kept, if this is final.
+        """
+        for key, history in self.histories.items():
+            mine = self.row(key)
+            if history.acknowledged and row in (-1, mine):
+                if self.get(self.members.rows[mine][LEADER], key) < history.acknowledged:
+                    self.counts[LOST] += history.measured
+                    history.acknowledged = ORIGINAL
+                elif final:
+                    self.counts[KEPT] += history.measured
+
+    def copy(self, row: int, source: int, target: int) -> None:
+        """One member of a row takes all that another has."""
+        for key in self.histories:
+            if self.row(key) == row:
+                self.put(target, key, self.get(source, key))
+
+    def begin(self, now: float) -> None:
+        """The past ends: every copy has what was ordered, and this instant becomes zero."""
+        for key, history in self.histories.items():
+            history.superseded_at -= now
+            for slot in range(self.width):
+                self.put(slot, key, history.live[-1])
+        self.superseded = [at - now for at in self.superseded]
+
+    def finished(self, token: Token, now: float) -> float:
+        """A walk has come to its end, for its client; returns the age of what it read, -inf if it is not stale."""
+        request = token.request
+        if token.access == WROTE:
+            self.acknowledge(request.key, token.version, request.measured, now)
+            return -math.inf
+        return request.arrival - self.superseded_at(request.key, token.version)
+
+
+# The compiled form: `w.versions` by number, `w.histories` by key, and `w.copies` by slot and key.
+
+
+def ledger_order(w: Any, key: int) -> int:
+    """Compiled form of `LedgerState.order`."""
+    ledger, history = w.ledger[0], w.histories[key]
+    ledger.spare -= 1
+    ledger.versions += 1
+    version = ledger.versions
+    here = w.versions[version]
+    here.superseded_at, here.after = math.inf, 0
+    if history.ordered:
+        w.versions[history.ordered].after = version
+    else:
+        history.oldest, history.superseded_at = version, math.inf
+    history.ordered = version
+    return int(version)
+
+
+def ledger_put(w: Any, member: int, key: int, version: int) -> None:
+    """Compiled form of `LedgerState.put`."""
+    slot = member % w.ledger[0].width
+    w.copies[slot, key] = max(w.copies[slot, key], version)
+
+
+def ledger_acknowledge(w: Any, key: int, version: int, measured: int) -> None:
+    """Compiled form of `LedgerState.acknowledge`."""
+    history, counts, now = w.histories[key], w.tally.writes, w.clock[0].now
+    counts[ACKNOWLEDGED] += measured
+    if history.acknowledged > version:
+        counts[SUPERSEDED] += measured
+        return
+    if history.acknowledged:
+        counts[SUPERSEDED] += history.measured
+    history.acknowledged, history.measured = version, measured
+    history.superseded_at = min(history.superseded_at, now)
+    while history.oldest < version:
+        oldest = w.versions[history.oldest]
+        oldest.superseded_at = now
+        history.oldest = oldest.after
+
+
+def ledger_superseded_at(w: Any, key: int, version: int) -> float:
+    """Compiled form of `LedgerState.superseded_at`."""
+    if version:
+        return float(w.versions[version].superseded_at)
+    history = w.histories[key]
+    return float(history.superseded_at) if history.ordered else math.inf
+
+
+def ledger_row(w: Any, key: int) -> int:
+    """Compiled form of `LedgerState.row`."""
+    by_key = w.ledger[0].by_key
+    if by_key < 0:
+        return 0
+    table = w.memberships[by_key]
+    return int(w.slots[table.start + mix(key) % table.width])
+
+
+def ledger_audit(w: Any, row: int, final: bool, keys: int) -> None:
+    """Compiled form of `LedgerState.audit`."""
+    ledger, counts = w.ledger[0], w.tally.writes
+    table = w.memberships[ledger.members]
+    for key in range(keys):
+        history = w.histories[key]
+        if history.acknowledged:
+            mine = ledger_row(w, key)
+            if row in (-1, mine):
+                leader = w.slots[table.start + mine * table.width + LEADER]
+                if w.copies[leader % ledger.width, key] < history.acknowledged:
+                    counts[LOST] += history.measured
+                    history.acknowledged = 0
+                elif final:
+                    counts[KEPT] += history.measured
+
+
+def ledger_copy(w: Any, row: int, source: int, target: int, keys: int) -> None:
+    """Compiled form of `LedgerState.copy`."""
+    slot = source % w.ledger[0].width
+    for key in range(keys):
+        if w.histories[key].ordered and ledger_row(w, key) == row:
+            ledger_put(w, target, key, w.copies[slot, key])
+
+
+def ledger_begin(w: Any, now: float, keys: int) -> None:
+    """Compiled form of `LedgerState.begin`."""
+    ledger = w.ledger[0]
+    for key in range(keys):
+        history = w.histories[key]
+        if history.ordered:
+            history.superseded_at -= now
+            for slot in range(ledger.width):
+                ledger_put(w, slot, key, history.ordered)
+    for version in range(1, ledger.versions + 1):
+        w.versions[version].superseded_at -= now
+
+
+def ledger_finished(w: Any, token: Any, request: Any) -> None:
+    """Compiled form of `LedgerState.finished`, and of what the engine does with the age."""
+    if token.access == WROTE:
+        ledger_acknowledge(w, request.key, token.version, request.measured)
+    elif token.access == READ and w.clock[0].priming == 0 and request.probe < 0:
+        age_s = request.arrival - ledger_superseded_at(w, request.key, token.version)
+        record_read(w, request.operation, request.measured, age_s)

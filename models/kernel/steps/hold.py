@@ -1,0 +1,236 @@
+"""Holding a key in a waiting room, and asking whether a member is there at all.
+
+`RoomState` is the SimPy form of a waiting room; the functions below it are the compiled form: `w.owners` has for each
+room and key one more than the slot of the walk that holds it, and whoever waits is linked to that walk, in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.codes import GONE, OP_ENTER, OP_LEAVE, OP_PASS, PARKED
+from models.kernel.parts import Room, Station
+from models.kernel.slots import ready_put, room_release, vanish
+from models.kernel.station import REFUSING, SILENT
+from models.kernel.steps.base import Step
+from models.kernel.system import REFUSED, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
+
+
+@dataclass(frozen=True, eq=False)
+class Hold(Step):
+    """Go a way while holding the request's key in the chosen member's room; whoever comes meanwhile waits.
+
+    A walk that is lost on the way leaves the key to the first who waits.
+
+    Args:
+        room: Where.
+        then: The way.
+        share: Whether those who wait share what came of it, and go on behind it (single flight); else the first of them
+            is the next to hold the key and to go the way (a lock).
+    """
+
+    room: Room
+    then: Route
+    share: bool = True
+    op = OP_ENTER
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        room, group = program.room(self.room), program.group(self.room.group)
+        leave = program.add(Site(_Leave(), OP_LEAVE, d=self.share, next=after, carries=1))
+        then = program.flatten(self.then, leave, depth)
+        return program.add(Site(self, self.op, a=room, b=group, next=then, other=after))
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        rooms, group, after, first = plane.rooms, site.b, site.other, site.a
+
+        def enter(token: Token) -> int:
+            assert token.held is None, "a walk holds one key at a time"
+            return rooms[first + token.members[group]].enter(token, after)
+
+        return enter
+
+
+class _Leave(Step):
+    """The way is over."""
+
+    op = OP_LEAVE
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        share = site.d
+
+        def leave(token: Token) -> int:
+            room, token.held = token.held, None
+            assert room is not None
+            if share:
+                room.share(token)
+            else:
+                room.hand_over(token)
+            return token.site
+
+        return leave
+
+
+@dataclass(frozen=True, eq=False)
+class Pass(Step):
+    """Go on only if the chosen member's station is up; one that is down refuses, or is silent. Nothing is asked."""
+
+    station: Station
+    op = OP_PASS
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        return program.add(
+            Site(self, self.op, a=program.station(self.station), b=program.group(self.station.group), next=after)
+        )
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        stations, group = plane.stations[site.a : site.a + self.station.group.size], site.b
+
+        def walk(token: Token) -> int:
+            state = stations[token.members[group]].state
+            if state == SILENT:
+                plane.vanish(token)
+                return GONE
+            if state == REFUSING:
+                token.error = REFUSED
+            return token.site
+
+        return walk
+
+
+class RoomState:
+    """One waiting room of the SimPy engine."""
+
+    def __init__(self, plane: SimpyPlane) -> None:
+        self.plane, self.waited = plane, 0
+        self.waiting: dict[int, deque[tuple[Token, int]]] = {}
+        self.owners: dict[int, Token] = {}
+
+    def enter(self, token: Token, after: int) -> int:
+        """Hold the key and go the way, or wait behind who holds it, to go on at `after` if it is shared."""
+        key = token.request.key
+        if key not in self.owners:
+            self.owners[key], token.held = token, self
+            return token.site
+        self.waiting.setdefault(key, deque()).append((token, after))
+        self.waited += 1
+        return PARKED
+
+    def share(self, owner: Token) -> None:
+        """All who wait go on with what came of it."""
+        key = owner.request.key
+        del self.owners[key]
+        for token, after in self.waiting.pop(key, ()):
+            token.error, token.version, token.access, token.site = owner.error, owner.version, owner.access, after
+            self.plane.ready.append(token)
+
+    def hand_over(self, owner: Token) -> None:
+        """The first who waits holds the key."""
+        key = owner.request.key
+        del self.owners[key]
+        waiting = self.waiting.get(key)
+        if waiting:
+            token, _ = waiting.popleft()
+            self.owners[key], token.held = token, self
+            self.plane.ready.append(token)
+        if not waiting:
+            self.waiting.pop(key, None)
+
+    def clear(self, state: int) -> None:
+        """Nobody holds anything; whoever waits is refused or lost, in order of key."""
+        for owner in self.owners.values():
+            owner.held = None
+        self.owners.clear()
+        waiting, self.waiting = self.waiting, {}
+        for key in sorted(waiting):
+            for token, after in waiting[key]:
+                if state == REFUSING:
+                    token.error, token.site = REFUSED, after
+                    self.plane.ready.append(token)
+                else:
+                    self.plane.vanish(token)
+
+
+# The compiled form.
+
+
+def enter(w: Any, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `RoomState.enter`."""
+    index = site.a + token.members[site.b]
+    room = w.rooms[index]
+    at = room.base + w.requests[token.request].key
+    if w.owners[at] == 0:
+        w.owners[at] = i + 1
+        token.held, token.first, token.last = at, -1, -1
+        return int(site.next)
+    owner = w.tokens[w.owners[at] - 1]
+    token.after = -1
+    if owner.first < 0:
+        owner.first = i
+    else:
+        w.tokens[owner.last].after = i
+    owner.last = i
+    room.waited += 1
+    return PARKED
+
+
+def leave(w: Any, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `_Leave`, with `RoomState.share`."""
+    if site.d == 0:
+        room_release(w, i)
+        return int(site.next)
+    w.owners[token.held] = 0
+    token.held = -1
+    waiting = token.first
+    while waiting >= 0:
+        other = w.tokens[waiting]
+        after = other.after
+        other.error, other.version, other.access = token.error, token.version, token.access
+        other.site = w.sites[other.place].other
+        ready_put(w.clock[0], w.tokens, waiting)
+        waiting = after
+    return int(site.next)
+
+
+def pass_by(w: Any, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `Pass`."""
+    state = w.stations[site.a + token.members[site.b]].state
+    if state == SILENT:
+        vanish(w, i)
+        return GONE
+    if state == REFUSING:
+        token.error = REFUSED
+    return int(site.next)
+
+
+def room_clear(w: Any, index: int, state: int, keys: int) -> None:
+    """Compiled form of `RoomState.clear`."""
+    base = w.rooms[index].base
+    for at in range(base, base + keys):
+        if w.owners[at]:
+            owner = w.tokens[w.owners[at] - 1]
+            w.owners[at] = 0
+            owner.held = -1
+            waiting = owner.first
+            while waiting >= 0:
+                other = w.tokens[waiting]
+                after = other.after
+                if state == REFUSING:
+                    other.error = REFUSED
+                    other.site = w.sites[other.place].other
+                    ready_put(w.clock[0], w.tokens, waiting)
+                else:
+                    vanish(w, waiting)
+                waiting = after
