@@ -25,13 +25,16 @@ from hypothesis import strategies as st
 from models.kernel import simpy_engine, station
 from models.kernel.cache import CacheState
 from models.kernel.laws import Exponential
+from models.kernel.ledger import LedgerState
 from models.kernel.parts import Group, Quorum, Station
 from models.kernel.program import Site
+from models.kernel.recorder import Recorder
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.station import StationState
-from models.kernel.steps import Fork, Serve
+from models.kernel.steps import Fork, Pass, Serve
 from models.kernel.steps.admit import BucketState
 from models.kernel.steps.fork import QuorumState
+from models.kernel.steps.hold import RoomState
 from models.kernel.steps.travel import _Delay
 from models.kernel.system import Operation, Route
 from models.kernel.tokens import Request, Token
@@ -244,6 +247,14 @@ def forget_one_block(block: Callable[..., Any]) -> Callable[..., Any]:
     return change
 
 
+def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
+    def change(room: RoomState, owner: Token) -> None:
+        room.waiting.get(owner.request.key, deque()).reverse()
+        share(room, owner)
+
+    return change
+
+
 def full_at_once(bucket: BucketState) -> None:
     bucket.tokens = bucket.burst
 
@@ -278,6 +289,25 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a bucket is always full": changed(BucketState, "refresh", after(full_at_once)),
     "a pause is no pause": lambda patch: patch.setattr(StationState, "pause", lambda _: None),
     "a station that is up comes up again": lambda patch: patch.setattr(StationState, "up", up_again),
+    "a copy takes whatever comes": changed(
+        LedgerState,
+        "put",
+        lambda _: lambda self, member, key, version: self.copies[member % self.width].update({key: version}),
+    ),
+    "what a new leader lacks is not looked into": changed(
+        LedgerState, "audit", lambda audit: lambda self, row, final: audit(self, row, final=final) if final else None
+    ),
+    "a cache does not know which version it has": changed(
+        CacheState, "fill", lambda fill: lambda *some: fill(*some[:-1], 0)
+    ),
+    "an age is counted from the answer": changed(
+        LedgerState, "finished", lambda finished: lambda self, token, now: finished(self, token, now) + GRID_S
+    ),
+    "who waits in a room goes on last come first served": changed(RoomState, "share", last_in_room_first),
+    "a lost walk keeps its key": lambda patch: patch.setattr(RoomState, "hand_over", lambda *_: None),
+    "a cleared room is not": lambda patch: patch.setattr(RoomState, "clear", lambda *_: None),
+    "a walk passes a dead node": changed(Pass, "bind", lambda _: lambda *_: lambda token: token.site),
+    "tokens drawn are not written down": lambda patch: patch.setattr(Recorder, "drawn", lambda *_: None),
     "watches wake in reverse": changed(
         SimpyPlane, "notice", lambda notice: lambda plane, watches, value: notice(plane, watches, value + 1)
     ),

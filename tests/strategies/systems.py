@@ -580,9 +580,11 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         choices.append(("clear", lambda: (room, draw(st.integers(0, room.group.size - 1)), draw(how))))
     if parts.copies is not None:
         held = parts.copies
-        row = draw(st.integers(0, len(held.members.rows) - 1))
-        one, other = draw(st.sampled_from(held.members.rows[row])), draw(st.sampled_from(held.members.rows[row]))
-        choices += [("copy", lambda: (held, row, one, other)), *[("assign", lambda: (held.members, row, 0, one))] * 2]
+        whose = draw(st.integers(0, len(held.members.rows) - 1))
+        one, other = draw(st.sampled_from(held.members.rows[whose])), draw(st.sampled_from(held.members.rows[whose]))
+        choices += [
+            ("copy", lambda: (held, whose, one, other)), *[("assign", lambda: (held.members, whose, 0, one))] * 2,
+        ]  # fmt: skip
     verb, arguments = draw(st.sampled_from(choices))
     # One in five is off the grid, where sums are rounded.
     steps = draw(st.integers(0, 90))

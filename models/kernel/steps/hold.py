@@ -71,11 +71,12 @@ class _Leave(Step):
 
         def leave(token: Token) -> int:
             room, token.held = token.held, None
-            assert room is not None
-            if share:
-                room.share(token)
-            else:
-                room.hand_over(token)
+            # A walk that failed before it came here holds nothing, nor does one whose room was cleared.
+            if room is not None:
+                if share:
+                    room.share(token)
+                else:
+                    room.hand_over(token)
             return token.site
 
         return leave
@@ -188,6 +189,8 @@ def enter(w: Any, i: int, token: Any, site: Any) -> int:
 
 def leave(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `_Leave`, with `RoomState.share`."""
+    if token.held < 0:
+        return int(site.next)
     if site.d == 0:
         room_release(w, i)
         return int(site.next)

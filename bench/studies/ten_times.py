@@ -1,0 +1,228 @@
+"""Where DAX reads ten times faster than DynamoDB, and where not: a study over hit ratio, load and percentile.
+
+The sentence under test is the vendor's "up to 10 times". Two things that it hangs on are assumed, not published: how
+long a table takes to read, and how far clients are from their nodes. Their ranges are those that the models' parameters
+state; they were fixed before the ratio was looked at. Each cell runs both systems under the same requests, for each of
+three assumptions: both in the middle of their ranges, and the two corners that are best and worst for DAX.
+
+The hit ratio is set by the share of reads that go to a few hot keys; all others are spread so widely that they miss.
+Load is the share of its published capacity that the cluster of three is busy with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.datafiles import csv_text
+from bench.pictures.data import Curve, Frame, Panel
+from bench.pictures.study import StudyData, draw
+from bench.pictures.style import render, style_sheet
+from bench.run import run
+from bench.scenario.document import read_document
+from bench.scenario.load import build
+from bench.simulate import choose_engine
+from bench.statistics.figures import PERCENTILES, hit_ratio, percentile_ms
+from bench.statistics.intervals import Estimate, estimate, ratio
+
+HIT_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.995, 1.0)
+LOADS = (0.1, 0.5, 0.8)
+SHOWN = ("p50", "p90", "p99")
+REPLICATIONS = 5
+REQUESTS = 40_000
+"""Of a replication, at least."""
+CAPACITY_PER_S = 225_000.0
+"""Normalised requests a second of three dax.r5.large."""
+MISS_UNITS = 10.0
+TTL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One choice out of the assumed ranges: seconds of a replica's read (median), one-way latencies (medians)."""
+
+    name: str
+    read_s: float
+    near_s: float
+    far_s: float
+
+
+ASSUMPTIONS = (
+    Assumption("slow table, short ways", 0.003, 0.0001, 0.00025),
+    Assumption("middle of both ranges", 0.002, 0.00015, 0.0004),
+    Assumption("fast table, long ways", 0.0015, 0.00025, 0.00055),
+)
+TAIL = 2.3
+"""p99 by median of a read, as fitted in `models.dynamodb`."""
+SPREAD = 2.0
+"""p99 by median of a way, as in `models.region`."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point: what was asked, and what came of it."""
+
+    assumption: Assumption
+    load: float
+    hits: Estimate
+    ratios: dict[str, Estimate]
+
+
+def scenario_text(assumption: Assumption, load: float, hit_share: float) -> str:
+    """The scenario of one cell."""
+    rate_per_s = load * CAPACITY_PER_S / (hit_share + MISS_UNITS * (1.0 - hit_share))
+    duration_s = max(REQUESTS / rate_per_s, 3 * TTL_S)
+
+    def law(median_s: float, tail: float) -> str:
+        return f'{{ kind = "lognormal", median_s = {median_s!r}, p99_s = {median_s * tail!r} }}'
+
+    region = f"region = {{ near = {law(assumption.near_s, SPREAD)}, far = {law(assumption.far_s, SPREAD)} }}"
+    read = f"read = {law(assumption.read_s, TAIL)}"
+    return f"""
+schema = 1
+name = "dax-ten-times"
+seed = 20261123
+replications = {REPLICATIONS}
+duration_s = {duration_s!r}
+warmup_s = {0.1 * duration_s!r}
+windows = 10
+
+[workload]
+arrivals = {{ kind = "poisson", rate_per_s = {rate_per_s!r} }}
+keys = {{ kind = "hotspot", count = 1_000_000, hot_keys = 0.000002, hot_operations = {hit_share!r} }}
+value_size_bytes = {{ kind = "constant", value = 900.0 }}
+
+[systems.direct]
+model = "dynamodb"
+{region}
+{read}
+
+[systems.dax]
+model = "dax"
+nodes = 3
+item_ttl_s = {TTL_S!r}
+{region}
+table = {{ {read} }}
+"""
+
+
+def cells(loads: Sequence[float] = LOADS, hit_shares: Sequence[float] = HIT_SHARES) -> Iterator[Cell]:
+    """Run the grid, cell by cell."""
+    for assumption in ASSUMPTIONS:
+        for load in loads:
+            for share in hit_shares:
+                yield cell(assumption, load, share)
+
+
+def cell(assumption: Assumption, load: float, hit_share: float) -> Cell:
+    """Run one cell; ratios are taken within each replication, as both systems saw the same requests."""
+    document = read_document(scenario_text(assumption, load, hit_share).encode(), "dax-ten-times")
+    outcomes = run(build(Path("dax-ten-times"), document), choose_engine("auto")).outcomes
+    direct, dax = outcomes["direct"], outcomes["dax"]
+    ratios = {
+        name: estimate(
+            ratio(*([percentile_ms(each.operations["read"].latency, PERCENTILES[name]) for each in some]
+                    for some in (direct, dax)))
+        )
+        for name in SHOWN
+    }  # fmt: skip
+    return Cell(assumption, load, estimate([hit_ratio(each, "item_cache") for each in dax]), ratios)
+
+
+def picture_data(some: Sequence[Cell]) -> StudyData:
+    """A row of panels for each percentile, a panel for each load, a curve for each assumption."""
+    loads = sorted({each.load for each in some})
+    rows = [
+        [
+            Panel(
+                f"{percentile}, nodes {load:.0%} busy", "times faster",
+                [_curve(some, a, load, percentile, look) for look, a in enumerate(ASSUMPTIONS)], "ratio",
+            )
+            for load in loads
+        ]
+        for percentile in SHOWN
+    ]  # fmt: skip
+    names = tuple(assumption.name for assumption in ASSUMPTIONS)
+    frame = Frame("study", "Where does DAX read ten times faster than DynamoDB?", finding(some), caption(some))
+    return StudyData(frame, names, rows, "hit ratio, %", (50, 60, 70, 80, 90, 100), 10.0)
+
+
+def _curve(some: Sequence[Cell], assumption: Assumption, load: float, percentile: str, look: int) -> Curve:
+    mine = sorted(
+        (each for each in some if each.assumption == assumption and each.load == load),
+        key=lambda each: each.hits.mean or 0.0,
+    )
+    estimates = [each.ratios[percentile] for each in mine]
+    x, y, low, high = (
+        np.array([math.nan if value is None else 100.0 * value for value in (each.hits.mean for each in mine)]),
+        *(
+            np.array([math.nan if (value := getattr(each, end)) is None else value for each in estimates])
+            for end in ("mean", "low", "high")
+        ),
+    )
+    return Curve(assumption.name, look, x, y, low, high)
+
+
+def finding(some: Sequence[Cell]) -> str:
+    """What the grid says, from its numbers."""
+    holds = [(each, name) for each in some for name in SHOWN if (each.ratios[name].low or 0.0) >= 10.0]
+    best = max(
+        ((each, name) for each in some for name in SHOWN if each.ratios[name].mean is not None),
+        key=lambda pair: pair[0].ratios[pair[1]].mean or 0.0,
+    )
+    most, where = best[0].ratios[best[1]].mean, best[0].hits.mean
+    if not holds:
+        return (
+            f"Ten times faster nowhere: at most {most:.1f} times, at {best[1]} and {where:.1%} hits, "
+            f"with {best[0].assumption.name}"
+        )
+    least = min(each.hits.mean or 1.0 for each, _ in holds)
+    every = {name for _, name in holds}
+    under = {each.assumption.name for each, _ in holds}
+    return (
+        f"Ten times faster in {len(holds)} of {len(SHOWN) * len(some)} cases: {', '.join(sorted(every))}, "
+        f"from {least:.1%} hits on, with {' or '.join(sorted(under))}"
+    )
+
+
+def caption(some: Sequence[Cell]) -> str:
+    """What the picture is of."""
+    return (
+        f"Latency of a direct read divided by that through three dax.r5.large, {REPLICATIONS} paired replications of "
+        f"at least {REQUESTS:,} reads, 95 % intervals; {len(some)} cells. Assumed: a replica reads in 1.5 to 3 ms, "
+        "round trips take 0.2 to 0.5 ms within a zone and 0.5 to 1.1 ms across."
+    )
+
+
+def table(some: Sequence[Cell]) -> str:
+    """The numbers as CSV, one row for each cell and percentile; empty where a figure has no value."""
+
+    def known(value: float | None) -> float:
+        return math.nan if value is None else value
+
+    return csv_text(
+        ("assumption", "load", "hit_ratio", "percentile", "times_faster", "low", "high"),
+        (
+            (each.assumption.name, each.load, known(each.hits.mean), name, *map(known, (v.mean, v.low, v.high)))
+            for each in some
+            for name, v in each.ratios.items()
+        ),
+    )
+
+
+def main(folder: Path) -> None:
+    """Run the study, and leave its picture and its numbers in a folder."""
+    some = list(cells())
+    with style_sheet():
+        svg, _ = render(draw(picture_data(some)))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dax-ten-times.svg").write_bytes(svg)
+    (folder / "dax-ten-times.csv").write_text(table(some), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path("results/gallery"))
