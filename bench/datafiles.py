@@ -1,4 +1,4 @@
-"""The tables of a run folder, as comma-separated values: how latencies are distributed, and what happens over time.
+"""The tables of a run folder, as comma-separated values: how latencies are distributed, what happens over time, notes.
 
 Numbers are written so that they can be read back exactly; an empty cell is a number that does not exist.
 """
@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.statistics.curves import SystemSeries, time_series
+from bench.terminal import safe_text
 from models.kernel.outcome import FINE, Outcome
 
 FloatArray = npt.NDArray[np.float64]
 
+NOTE_CHARACTERS_MAX = 400
+
 _DISTRIBUTION_COLUMNS = ("system", "operation", "replication", "lower_s", "upper_s", "count")
+_NOTES_COLUMNS = ("system", "replication", "at_s", "text")
 _SERIES_COLUMNS = ("system", "from_s", "until_s", "kind", "name", "quantity", "value", "low", "high")
 
 
@@ -44,7 +48,7 @@ class SeriesRow:
         system: The system.
         from_s: Start of the window.
         until_s: Its end.
-        kind: "operation", "cache" or "station".
+        kind: "operation", "cache", "station" or "bucket".
         name: Name of the part.
         quantity: What it is, with its unit.
         value: Its value; nan where there is none.
@@ -61,6 +65,16 @@ class SeriesRow:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class StoredNote:
+    """Something that control did in one replication of a system, and when."""
+
+    system: str
+    replication: int
+    at_s: float
+    text: str
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
@@ -108,8 +122,33 @@ def parse_distributions(text: str) -> list[StoredDistribution]:
     ]
 
 
+def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+    """What control noted, by system and replication, in order of time."""
+    return csv_text(
+        _NOTES_COLUMNS,
+        (
+            (system, outcome.replication, note.at_s, safe_text(note.text, NOTE_CHARACTERS_MAX))
+            for system, replications in outcomes.items()
+            for outcome in replications
+            for note in outcome.notes
+        ),
+    )
+
+
+def parse_notes(text: str) -> list[StoredNote]:
+    """What `notes_text` wrote.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    return [
+        StoredNote(system, int(replication), float(at_s), note)
+        for system, replication, at_s, note in _rows(text, _NOTES_COLUMNS)
+    ]
+
+
 def series_text(outcomes: Mapping[str, Sequence[Outcome]], certain: Collection[str] = ()) -> str:
-    """Rates, latencies, hit ratios, utilization and queues by window of time.
+    """Rates, latencies, shares, utilization, queues and tokens by window of time.
 
     Args:
         outcomes: Replications by system.
@@ -148,12 +187,17 @@ def _series_rows(system: str, series: SystemSeries) -> Iterator[tuple[str | floa
             ("operation", name, "latency_p50_ms", operation.p50_ms, nothing, nothing),
             ("operation", name, "latency_p99_ms", operation.p99_ms, nothing, nothing),
         ]
+        if len(operation.stale_ratio):
+            columns.append(("operation", name, "stale_ratio", operation.stale_ratio, nothing, nothing))
     columns += [("cache", name, "hit_ratio", share, nothing, nothing) for name, share in series.hit_ratio.items()]
     for name, station in series.stations.items():
         columns += [
             ("station", name, "utilization", station.utilization, nothing, nothing),
             ("station", name, "mean_queue", station.mean_queue, nothing, nothing),
         ]
+    for name, bucket in series.buckets.items():
+        for quantity, rate in (("taken_per_s", bucket.taken_per_s), ("refused_per_s", bucket.refused_per_s)):
+            columns.append(("bucket", name, quantity, rate.mean, rate.low, rate.high))
     windows = list(itertools.pairwise(series.edges_s.tolist()))
     for kind, name, quantity, *arrays in columns:
         for window, numbers in zip(windows, np.column_stack(arrays).tolist(), strict=True):

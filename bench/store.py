@@ -5,6 +5,7 @@
     scenario.toml        the scenario with every default filled in
     distributions.csv    latencies: non-empty bins by system, operation and replication
     series.csv           the course over time
+    notes.csv            what control did, and when
     pictures/NAME.*      each picture as SVG, as PNG, and as the numbers in it
 
 The manifest is written last. A reader trusts nothing that it says: paths stay within the folder, sizes are bounded, and
@@ -30,8 +31,11 @@ from bench.atomic import probe, write_folder
 from bench.datafiles import (
     SeriesRow,
     StoredDistribution,
+    StoredNote,
     distributions_text,
+    notes_text,
     parse_distributions,
+    parse_notes,
     parse_series,
     series_text,
 )
@@ -149,6 +153,17 @@ class StoredRun:
         with _reading(self.folder / "series.csv"):
             return parse_series(self.content("series.csv").decode())
 
+    def notes(self) -> list[StoredNote]:
+        """What control did; nothing where the run was written before there were notes.
+
+        Raises:
+            ResultError: If the file is not what it should be.
+        """
+        if "notes.csv" not in self.manifest["files"]:
+            return []
+        with _reading(self.folder / "notes.csv"):
+            return parse_notes(self.content("notes.csv").decode())
+
 
 # Writing ------------------------------------------------------------------------------------------------------------
 
@@ -263,6 +278,7 @@ def _files(contents: RunContents) -> dict[str, bytes]:
         "scenario.toml": contents.scenario_toml.encode(errors="backslashreplace"),
         "distributions.csv": distributions_text(contents.outcomes).encode(),
         "series.csv": series_text(contents.outcomes, contents.certain).encode(),
+        "notes.csv": notes_text(contents.outcomes).encode(),
     }
     for name, picture in contents.pictures.items():
         files |= {

@@ -8,21 +8,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from bench.statistics.figures import (
     PERCENTILES,
+    STALE_PERCENTILES,
     counters,
     imbalances,
     latency_mean_ms,
     mean_queue,
     percentile_ms,
+    stale_max_ms,
+    stale_mean_ms,
+    stale_percentile_ms,
+    stale_ratio,
     throughput_per_s,
     utilization,
 )
 from bench.statistics.intervals import estimate, ratio
-from models.kernel.outcome import Outcome
+from models.kernel.outcome import OperationOutcome, Outcome
 
 DOCUMENT_PERCENTILES = ("p50", "p90", "p99", "p999")
 """Percentiles in the document."""
@@ -101,6 +107,23 @@ def _operation(replications: Sequence[Outcome], name: str, *, certain: bool) -> 
                 percentile: over(percentile_ms(each.latency, PERCENTILES[percentile]) for each in operations)
                 for percentile in DOCUMENT_PERCENTILES
             },
+        },
+        **(_staleness(operations, certain=certain) if any(each.reads for each in operations) else {}),
+    }
+
+
+def _staleness(operations: Sequence[OperationOutcome], *, certain: bool) -> dict[str, Any]:
+    """What an operation whose answers have versions says of them."""
+
+    def over(figure: Callable[[OperationOutcome], float | None]) -> dict[str, Any]:
+        return estimate([figure(each) for each in operations], certain=certain).as_json()
+
+    return {
+        "stale_ratio": over(stale_ratio),
+        "stale_ms": {
+            "mean": over(stale_mean_ms),
+            **{name: over(partial(stale_percentile_ms, fraction=PERCENTILES[name])) for name in STALE_PERCENTILES},
+            "max": over(stale_max_ms),
         },
     }
 

@@ -8,7 +8,7 @@ same words in the same places, and a narrow terminal gets lists instead of table
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,9 @@ PART_WIDTH_MAX = 16
 TEXT_CHARACTERS_MAX = 1000
 ERROR_KINDS_SHOWN = 5
 
-_FACTS = ("engine", "hit ratio", "writes lost", "most used station", "simulated/s")
+STAGES_SHOWN = 12
+
+_FACTS = ("engine", "hit ratio", "stale reads", "writes lost", "most used station", "simulated/s")
 """What is said of a system as a whole, in this order."""
 _STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 _ASCII = {"±": "+/-", "×": "x", "…": "...", "–": "-", "−": "-", "µ": "u", "≥": ">=", "≤": "<="}
@@ -45,6 +47,7 @@ class Surroundings:
         question: The scenario's question.
         reasons: What to add to each expectation's verdict, in their order; may be shorter.
         warnings: What the reader should know before believing the figures.
+        stages: What control did in the first replication: when, in seconds, in which system, and what.
         written: Paths that were written.
         next_command: What to do now.
     """
@@ -52,6 +55,7 @@ class Surroundings:
     question: str = ""
     reasons: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    stages: Sequence[tuple[float, str, str]] = ()
     written: Sequence[str] = ()
     next_command: str = ""
 
@@ -75,6 +79,11 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
         page.operation(operation, having)
     page.gap()
     page.systems(systems)
+    for text in _losses(systems):
+        page.line(text, "bold")
+    if surroundings.stages:
+        page.gap()
+        page.stages(surroundings.stages, several=len(systems) > 1)
     if document["expectations"]:
         page.gap()
         page.expectations(document["expectations"], surroundings.reasons)
@@ -169,6 +178,17 @@ class _Page:
                 body.append_text(self._text(f"\n{safe_text(reason, TEXT_CHARACTERS_MAX)}", "dim"))
             table.add_row(self._text(verdict, _STYLES.get(verdict, "bold")), body)
         self._print(table)
+
+    def stages(self, stages: Sequence[tuple[float, str, str]], *, several: bool) -> None:
+        """What control did and when, if that is little enough to read."""
+        if len(stages) > STAGES_SHOWN:
+            self.line(f"control did {len(stages):,} things in replication 0: see notes.csv", "dim")
+            return
+        self.line("what control did in replication 0", "bold")
+        width = max(len(f"{at_s:,.3f}") for at_s, _, _ in stages)
+        for at_s, system, text in stages:
+            whose = f"{safe_text(system, NAME_WIDTH_MAX)}: " if several else ""
+            self.line(f"{at_s:{width},.3f} s  {whose}{safe_text(text, TEXT_CHARACTERS_MAX)}")
 
     def _print(self, table: Table) -> None:
         """A table; for a pipe, without the spaces that fill its lines."""
@@ -274,6 +294,13 @@ def _facts(system: Mapping[str, Any]) -> dict[str, list[str]]:
             hits.append(f"{safe_text(cache, PART_WIDTH_MAX)} {percent(counters.get(f'{cache}.hits', 0) / lookups)}")
     if hits:
         facts["hit ratio"] = hits
+    stale = [
+        f"{safe_text(name, PART_WIDTH_MAX)} {percent(each['stale_ratio']['mean'])}"
+        for name, each in system["ops"].items()
+        if each.get("stale_ratio", {}).get("mean") is not None
+    ]
+    if stale:
+        facts["stale reads"] = stale
     if counters.get("writes.acknowledged"):
         lost = counters.get("writes.lost", 0)
         facts["writes lost"] = [f"{lost:,} of {counters['writes.acknowledged']:,}"]
@@ -285,6 +312,22 @@ def _facts(system: Mapping[str, Any]) -> dict[str, list[str]]:
     if rate is not None:
         facts["simulated/s"] = [significant(rate)]
     return facts
+
+
+def _losses(systems: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """In words, which systems lost writes that they had acknowledged, and what became of the others."""
+    for name, system in systems.items():
+        counters = system["counters"]
+        if lost := counters.get("writes.lost", 0):
+            fates = [f"{counters[f'writes.{fate}']:,} {fate}" for fate in _FATES if f"writes.{fate}" in counters]
+            others = f"; of the others, {' and '.join(fates)}" if fates else ""
+            writes = "write was" if lost == 1 else "writes were"
+            of = f" of {counters['writes.acknowledged']:,}" if "writes.acknowledged" in counters else ""
+            yield f"{safe_text(name, NAME_WIDTH_MAX)}: {lost:,}{of} acknowledged {writes} lost{others}"
+
+
+_FATES = ("kept", "superseded")
+"""What may become of an acknowledged write that is not lost: it is there, or a later one has taken its place."""
 
 
 def _measured(expectation: Mapping[str, Any]) -> str:

@@ -99,10 +99,19 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
             question=scenario.spec.question,
             reasons=[judgement.reason for judgement in result.judgements],
             warnings=result.warnings,
+            stages=_stages(scenario, result),
             written=[_shortest(each) for each in files if each.exists()],
             next_command=f"tierbench explain {shlex.quote(file)}",
         ),
     )
+
+
+def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
+    """What control did in the first replication of each system, in order of time, where something failed."""
+    if not scenario.spec.faults:
+        return []
+    notes = ((name, note) for name, replications in result.outcomes.items() for note in replications[0].notes)
+    return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
 
 
 def _shortest(path: Path) -> str:

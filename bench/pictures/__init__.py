@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from bench.pictures.data import BarsData, Context, PercentileData, Picture, TimelineData
+from bench.pictures.course import TimelineData
+from bench.pictures.data import BarsData, Context, PercentileData, Picture
 from bench.pictures.findings import Outcomes, Span
 
 __all__ = ["BarsData", "Context", "Outcomes", "PercentileData", "Picture", "Span", "TimelineData", "draw_all"]

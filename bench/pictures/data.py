@@ -2,14 +2,15 @@
 
 The drawing code only places what stands here, and the CSV beside each picture holds the same numbers. Intervals are
 over replications, one number each. Not-a-number stands for "no value" and, at the ends of an interval, for "no
-interval". It is longer than most modules, because the numbers of all pictures are made of the same pieces.
+interval". It is longer than most modules, because the numbers of all pictures are made of the same pieces; those of the
+course over time and of staleness have modules of their own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -17,35 +18,23 @@ import numpy.typing as npt
 
 from bench.datafiles import csv_text
 from bench.pictures.findings import (
-    Course,
     Outcomes,
     Span,
     Values,
     bars_finding,
-    nothing_answered,
     percentiles_finding,
     plural,
-    timeline_finding,
 )
 from bench.quantities import plain
-from bench.statistics.curves import percentile_curve, time_series
+from bench.statistics.curves import percentile_curve
 from bench.statistics.figures import errors, hit_ratio, lookups, percentile_ms, throughput_per_s, utilization
-from bench.statistics.intervals import Band, band, estimate
+from bench.statistics.intervals import Band, estimate
 from bench.terminal import safe_text
 from models.kernel.outcome import Outcome
 
 FloatArray = npt.NDArray[np.float64]
 OPERATIONS_MAX = 4
 """Operations that get panels of their own; more would not be readable, and the caption says what was left out."""
-
-CACHES_MAX = 3
-"""Cache families that get panels of their own over time."""
-
-WINDOWS_KNOWN_MIN = 0.9
-"""Part of the windows with answers whose percentile must be known before their neighbours are left alone."""
-WINDOWS_SHOWN_MIN = 6
-"""Windows that remain when neighbours are taken together."""
-_MERGED_WINDOWS = (1, 2, 3, 4, 5, 6, 10)
 
 FINGERPRINT_SHOWN = 8
 """Characters of the fingerprint in a caption."""
@@ -93,6 +82,7 @@ class Curve:
         y: Values; nan where there is none, so the line has a gap.
         low: Lower ends of the intervals, nan where there is none.
         high: Upper ends.
+        second: Whether it is another figure of a system that has a curve already, and is drawn dashed for it.
     """
 
     label: str
@@ -101,6 +91,7 @@ class Curve:
     y: FloatArray
     low: FloatArray
     high: FloatArray
+    second: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +102,7 @@ class Panel:
         heading: What is drawn, such as "read latency, p99".
         unit: Of y, such as "ms".
         curves: One or more.
-        kind: "latency", "rate" or "share".
+        kind: "latency", "rate", "level" or "share".
     """
 
     heading: str
@@ -152,7 +143,7 @@ class PercentileData:
     @classmethod
     def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
         """Compute the curves, as far out as every replication has ten answers beyond."""
-        operations = _operations(outcomes)
+        operations = shown_operations(outcomes)
         panels = []
         for operation in operations.shown:
             curves = []
@@ -162,11 +153,11 @@ class PercentileData:
                 curve = percentile_curve(replications, operation, certain=system in context.certain)
                 if len(curve.fractions):
                     x = -np.log10(1.0 - curve.fractions)
-                    curves.append(_curve(system, index, x, curve.latency_ms))
+                    curves.append(curve_of(system, index, x, curve.latency_ms))
             if curves:
                 panels.append(Panel(plural(operation), "latency, ms", curves, "latency"))
         notes = [
-            _interval_note(outcomes, context, "band"),
+            interval_note(outcomes, context, "band"),
             "curves end where fewer than ten answers of a replication lie beyond",
             operations.note(),
         ]
@@ -174,7 +165,7 @@ class PercentileData:
             "Latency by percentile",
             context.question,
             percentiles_finding(outcomes, operations.by_weight, certain=context.certain),
-            _caption(outcomes, context, notes),
+            caption(outcomes, context, notes),
         )
         return cls(frame, list(outcomes), panels)
 
@@ -184,83 +175,9 @@ class PercentileData:
             (curve.label, panel.heading, round(1.0 - 10.0**-x, 12), x, y, low, high)
             for panel in self.panels
             for curve in panel.curves
-            for x, y, low, high in _points(curve)
+            for x, y, low, high in points(curve)
         ]
         return csv_text(("system", "operation", "fraction", "nines", "latency_ms", "low_ms", "high_ms"), rows)
-
-
-@dataclass(frozen=True, eq=False)
-class TimelineData:
-    """The course over time: panels that share their x axis, in seconds."""
-
-    frame: Frame
-    systems: Sequence[str]
-    panels: Sequence[Panel]
-    duration_s: float
-    warmup_s: float
-    faults: Sequence[Span]
-
-    @classmethod
-    def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
-        """Compute latency p50 and p99, throughput, errors and hit ratio by window."""
-        first = next(iter(outcomes.values()))[0]
-        assert all(np.array_equal(first.window_edges_s, each[0].window_edges_s) for each in outcomes.values())
-        warmup_s, duration_s = first.span_s
-        operations = _operations(outcomes)
-        looks = {name: index for index, name in enumerate(outcomes)}
-        latencies = [
-            _latency(outcomes, operation, percentile) for operation in operations.shown for percentile in ("p50", "p99")
-        ]
-        panels = [panel for panel, _ in latencies]
-        edges_s = first.window_edges_s
-        middles_s = (edges_s[:-1] + edges_s[1:]) / 2.0
-        for heading, unit, counted in (
-            ("throughput, all operations", "answers/s", "window_ok"),
-            ("errors, all operations", "errors/s", "window_errors"),
-        ):
-            rates = _rates(outcomes, counted, context.certain)
-            curves = [_curve(name, looks[name], middles_s, rates[name]) for name in rates]
-            panels.append(Panel(heading, unit, curves, "rate"))
-        shares = {name: time_series(replications).hit_ratio for name, replications in outcomes.items()}
-        for cache in list(dict.fromkeys(cache for each in shares.values() for cache in each))[:CACHES_MAX]:
-            curves = [
-                _curve(name, looks[name], middles_s, _bare(each[cache] * 100.0))
-                for name, each in shares.items()
-                if cache in each
-            ]
-            panels.append(Panel(f"hit ratio, {cache}", "%", curves, "share"))
-        shown = [panel for panel in panels if _has_something(panel)]
-        every = [each for replications in outcomes.values() for one in replications for each in one.operations.values()]
-        failures = np.sum([each.window_errors for each in every], axis=0)
-        failed = sum(map(errors, every)) or int(failures.sum())
-        answered = _rates(outcomes, "window_ok", context.certain)
-        answers = [Course(name, middles_s, rates.mean) for name, rates in answered.items()]
-        begin_s = float(edges_s[int(np.argmax(failures > 0))])
-        first_failure_s = begin_s if begin_s > warmup_s else None
-        courses = [course for _, courses in latencies for course in courses]
-        finding = (
-            timeline_finding(courses, warmup_s, context.faults, failed, first_failure_s, answers)
-            if shown
-            else nothing_answered(outcomes)
-        )
-        notes = [
-            _interval_note(outcomes, context, "bands of throughput and errors"),
-            "latencies and hit ratios of a window are those of all replications together",
-            "" if failed or not shown else "no errors",
-            operations.note(),
-        ]
-        frame = Frame("Course over time", context.question, finding, _caption(outcomes, context, notes))
-        return cls(frame, list(outcomes), shown, duration_s, warmup_s, context.faults)
-
-    def csv_text(self) -> str:
-        """The plotted numbers."""
-        rows = [
-            (panel.heading, panel.unit, curve.label, x, y, low, high)
-            for panel in self.panels
-            for curve in panel.curves
-            for x, y, low, high in _points(curve)
-        ]
-        return csv_text(("panel", "unit", "curve", "time_s", "value", "low", "high"), rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,7 +214,7 @@ class BarsData:
     @classmethod
     def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
         """Compute latency p50 and p99, throughput, failed requests, hit ratio and utilization by system."""
-        operations = _operations(outcomes)
+        operations = shown_operations(outcomes)
         throughputs = {name: [_throughput(each) for each in replications] for name, replications in outcomes.items()}
         panels = [
             _bar_panel(
@@ -327,12 +244,12 @@ class BarsData:
         station_names = {name: station for name, (station, _) in stations.items()}
         panels.append(_share_panel("utilization", "most used station", used, station_names, context))
         known = {name: found for name, found in stations.items() if found[0]}
-        notes = [_interval_note(outcomes, context, "whisker"), operations.note()]
+        notes = [interval_note(outcomes, context, "whisker"), operations.note()]
         frame = Frame(
             "Figures by system",
             context.question,
             bars_finding(throughputs, known, certain=context.certain),
-            _caption(outcomes, context, notes),
+            caption(outcomes, context, notes),
         )
         return cls(frame, list(outcomes), [panel for panel in panels if np.isfinite(panel.values).any()])
 
@@ -353,7 +270,7 @@ class BarsData:
 
 
 @dataclass(frozen=True)
-class _Operations:
+class ShownOperations:
     """Operations that are shown, in the scenario's order; the same by weight; and how many are not shown."""
 
     shown: Sequence[str]
@@ -361,10 +278,12 @@ class _Operations:
     left_out: int
 
     def note(self) -> str:
+        """What a caption says of those that are not shown."""
         return f"the {self.left_out} rarest operations are left out" if self.left_out else ""
 
 
-def _operations(outcomes: Outcomes) -> _Operations:
+def shown_operations(outcomes: Outcomes) -> ShownOperations:
+    """The operations with the most requests."""
     weights: dict[str, int] = {}
     for replications in outcomes.values():
         for each in replications:
@@ -373,84 +292,12 @@ def _operations(outcomes: Outcomes) -> _Operations:
     order = list(weights)
     by_weight = sorted(order, key=lambda name: (-weights[name], order.index(name)))[:OPERATIONS_MAX]
     shown = [name for name in order if name in by_weight]
-    return _Operations(shown, by_weight, len(order) - len(shown))
+    return ShownOperations(shown, by_weight, len(order) - len(shown))
 
 
-def _curve(label: str, look: int, x: FloatArray, values: Band) -> Curve:
+def curve_of(label: str, look: int, x: FloatArray, values: Band) -> Curve:
+    """The curve of some estimates."""
     return Curve(label, look, x, values.mean, values.low, values.high)
-
-
-def _latency(outcomes: Outcomes, operation: str, percentile: str) -> tuple[Panel, Sequence[Course]]:
-    """A percentile of an operation's latency over time, as a panel and as courses to speak of.
-
-    Where many windows have too few answers for the percentile, neighbours are taken together until they have enough;
-    the heading then says how long the windows are.
-    """
-    having = [name for name, replications in outcomes.items() if operation in replications[0].operations]
-    edges_s = outcomes[having[0]][0].window_edges_s
-    windows = len(edges_s) - 1
-    steps = [step for step in _MERGED_WINDOWS if windows % step == 0 and windows // step >= WINDOWS_SHOWN_MIN] or [1]
-    found: dict[int, dict[str, FloatArray]] = {}
-    for step in steps:
-        series = {name: time_series([_merged(each, operation, step) for each in outcomes[name]]) for name in having}
-        found[step] = {name: getattr(each.operations[operation], f"{percentile}_ms") for name, each in series.items()}
-        answered = sum(int((each.operations[operation].throughput_per_s.mean > 0.0).sum()) for each in series.values())
-        known = sum(int(np.isfinite(values).sum()) for values in found[step].values())
-        if known >= WINDOWS_KNOWN_MIN * answered:
-            break
-    else:
-        step = steps[0]
-    merged_s = edges_s[::step]
-    middles_s = (merged_s[:-1] + merged_s[1:]) / 2.0
-    heading = f"{operation} latency, {percentile}"
-    if step > 1:
-        heading += f", windows of {plain(float(f'{merged_s[1] - merged_s[0]:.3g}'))} s"
-    looks = {name: index for index, name in enumerate(outcomes)}
-    curves = [_curve(name, looks[name], middles_s, _bare(values)) for name, values in found[step].items()]
-    courses = [Course(f"{name} {operation} {percentile}", middles_s, values) for name, values in found[step].items()]
-    return Panel(heading, "ms", curves, "latency"), courses
-
-
-def _merged(outcome: Outcome, operation: str, step: int) -> Outcome:
-    """The outcome with only one operation, and so many neighbouring windows taken together."""
-    whole = outcome.operations[operation]
-    starts = np.arange(0, len(whole.window_ok), step)
-    operations = {
-        operation: replace(
-            whole,
-            window_ok=np.add.reduceat(whole.window_ok, starts),
-            window_errors=np.add.reduceat(whole.window_errors, starts),
-            window_latency=np.add.reduceat(whole.window_latency, starts, axis=0),
-        )
-    }
-    edges_s = outcome.window_edges_s[::step]
-    return replace(outcome, window_edges_s=edges_s, operations=operations, stations={}, caches={})
-
-
-def _has_something(panel: Panel) -> bool:
-    """Whether a panel shows any value; rates that are all zero are said in the caption, not drawn."""
-    values = np.concatenate([curve.y for curve in panel.curves]) if panel.curves else np.empty(0)
-    finite = values[np.isfinite(values)]
-    return bool(finite.any()) if panel.kind == "rate" else bool(len(finite))
-
-
-def _bare(values: FloatArray) -> Band:
-    """Values without intervals."""
-    nothing = np.full(len(values), math.nan)
-    return Band(values, nothing, nothing)
-
-
-def _rates(outcomes: Outcomes, counted: str, certain: Collection[str]) -> dict[str, Band]:
-    """What all operations of a system count by window, per second."""
-    rates = {}
-    for name, replications in outcomes.items():
-        widths_s = np.diff(replications[0].window_edges_s)
-        rows = [
-            sum((getattr(each, counted) for each in one.operations.values()), np.zeros(len(widths_s))) / widths_s
-            for one in replications
-        ]
-        rates[name] = band(rows, certain=name in certain)
-    return rates
 
 
 def _throughput(outcome: Outcome) -> float | None:
@@ -518,14 +365,15 @@ def _share_panel(
     return _bar_panel(f"{heading}, {which}", "%", values, context, parts, highest=100.0)
 
 
-def _interval_note(outcomes: Outcomes, context: Context, what: str) -> str:
+def interval_note(outcomes: Outcomes, context: Context, what: str) -> str:
+    """What a band or whisker stands for, or why there is none."""
     if any(len(replications) > 1 for replications in outcomes.values()):
         return f"{what}: 95 % interval of the mean over replications"
     exact = set(outcomes) <= set(context.certain)
     return "one replication, nothing left to chance" if exact else "one replication, hence no interval"
 
 
-def _caption(outcomes: Outcomes, context: Context, notes: Iterable[str]) -> str:
+def caption(outcomes: Outcomes, context: Context, notes: Iterable[str]) -> str:
     """n, replications, time, notes, scenario and fingerprint."""
     first = next(iter(outcomes.values()))
     warmup_s, duration_s = first[0].span_s
@@ -540,7 +388,7 @@ def _caption(outcomes: Outcomes, context: Context, notes: Iterable[str]) -> str:
     return f"{'; '.join(pieces)}. Scenario {safe_text(context.scenario, SCENARIO_SHOWN)}{mark}."
 
 
-def _points(curve: Curve) -> Iterable[tuple[float, float, float, float]]:
+def points(curve: Curve) -> Iterable[tuple[float, float, float, float]]:
     """Points of a curve that have a value."""
     columns = (curve.x.tolist(), curve.y.tolist(), curve.low.tolist(), curve.high.tolist())
     return (point for point in zip(*columns, strict=True) if math.isfinite(point[1]))

@@ -2,18 +2,13 @@
 
 A difference between two systems is claimed only when it is visible and sure: their intervals do not overlap, the
 interval of their ratio, replication by replication, leaves out one, and the ratio is beyond the margin of practical
-indifference. Otherwise there is "no difference seen". A change over time is claimed only when it leaves the range of
-the windows that it is compared with.
+indifference. Otherwise there is "no difference seen". What happens over time is told by `course_findings`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from bench.quantities import factor, milliseconds, percent, significant
 from bench.statistics.figures import errors, percentile_ms
@@ -21,7 +16,6 @@ from bench.statistics.intervals import Estimate, estimate, ratio
 from bench.terminal import safe_text
 from models.kernel.outcome import Outcome
 
-FloatArray = npt.NDArray[np.float64]
 Outcomes = Mapping[str, Sequence[Outcome]]
 """Replications by system, in the scenario's order; at least one of each."""
 Values = Sequence[float | None]
@@ -32,11 +26,6 @@ MARGIN = 0.01
 
 NAME_CHARACTERS_MAX = 40
 """Characters of a name within a sentence."""
-
-STUCK = 0.5
-"""Part of its usual answers below which a system has not recovered."""
-WINDOWS_MIN = 3
-"""Windows that each side of a comparison over time must have."""
 
 
 @dataclass(frozen=True)
@@ -118,18 +107,19 @@ def _pair_clause(outcomes: Outcomes, operation: str, *, brief: bool, certain: Co
         if comparison is not None:
             found[words] = comparison
     if not found:
-        return "" if brief else f"Too few {subject} to compare {_name(second)} with {_name(first)}"
+        return "" if brief else f"Too few {subject} to compare {short_name(second)} with {short_name(first)}"
     claimed = {words: comparison for words, comparison in found.items() if comparison.claimed}
     others = {words: comparison for words, comparison in found.items() if not comparison.claimed}
     if not claimed:
         none_seen = max(comparison.none_seen for comparison in others.values())
         if brief:
             return f"{subject}: {none_seen}"
-        return _capital(f"{none_seen} between {_name(second)} and {_name(first)} {subject} at {' and '.join(others)}")
+        both = f"{short_name(second)} and {short_name(first)} {subject}"
+        return capital(f"{none_seen} between {both} at {' and '.join(others)}")
     (words, comparison), *more = claimed.items()
     clause = (
-        f"{'' if brief else f'{_name(second)} '}{subject} are {comparison.times} {_direction(comparison)}"
-        f"{'' if brief else f' than {_name(first)}'} at {words}"
+        f"{'' if brief else f'{short_name(second)} '}{subject} are {comparison.times} {_direction(comparison)}"
+        f"{'' if brief else f' than {short_name(first)}'} at {words}"
     )
     for its_words, its in more:
         if _direction(its) != _direction(comparison):
@@ -147,9 +137,9 @@ def _single_clause(name: str, outcomes: Outcomes, operation: str, *, brief: bool
         for word, level in (("median", 0.5), (words, fraction))
         if (mean := estimate(_percentiles(outcomes[name], operation, level)).mean) is not None
     ]
-    subject = plural(operation) if brief else f"{_name(name)} {plural(operation)}"
+    subject = plural(operation) if brief else f"{short_name(name)} {plural(operation)}"
     if not pieces:
-        return "" if brief else f"Too few {plural(operation)} of {_name(name)} to show a distribution"
+        return "" if brief else f"Too few {plural(operation)} of {short_name(name)} to show a distribution"
     return f"{subject}: {', '.join(pieces)}"
 
 
@@ -173,7 +163,7 @@ def _range_clause(outcomes: Outcomes, operation: str, *, certain: Collection[str
         elif ends == ends_before:
             pieces.append(f"{word} from {low} to {high}")
         else:
-            pieces.append(f"{word} from {low} ({_name(ends[0])}) to {high} ({_name(ends[1])})")
+            pieces.append(f"{word} from {low} ({short_name(ends[0])}) to {high} ({short_name(ends[1])})")
         ends_before = ends
     return ", ".join(pieces) or f"Too few {plural(operation)} to compare {len(outcomes)} systems"
 
@@ -200,146 +190,26 @@ def bars_finding(
         clauses.append("No request was answered in the measured time")
     elif len(means) == 1:
         (name, mean), *_ = means.items()
-        clauses.append(f"{_name(name)} answers {significant(mean)} requests per second")
+        clauses.append(f"{short_name(name)} answers {significant(mean)} requests per second")
     else:
         least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         comparison = _compared(throughputs[most], throughputs[least], certain={most, least} <= set(certain))
         if comparison is None:
-            rates = f"{significant(means[most])} requests per second, {_name(least)} {significant(means[least])}"
-            clauses.append(f"{_name(most)} answers {rates}")
+            rates = f"{significant(means[most])} requests per second, {short_name(least)} {significant(means[least])}"
+            clauses.append(f"{short_name(most)} answers {rates}")
         elif not comparison.claimed:
             about = f"about {significant(means[most])} per second"
-            clauses.append(_capital(f"{comparison.none_seen} in throughput ({about})"))
+            clauses.append(capital(f"{comparison.none_seen} in throughput ({about})"))
         else:
             more = f"{comparison.times} as many" if comparison.times.endswith("×") else f"{comparison.times} more"
             than = "as" if comparison.times.endswith("×") else "than"
-            clauses.append(f"{_name(most)} answers {more} requests per second {than} {_name(least)}")
+            clauses.append(f"{short_name(most)} answers {more} requests per second {than} {short_name(least)}")
     if most_used:
         busiest = max(most_used, key=lambda name: most_used[name][1])
         station, share = most_used[busiest]
-        whose = f" of {_name(busiest)}" if len(throughputs) > 1 else ""
-        clauses.append(f"the most used station is {_name(station)}{whose}, at {percent(share, 2)}")
+        whose = f" of {short_name(busiest)}" if len(throughputs) > 1 else ""
+        clauses.append(f"the most used station is {short_name(station)}{whose}, at {percent(share, 2)}")
     return "; ".join(clauses)
-
-
-# Over time.
-
-
-@dataclass(frozen=True, eq=False)
-class Course:
-    """One figure over time.
-
-    Args:
-        name: Whose it is, such as "dax read p99".
-        middles_s: Middles of its windows, shape (windows,).
-        values: The figure by window, nan where there is none, shape (windows,).
-    """
-
-    name: str
-    middles_s: FloatArray
-    values: FloatArray
-
-
-def timeline_finding(
-    courses: Sequence[Course],
-    warmup_s: float,
-    faults: Sequence[Span],
-    errors_total: int,
-    first_failure_s: float | None = None,
-    answers: Sequence[Course] = (),
-) -> str:
-    """What the course over time shows: the largest change during a fault, or else a drift, or none.
-
-    Args:
-        courses: Latencies over time.
-        warmup_s: End of the warm-up.
-        faults: Faults with their times.
-        errors_total: Requests of all systems that failed.
-        first_failure_s: When the first of them failed; None if some failed from the beginning.
-        answers: Answers per second over time, of each system.
-    """
-    if stuck := [_name(each.name) for each in answers if _stays_down(each, warmup_s, faults)]:
-        until_s = max(fault.until_s for fault in faults)
-        recover = "the other does" if len(answers) == len(stuck) + 1 else "the others do"
-        does = "does" if len(stuck) == 1 else "do"
-        text = f"{' and '.join(stuck)} {does} not recover from what ends at {until_s:g} s"
-        return text if len(stuck) == len(answers) else f"{text}; {recover}"
-    changes = [
-        change
-        for course in courses
-        for change in (_fault_changes(course, warmup_s, faults) if faults else _drifts(course, warmup_s))
-    ]
-    failed = "one request failed" if errors_total == 1 else f"{errors_total:,} requests failed" if errors_total else ""
-    if not changes and failed and first_failure_s is not None:
-        return f"Requests fail from {first_failure_s:g} s on, {errors_total:,} in all"
-    if not changes:
-        return _capital(failed) or "Too few windows of time to see a change"
-    largest = max(changes, key=lambda change: abs(math.log(change.ratio)))
-    if largest.ratio == 1.0 and failed and not faults and first_failure_s is not None:
-        begin = f"Requests fail from {first_failure_s:g} s on"
-        return f"{begin}, {errors_total:,} in all; latencies stay as they were"
-    if largest.ratio == 1.0:
-        names = sorted({change.when for change in changes})
-        text = f"No change of latency seen {names[0] if len(names) == 1 else f'during {len(faults)} faults'}"
-    else:
-        direction = "rises" if largest.ratio > 1.0 else "falls"
-        values = f"from {milliseconds(largest.before_ms, 2)} to {milliseconds(largest.after_ms, 2)}"
-        text = f"{largest.course} {direction} {values} {largest.when}"
-    return f"{text}; {failed}" if failed else text
-
-
-def _stays_down(answers: Course, warmup_s: float, faults: Sequence[Span]) -> bool:
-    """Whether a system answers less than half of what it did before the faults, long after them and to the end."""
-    if not faults:
-        return False
-    first_s, last_s = min(fault.from_s for fault in faults), max(fault.until_s for fault in faults)
-    before = answers.values[(answers.middles_s >= warmup_s) & (answers.middles_s < first_s)]
-    after = answers.values[answers.middles_s >= last_s]
-    if len(before) < WINDOWS_MIN or len(after) < 2 * WINDOWS_MIN:
-        return False
-    return bool(np.median(after[len(after) // 2 :]) < STUCK * np.median(before))
-
-
-@dataclass(frozen=True)
-class _Change:
-    """From one stretch of time to another; the ratio is 1 if the later median lies in the range of what was before."""
-
-    course: str
-    when: str
-    before_ms: float
-    after_ms: float
-    ratio: float
-
-
-def _fault_changes(course: Course, warmup_s: float, faults: Sequence[Span]) -> list[_Change]:
-    """What each fault changed, against the measured windows outside of all faults."""
-    during = [(course.middles_s >= fault.from_s) & (course.middles_s < fault.until_s) for fault in faults]
-    calm = (course.middles_s >= warmup_s) & ~np.any(during, axis=0)
-    changes = [
-        _changed(course, f"during {_name(fault.label)}", course.values[calm], course.values[mask])
-        for fault, mask in zip(faults, during, strict=True)
-    ]
-    return [change for change in changes if change is not None]
-
-
-def _drifts(course: Course, warmup_s: float) -> list[_Change]:
-    """What changed from the start to the end of the measured time."""
-    measured = course.values[course.middles_s >= warmup_s]
-    third = len(measured) // 3
-    if not third:
-        return []
-    when = "from the first to the last third of the measured time"
-    change = _changed(course, when, measured[:third], measured[-third:])
-    return [] if change is None else [change]
-
-
-def _changed(course: Course, when: str, before: FloatArray, after: FloatArray) -> _Change | None:
-    earlier, later = before[np.isfinite(before)], after[np.isfinite(after)]
-    if len(earlier) < WINDOWS_MIN or len(later) < WINDOWS_MIN:
-        return None
-    before_ms, after_ms = float(np.median(earlier)), float(np.median(later))
-    seen = before_ms > 0.0 and after_ms > 0.0 and not earlier.min() <= after_ms <= earlier.max()
-    return _Change(course.name, when, before_ms, after_ms, after_ms / before_ms if seen else 1.0)
 
 
 # Words and helpers.
@@ -347,7 +217,7 @@ def _changed(course: Course, when: str, before: FloatArray, after: FloatArray) -
 
 def plural(operation: str) -> str:
     """Several of an operation: "reads", "queries", "fetches"."""
-    word = _name(operation)
+    word = short_name(operation)
     if word.endswith("y") and word[-2:-1] not in set("aeiou"):
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
@@ -363,11 +233,13 @@ def nothing_answered(outcomes: Outcomes) -> str:
     return "No request was answered"
 
 
-def _name(text: str) -> str:
+def short_name(text: str) -> str:
+    """A name as it may stand within a sentence."""
     return safe_text(" ".join(text.split()), NAME_CHARACTERS_MAX)
 
 
-def _capital(sentence: str) -> str:
+def capital(sentence: str) -> str:
+    """The sentence with a capital at its beginning."""
     return sentence[:1].upper() + sentence[1:]
 
 

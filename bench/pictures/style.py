@@ -16,7 +16,7 @@ import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ SMALL_PT = 8.0
 LEADING = 1.35
 """Distance of two lines of text, in sizes of their type."""
 
+_UNITS = frozenset({"s", "ms", "µs", "%"})
 COMBINING_MAX = 2
 """Marks that may stand on one letter; more of them would climb out of their line."""
 
@@ -95,6 +96,8 @@ _DASHES: tuple[tuple[float, ...], ...] = (
     (3, 1.4, 1.4, 1.4, 1.4, 1.4),
     (2.5, 2.5),
 )
+SECOND_DASHES = (4.0, 1.6)
+"""Of another figure of a system whose first is drawn solid."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
 
 
@@ -179,7 +182,13 @@ def width_in(text: str, size_pt: float, bold: bool = False) -> float:
 def wrap(text: str, room_in: float, size_pt: float, lines_max: int, bold: bool = False) -> list[str]:
     """Lines no wider than `room_in`; a word that is wider is broken; what exceeds `lines_max` ends in an ellipsis."""
     lines: list[str] = []
-    words = text.split()
+    words: list[str] = []
+    for word in text.split():
+        # A number and its unit stay together.
+        if words and word.rstrip(".,;:)") in _UNITS and words[-1][-1].isdigit():
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
     while words:
         if len(lines) == lines_max:
             lines[-1] = shorten(f"{lines[-1]} {words[0]}", room_in, size_pt, bold, always=True)
@@ -437,7 +446,7 @@ def draw_curve(axes: Axes, curve: Curve, *, marks: Sequence[int], line_width: fl
     finite = np.isfinite(curve.y)
     padded = np.concatenate([[False], finite, [False]])
     alone = np.flatnonzero(finite & ~padded[:-2] & ~padded[2:])
-    style = look(curve.look)
+    style = replace(look(curve.look), dashes=SECOND_DASHES) if curve.second else look(curve.look)
     banded = np.isfinite(curve.low) & np.isfinite(curve.high)
     if banded.any():
         floor = np.maximum(curve.low, np.nanmin(curve.y[finite]) * 1e-3) if axes.get_yscale() == "log" else curve.low

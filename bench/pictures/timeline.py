@@ -1,7 +1,8 @@
-"""Draws the course over time: latency, throughput, errors and hit ratio in panels one below the other, sharing time.
+"""Draws the course over time: panels one below the other that share time, so that cause stands above effect.
 
 The warm-up and the windows of faults are shaded through all panels and named above the first, where their names step
-aside for each other.
+aside for each other. A stage, something that control did, is a thin line through all panels with a number at its top;
+below the panels the numbers are explained, with exact times. What there is no room to name is counted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.pictures.data import Panel, TimelineData
+from bench.pictures.course import TimelineData
+from bench.pictures.data import Panel
+from bench.pictures.stages import LINE_IN, Key, numbers
 from bench.pictures.style import (
     BODY_WIDTH_IN,
     FAULT,
@@ -28,6 +31,7 @@ from bench.pictures.style import (
     draw_curve,
     drawable,
     empty_sheet,
+    look,
     scale_y,
     shorten,
     ticks,
@@ -40,7 +44,7 @@ _LEFT_IN = 0.72
 _HEIGHT_IN = 0.95
 _GAP_IN = 0.12
 _FOOT_IN = 0.42
-_LANE_IN = 0.17
+_LANE_IN = LINE_IN
 _LANES_MAX = 4
 _PAD_IN = 0.05
 _LABEL_WIDTH_IN = 2.6
@@ -68,26 +72,36 @@ def draw(data: TimelineData) -> Figure:
     if not data.panels:
         return empty_sheet(data.frame, "No request ended in any window of time.").figure
     panels_in = BODY_WIDTH_IN - _LEFT_IN
-    labels = _labels(data, panels_in)
-    lanes_in = (max((label.lane for label in labels), default=-1) + 1) * _LANE_IN
+    labels, unnamed = _labels(data, panels_in)
+    lanes = max((label.lane for label in labels), default=-1) + 1 + (unnamed > 0)
+    top_in = (lanes + bool(data.stages)) * _LANE_IN
     row_in = HEADING_IN + _HEIGHT_IN + _GAP_IN
-    sheet = Sheet(data.frame, data.systems, lanes_in + len(data.panels) * row_in - _GAP_IN + _FOOT_IN)
+    key = Key.of(data)
+    panels_end_in = top_in + len(data.panels) * row_in - _GAP_IN + _FOOT_IN
+    sheet = Sheet(data.frame, data.systems, panels_end_in + key.height_in)
     for label in labels:
-        top_in = label.lane * _LANE_IN
+        lane_in = label.lane * _LANE_IN
         alpha = 1.0 if label.colour == WARMUP else FAULT_ALPHA
         length_in = label.until_in - label.from_in
-        sheet.shade(_LEFT_IN + label.from_in, top_in + 0.01, length_in, _LANE_IN - 0.02, label.colour, alpha)
-        sheet.write(label.text, _LEFT_IN + label.text_in, top_in + _LANE_IN / 2, colour=MUTED)
+        sheet.shade(_LEFT_IN + label.from_in, lane_in + 0.01, length_in, _LANE_IN - 0.02, label.colour, alpha)
+        sheet.write(label.text, _LEFT_IN + label.text_in, lane_in + _LANE_IN / 2, colour=MUTED)
+    if unnamed:
+        sheet.write(f"and {unnamed} more", _LEFT_IN + _PAD_IN, (lanes - 0.5) * _LANE_IN, colour=MUTED)
+    for text, middle_in in numbers(data.stages, data.duration_s, panels_in):
+        sheet.write(text, _LEFT_IN + middle_in, (lanes + 0.5) * _LANE_IN, ha="center")
     for index, panel in enumerate(data.panels):
-        top_in = lanes_in + index * row_in
-        sheet.heading(panel.heading, _LEFT_IN, top_in, panels_in)
-        axes = sheet.axes(_LEFT_IN, top_in + HEADING_IN, panels_in, _HEIGHT_IN)
+        panel_in = top_in + index * row_in
+        sheet.heading(panel.heading, _LEFT_IN, panel_in, panels_in)
+        axes = sheet.axes(_LEFT_IN, panel_in + HEADING_IN, panels_in, _HEIGHT_IN)
         _draw_panel(axes, panel, data, last=index == len(data.panels) - 1)
+    key.write(sheet, panels_end_in)
     return sheet.figure
 
 
 def _draw_panel(axes: Axes, panel: Panel, data: TimelineData, *, last: bool) -> None:
-    log = panel.kind == "latency" and wants_log(values_of(panel.curves))
+    values = values_of(panel.curves)
+    # Zero, which a level may be, has no place on a logarithmic axis.
+    log = wants_log(values) and (panel.kind == "latency" or (panel.kind == "level" and float(values.min()) > 0.0))
     scale_y(axes, panel.curves, _TICKS_Y_MAX, log=log, top=100.0 if panel.kind == "share" else None)
     axes.set_xlim(0.0, data.duration_s)
     places = MaxNLocator(nbins=_TICKS_X_MAX, steps=[1, 2, 5, 10]).tick_values(0.0, data.duration_s)
@@ -103,17 +117,22 @@ def _draw_panel(axes: Axes, panel: Panel, data: TimelineData, *, last: bool) -> 
     for fault in data.faults:
         until_s = min(fault.until_s, data.duration_s)
         axes.axvspan(fault.from_s, until_s, color=FAULT, alpha=FAULT_ALPHA, linewidth=0.0, zorder=0.3)
+    for stage in data.stages:
+        if stage.at_s <= data.duration_s:
+            colour = look(stage.look).colour if len(data.systems) > 1 else MUTED
+            axes.axvline(stage.at_s, color=colour, linewidth=0.7, zorder=0.6)
     for order, curve in enumerate(panel.curves):
         # Markers of different systems keep out of each other's way.
         step = max(1, len(curve.x) // 8)
         draw_curve(axes, curve, marks=np.arange(order % step, len(curve.x), step).tolist(), line_width=1.3)
 
 
-def _labels(data: TimelineData, panels_in: float) -> list[_Label]:
-    """Names of the shaded stretches, each on the highest line where it has room; those without room are left out."""
+def _labels(data: TimelineData, panels_in: float) -> tuple[list[_Label], int]:
+    """Names of the shaded stretches, each on the highest line where it has room, and how many have none."""
     stretches = [(0.0, data.warmup_s, "warm-up", WARMUP)] if data.warmup_s > 0.0 else []
     stretches += [(fault.from_s, fault.until_s, fault.label, FAULT) for fault in data.faults]
     labels = []
+    unnamed = 0
     ends = [-1.0] * _LANES_MAX
     for from_s, until_s, name, colour in sorted(stretches):
         if not 0.0 <= from_s < data.duration_s:
@@ -124,7 +143,9 @@ def _labels(data: TimelineData, panels_in: float) -> list[_Label]:
         until_in = min(until_s / data.duration_s, 1.0) * panels_in
         text_in = max(0.0, min(from_in + _PAD_IN, panels_in - size_in))
         lane = next((lane for lane, end in enumerate(ends) if min(from_in, text_in) >= end), None)
-        if lane is not None:
+        if lane is None:
+            unnamed += 1
+        else:
             labels.append(_Label(text, text_in, from_in, until_in, colour, lane))
             ends[lane] = max(until_in, text_in + size_in)
-    return labels
+    return labels, unnamed

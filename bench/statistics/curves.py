@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bench.statistics.figures import is_unlimited, percentile_is_known, percentile_rank
 from bench.statistics.intervals import Band, band
-from models.kernel.outcome import COARSE, OperationOutcome, Outcome, StationOutcome
+from models.kernel.outcome import COARSE, BucketOutcome, OperationOutcome, Outcome, StationOutcome
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -31,20 +31,42 @@ class OperationSeries:
         errors_per_s: Final failures per second, with intervals over replications.
         p50_ms: Median latency of the answers of all replications.
         p99_ms: Their 99th percentile.
+        stale_ratio: Part of the answers of all replications that were stale; empty where nothing tracks versions.
     """
 
     throughput_per_s: Band
     errors_per_s: Band
     p50_ms: FloatArray
     p99_ms: FloatArray
+    stale_ratio: FloatArray
 
 
 @dataclass(frozen=True)
 class StationSeries:
-    """One station family over time, means over members and replications; each array of shape (windows,)."""
+    """One station family over time, each array of shape (windows,).
+
+    Args:
+        utilization: Mean over members and replications.
+        mean_queue: Likewise.
+        present: Requests in service or waiting, all members together, with intervals over replications.
+    """
 
     utilization: FloatArray
     mean_queue: FloatArray
+    present: Band
+
+
+@dataclass(frozen=True)
+class BucketSeries:
+    """One token bucket family over time, all members together, with intervals over replications.
+
+    Args:
+        taken_per_s: Tokens taken.
+        refused_per_s: Tokens wanted by those who found too few.
+    """
+
+    taken_per_s: Band
+    refused_per_s: Band
 
 
 @dataclass(frozen=True)
@@ -56,12 +78,14 @@ class SystemSeries:
         operations: By name.
         hit_ratio: By cache family: hits by lookups of all replications, shape (windows,).
         stations: By family name.
+        buckets: By family name.
     """
 
     edges_s: FloatArray
     operations: Mapping[str, OperationSeries]
     hit_ratio: Mapping[str, FloatArray]
     stations: Mapping[str, StationSeries]
+    buckets: Mapping[str, BucketSeries]
 
     @property
     def middles_s(self) -> FloatArray:
@@ -105,7 +129,12 @@ def time_series(replications: Sequence[Outcome], *, certain: bool = False) -> Sy
             for name in first.caches
         },
         stations={
-            name: _station_series([each.stations[name] for each in replications], widths_s) for name in first.stations
+            name: _station_series([each.stations[name] for each in replications], widths_s, certain=certain)
+            for name in first.stations
+        },
+        buckets={
+            name: _bucket_series([each.buckets[name] for each in replications], widths_s, certain=certain)
+            for name in first.buckets
         },
     )
 
@@ -129,10 +158,19 @@ def _operation_series(
         errors_per_s=band([_quotient(each.window_errors, widths_s) for each in operations], certain=certain),
         p50_ms=_coarse_percentile_ms(pooled, 0.5),
         p99_ms=_coarse_percentile_ms(pooled, 0.99),
+        stale_ratio=_stale_ratio(operations),
     )
 
 
-def _station_series(stations: Sequence[StationOutcome], widths_s: FloatArray) -> StationSeries:
+def _stale_ratio(operations: Sequence[OperationOutcome]) -> FloatArray:
+    """Stale reads by answers of each window; an operation whose answers have versions gives one with each."""
+    if not any(each.reads for each in operations):
+        return np.empty(0)
+    stale: IntArray = np.sum([each.window_stale for each in operations], axis=0)
+    return _quotient(stale, np.sum([each.window_ok for each in operations], axis=0))
+
+
+def _station_series(stations: Sequence[StationOutcome], widths_s: FloatArray, *, certain: bool) -> StationSeries:
     """One station family over time."""
     shares = [
         np.full(len(widths_s), math.nan)
@@ -141,7 +179,16 @@ def _station_series(stations: Sequence[StationOutcome], widths_s: FloatArray) ->
         for each in stations
     ]
     queues = [np.mean(_quotient(each.queue_s, widths_s), axis=0) for each in stations]
-    return StationSeries(np.mean(shares, axis=0), np.mean(queues, axis=0))
+    present = [_quotient(np.sum(each.busy_s + each.queue_s, axis=0), widths_s) for each in stations]
+    return StationSeries(np.mean(shares, axis=0), np.mean(queues, axis=0), band(present, certain=certain))
+
+
+def _bucket_series(buckets: Sequence[BucketOutcome], widths_s: FloatArray, *, certain: bool) -> BucketSeries:
+    """One token bucket family over time."""
+    return BucketSeries(
+        band([_quotient(each.window_taken, widths_s) for each in buckets], certain=certain),
+        band([_quotient(each.window_refused, widths_s) for each in buckets], certain=certain),
+    )
 
 
 def _coarse_percentile_ms(counts: IntArray, fraction: float) -> FloatArray:

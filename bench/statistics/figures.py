@@ -11,10 +11,12 @@ import math
 
 import numpy as np
 
-from models.kernel.outcome import Distribution, OperationOutcome, Outcome, StationOutcome
+from models.kernel.outcome import COARSE, Distribution, OperationOutcome, Outcome, StationOutcome
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """Fractions by name."""
+STALE_PERCENTILES = ("p50", "p99")
+"""Those of the ages of stale reads."""
 EXCEEDANCES_MIN = 10
 """Requests that must lie beyond a percentile, in each replication, for it to be said."""
 
@@ -58,6 +60,31 @@ def errors(operation: OperationOutcome) -> int:
 def error_ratio(operation: OperationOutcome) -> float | None:
     """Part of the requests that failed in the end; None without a request."""
     return errors(operation) / int(operation.requests) if operation.requests else None
+
+
+def stale_ratio(operation: OperationOutcome) -> float | None:
+    """Part of the reads whose answer had been superseded before they were asked; None where none has a version."""
+    return int(operation.stale) / int(operation.reads) if operation.reads else None
+
+
+def stale_mean_ms(operation: OperationOutcome) -> float | None:
+    """Mean age of the stale reads, ms, known to 1/64; None if none is stale."""
+    count = int(operation.stale)
+    return math.fsum((operation.ages * COARSE.middles_s()).tolist()) / count * 1000.0 if count else None
+
+
+def stale_percentile_ms(operation: OperationOutcome, fraction: float) -> float | None:
+    """A percentile of the ages of stale reads, ms, known to 1/64; None with fewer than `EXCEEDANCES_MIN` beyond it."""
+    count = int(operation.stale)
+    if not percentile_is_known(count, fraction):
+        return None
+    index = int(np.searchsorted(np.cumsum(operation.ages), percentile_rank(count, fraction)))
+    return float(COARSE.middles_s()[index]) * 1000.0
+
+
+def stale_max_ms(operation: OperationOutcome) -> float | None:
+    """The largest age of a stale read, ms; None if none is stale. It grows with the length of a run."""
+    return operation.oldest_s * 1000.0 if operation.stale else None
 
 
 def lookups(outcome: Outcome, cache: str) -> int:
@@ -130,6 +157,8 @@ def imbalances(outcome: Outcome) -> list[str]:
         equal(f"{name}: latencies = ok", each.latency.count, each.ok)
         by_window = int(each.window_latency.sum())
         equal(f"{name}: latencies = answers, over all windows", by_window, int(each.window_ok.sum()))
+        equal(f"{name}: stale reads = their ages", int(each.stale), int(each.ages.sum()))
+        equal(f"{name}: reads = fresh + stale", int(each.reads), int(each.reads - each.stale), int(each.stale))
     counts = outcome.counters
     for name in outcome.caches:
         all_, hit, missed = lookups(outcome, name), hits(outcome, name), misses(outcome, name)

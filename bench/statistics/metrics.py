@@ -4,6 +4,8 @@ A figure is named by its system and its place in the document of a run, in full 
 
     SYSTEM[.ops].OPERATION.latency_ms.(mean | p50 | p90 | p95 | p99 | p999 | max)
     SYSTEM[.ops].OPERATION.throughput_per_s
+    SYSTEM[.ops].OPERATION.stale_ratio
+    SYSTEM[.ops].OPERATION.stale_ms.(mean | p50 | p99 | max)
     SYSTEM[.ops].OPERATION.(requests | ok | unfinished | attempts | error_ratio | errors | errors.KIND)
     SYSTEM[.caches].CACHE.(lookups | hits | misses | hit_ratio)
     SYSTEM[.stations].STATION.(utilization | mean_queue)
@@ -132,6 +134,17 @@ _OPERATIONS: _Table = {
     "attempts": ("attempts", "per replication", _operation(lambda operation: int(operation.attempts))),
     "errors": ("errors", "per replication", _operation(figures.errors)),
     "error_ratio": ("error ratio", "", _operation(figures.error_ratio)),
+    "stale_ratio": ("stale ratio", "", _operation(figures.stale_ratio)),
+    "stale_ms.mean": ("mean age of stale reads", "ms", _operation(figures.stale_mean_ms)),
+    **{
+        f"stale_ms.{name}": (
+            f"{name} age of stale reads",
+            "ms",
+            _operation(partial(figures.stale_percentile_ms, fraction=figures.PERCENTILES[name])),
+        )
+        for name in figures.STALE_PERCENTILES
+    },
+    "stale_ms.max": ("maximum age of stale reads", "ms", _operation(figures.stale_max_ms)),
 }
 _CACHES: _Table = {
     "lookups": ("lookups", "per replication", figures.lookups),
@@ -145,7 +158,8 @@ _STATIONS: _Table = {
 }
 
 
-_WHOLE = {"latency_ms.max", "requests", "unfinished", "attempts"}
+_STALE_AGES = {name for name in _OPERATIONS if name.startswith("stale_ms.")}
+_WHOLE = {"latency_ms.max", "requests", "unfinished", "attempts", *_STALE_AGES}
 """Figures of an operation that no window tells."""
 
 

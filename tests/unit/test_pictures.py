@@ -20,16 +20,19 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bench.pictures import BarsData, Context, PercentileData, Span, TimelineData, bars, draw_all, percentiles, timeline
-from bench.pictures.findings import Course, bars_finding, percentiles_finding, plural, timeline_finding
+from bench.pictures.course_findings import Course, Ends, timeline_finding
+from bench.pictures.findings import bars_finding, percentiles_finding, plural
 from bench.pictures.style import WIDTH_IN, drawable, log_ticks, look, render, style_sheet, width_in, wrap
 from bench.statistics.figures import percentile_ms
 from bench.statistics.intervals import estimate
-from models.kernel.outcome import Outcome
+from models.kernel.outcome import BucketOutcome, Note, Outcome
+from tests.strategies.handmade import operation, outcome, station
 from tests.strategies.outcomes import (
     OperationSketch,
     SystemSketch,
@@ -279,7 +282,7 @@ def test_neighbouring_windows_are_taken_together_where_one_has_too_few_answers()
 def test_every_axis_has_a_name_with_a_unit() -> None:
     for figure in figures(realistic(), Context("x")).values():
         for axes in figure.axes:
-            assert re.search(r"ms|answers/s|errors/s|%", axes.get_ylabel() + axes.get_xlabel())
+            assert re.search(r"ms|answers/s|errors/s|units/s|requests|%", axes.get_ylabel() + axes.get_xlabel())
         assert figure.axes[-1].get_xlabel() in {"percentile of answers, %", "time, s", "%"}
 
 
@@ -371,8 +374,11 @@ def test_throughput_is_compared_in_the_title_of_the_bars() -> None:
 def test_a_fault_that_leaves_its_mark_is_the_title_of_the_timeline() -> None:
     title = TimelineData.from_outcomes(realistic(), Context("x", faults=FAULTS[:1])).frame.finding
 
-    assert title.startswith("dax read p50 rises from 0.39 ms to 1.2 ms during node-down: dax.nodes[0]; ")
-    assert title.endswith(" requests failed")
+    assert re.fullmatch(
+        r"Up to \d\d % of dax's requests fail from 20 s to 24 s; "
+        r"dax read p50 rises from 0\.39 ms to 1\.2 ms during node-down: dax\.nodes\[0\]",
+        title,
+    )
 
 
 def test_a_change_within_the_usual_range_is_no_change() -> None:
@@ -390,26 +396,60 @@ def test_a_change_within_the_usual_range_is_no_change() -> None:
     assert loud == "a read p99 rises from 2.0 ms to 9.0 ms during down; one request failed"
 
 
-def test_errors_without_another_change_are_told_with_their_beginning() -> None:
+def ends(name: str, errors_per_s: Sequence[float], answers_per_s: Sequence[float] | float = 100.0) -> Ends:
+    """A system that answers so much and fails so much in windows of a second."""
+    failed = np.array(errors_per_s, dtype=np.float64)
+    return Ends(name, np.arange(len(failed)) + 0.5, np.broadcast_to(np.array(answers_per_s), failed.shape), failed)
+
+
+def test_a_title_says_who_fails_and_from_when_to_when() -> None:
+    """25 of 125 requests of each second from 10 s to 20 s are a fifth; below a hundredth nobody is said to fail."""
+    failing = [0.0] * 10 + [25.0] * 10 + [0.0] * 10
     steady = [Course("a read p99", np.arange(30.0), np.full(30, 2.0))]
 
-    assert timeline_finding(steady, 0.0, [], 4_321, 20.0) == (
-        "Requests fail from 20 s on, 4,321 in all; latencies stay as they were"
+    alone = timeline_finding([], 0.0, [], 250, [ends("a", failing)])
+    beside = timeline_finding(steady, 0.0, [], 250, [ends("a", failing), ends("b", [0.0] * 30)])
+    both = timeline_finding([], 0.0, [], 250, [ends("a", failing), ends("b", [0.0] * 20 + [100.0] * 10)])
+    little = timeline_finding([], 0.0, [], 4_321, [ends("a", [0.0] * 10 + [0.9] * 20)])
+
+    assert alone == "Up to 20 % of a's requests fail from 10 s to 20 s"
+    assert beside == f"{alone}; none of b's; latencies stay as they were"
+    assert both == f"{alone}, up to 50 % of b's from 20 s to the end"
+    assert little == "4,321 requests failed"
+
+
+def test_failures_that_come_and_go_lie_between_two_times() -> None:
+    twice = timeline_finding([], 0.0, [], 1, [ends("a", [0.0] * 5 + [100.0] * 2 + [0.0] * 10 + [100.0] + [0.0] * 5)])
+    always = timeline_finding([], 0.0, [], 1, [ends("a", [9.0] * 20, 0.0)])
+
+    assert twice == "Up to 50 % of a's requests fail between 5 s and 18 s"
+    assert always == "All of a's requests fail throughout"
+
+
+def test_of_many_failing_systems_the_worst_are_told() -> None:
+    title = timeline_finding(
+        [], 0.0, [], 1, [ends(f"s{share}", [0.0, float(share), 0.0]) for share in range(50, 100, 10)]
     )
-    assert timeline_finding([], 0.0, [], 4_321, 20.0) == "Requests fail from 20 s on, 4,321 in all"
-    assert timeline_finding(steady, 0.0, [], 4_321, None).endswith("; 4,321 requests failed")
+
+    assert title == (
+        "Up to 41 % of s70's requests fail from 1 s to 2 s, up to 44 % of s80's from 1 s to 2 s, "
+        "up to 47 % of s90's from 1 s to 2 s, 2 other systems' fail, too"
+    )
 
 
-def test_a_system_that_does_not_recover_is_named() -> None:
+def test_a_system_that_does_not_recover_is_named_and_when_the_others_did() -> None:
     middles, fault = np.arange(40.0) + 0.5, [Span(10.0, 15.0, "down")]
-    dead = Course("a", middles, np.where(middles < 10, 100.0, 3.0))
-    slow = Course("b", middles, np.where((middles < 10) | (middles > 20), 100.0, 3.0))
+    lost = np.where((middles < 10) | (middles > 20), 0.0, 97.0)
+    dead = ends("a", [0.0] * 40, np.where(middles < 10, 100.0, 3.0).tolist())
+    slow = ends("b", [0.0] * 40, (100.0 - lost).tolist())
+    back = ends("b", lost.tolist(), (100.0 - lost).tolist())
 
-    assert timeline_finding([], 0.0, fault, 9, None, [dead, slow]) == (
+    assert timeline_finding([], 0.0, fault, 9, [dead, slow]) == (
         "a does not recover from what ends at 15 s; the other does"
     )
-    assert timeline_finding([], 0.0, fault, 9, None, [dead]) == "a does not recover from what ends at 15 s"
-    assert timeline_finding([], 0.0, fault, 9, None, [slow]) == "9 requests failed"
+    assert timeline_finding([], 0.0, fault, 9, [dead, back]).endswith("; the other does by 20 s")
+    assert timeline_finding([], 0.0, fault, 9, [dead]) == "a does not recover from what ends at 15 s"
+    assert timeline_finding([], 0.0, fault, 9, [slow]) == "9 requests failed"
 
 
 def test_operations_are_put_into_the_plural() -> None:
@@ -490,15 +530,129 @@ def test_systems_may_have_different_operations() -> None:
         assert_nothing_overflows(figure)
 
 
+# Stages, faults and load.
+
+
+def noted(outcomes: Mapping[str, Sequence[Outcome]], notes: Mapping[str, Sequence[Note]]) -> dict[str, list[Outcome]]:
+    """The outcomes with notes of control in the first replication."""
+    return {
+        name: [replace(replications[0], notes=tuple(notes.get(name, ()))), *replications[1:]]
+        for name, replications in outcomes.items()
+    }
+
+
+FAILOVER = (
+    Note(20.5, "replica 1 misses a heartbeat of the primary"),
+    Note(21.304, "2 of 3 sentinels agree that the primary is down"),
+    Note(21.31, "sentinel 2 leads the failover"),
+    Note(24.0, "replica 1 is promoted"),
+    Note(59.0, "clients use the new primary"),
+)
+
+
+def test_stages_are_lines_with_numbers_and_a_key_that_says_whose_and_when() -> None:
+    outcomes = noted(realistic(), {"dax": FAILOVER, "direct": [Note(20.0, "nothing happens here")]})
+    data = TimelineData.from_outcomes(outcomes, Context("x", faults=FAULTS))
+    with style_sheet():
+        figure = timeline.draw(data)
+
+    texts = [text.get_text() for text in figure.texts]
+    lines = sorted({patch for axes in figure.axes for patch in vertical_lines(axes)})
+
+    assert_nothing_overflows(figure)
+    assert lines == [20.0, 20.5, 21.304, 21.31, 24.0, 59.0]
+    assert [text for text in texts if re.fullmatch(r"\d(–\d)?", text)] == [
+        "1–4",
+        "5",
+        "6",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+    ]
+    assert "dax: replica 1 is promoted" in texts
+    assert "direct: nothing happens here" in texts
+    assert "21.304 s" in texts
+
+
+def vertical_lines(axes: Axes) -> list[float]:
+    """Where stages are marked in a panel."""
+    return [float(x[0]) for line in axes.lines if len(x := np.asarray(line.get_xdata())) == 2 and x[0] == x[1]]
+
+
+def test_stages_beyond_a_dozen_are_counted_and_stay_within_the_sheet() -> None:
+    notes = [Note(10.0 + index * 0.7, f"step {index} of a failover with a rather long name") for index in range(40)]
+    outcomes = noted(odd()["one-system"], {"alone": notes})
+    data = TimelineData.from_outcomes(outcomes, Context("x"))
+    with style_sheet():
+        figure = timeline.draw(data)
+
+    texts = [text.get_text() for text in figure.texts]
+
+    assert_nothing_overflows(figure)
+    assert "what control did in replication 0: the first 12, and 28 more" in texts
+    assert sum(text.startswith("step ") for text in texts) == 12
+
+
+def test_faults_without_room_for_their_names_are_counted() -> None:
+    faults = tuple(Span(20.0 + index, 50.0, f"a fault with a name, {index}") for index in range(9))
+    with style_sheet():
+        figure = timeline.draw(TimelineData.from_outcomes(realistic(), Context("x", faults=faults)))
+
+    texts = [text.get_text() for text in figure.texts]
+
+    assert_nothing_overflows(figure)
+    assert sum(text.startswith("a fault") for text in texts) == 4
+    assert "and 5 more" in texts
+
+
+def test_the_load_is_the_units_asked_of_a_capacity_or_the_requests_at_the_last_station() -> None:
+    """Windows of 10 s: (300 + 50 + 20) units in the second are 37 a second; (8 + 12) request-seconds are 2 requests."""
+    buckets = {
+        "read capacity": BucketOutcome(300.0, 50.0, np.array([0.0, 300.0, 0.0]), np.array([0.0, 50.0, 0.0])),
+        "read ceiling": BucketOutcome(300.0, 20.0, np.array([0.0, 300.0, 0.0]), np.array([0.0, 20.0, 0.0])),
+        "write capacity": BucketOutcome(0.0, 0.0, np.zeros(3), np.zeros(3)),
+    }
+    stations = {"disks": station([4], [16.0], [24.0]), "nodes": station([4], [80.0], [0.0])}
+    reads = {"read": operation([0.002] * 40)}
+    outcomes = {
+        "table": [replace(outcome("table", operations=reads, stations=stations), buckets=buckets)],
+        "server": [outcome("server", operations=reads, stations=stations)],
+    }
+
+    data = TimelineData.from_outcomes(outcomes, Context("x"))
+
+    loads = {
+        (panel.heading, panel.unit): {curve.label: curve.y.tolist() for curve in panel.curves}
+        for panel in data.panels
+        if panel.heading.startswith("load")
+    }
+    assert loads == {
+        ("load: read capacity asked for, granted or not", "units/s"): {"table": [0.0, 37.0, 0.0]},
+        ("load: requests at disks, in service or waiting", "requests"): {"server": [0.0, 2.0, 2.0]},
+    }
+
+
+def test_one_system_has_both_percentiles_in_one_panel() -> None:
+    data = TimelineData.from_outcomes({"dax": realistic()["dax"]}, Context("x"))
+
+    panels = {panel.heading: [(curve.label, curve.second) for curve in panel.curves] for panel in data.panels}
+
+    assert panels["read latency: p50 solid, p99 dashed"] == [("dax p50", False), ("dax p99", True)]
+    assert "write latency: p50 solid, p99 dashed, windows of 2 s" in panels
+
+
 def test_a_window_without_answers_is_a_gap() -> None:
     """An outage: no latency is drawn where nothing was answered, and nothing is drawn across it."""
-    outcome = make_outcomes({"a": SystemSketch({"read": OperationSketch(2000.0, lognormal(2e-3, 0.3))})}, 1)["a"][0]
-    read = outcome.operations["read"]
+    whole = make_outcomes({"a": SystemSketch({"read": OperationSketch(2000.0, lognormal(2e-3, 0.3))})}, 1)["a"][0]
+    read = whole.operations["read"]
     silent = read.window_latency.copy()
     silent[20:30] = 0
     gone = replace(read, window_latency=silent, window_ok=silent.sum(axis=1))
 
-    data = TimelineData.from_outcomes({"a": [replace(outcome, operations={"read": gone})]}, Context("x"))
+    data = TimelineData.from_outcomes({"a": [replace(whole, operations={"read": gone})]}, Context("x"))
 
     assert np.flatnonzero(np.isnan(data.panels[0].curves[0].y)).tolist() == list(range(20, 30))
 
