@@ -47,17 +47,17 @@ class Surroundings:
         question: The scenario's question.
         reasons: What to add to each expectation's verdict, in their order; may be shorter.
         warnings: What the reader should know before believing the figures.
-        stages: What control did in the first replication: when, in seconds, in which system, and what.
         written: Paths that were written.
         next_command: What to do now.
+        stages: What control did in the first replication: when, in seconds, in which system, and what.
     """
 
     question: str = ""
     reasons: Sequence[str] = ()
     warnings: Sequence[str] = ()
-    stages: Sequence[tuple[float, str, str]] = ()
     written: Sequence[str] = ()
     next_command: str = ""
+    stages: Sequence[tuple[float, str, str]] = ()
 
 
 def print_run(console: Console, document: Mapping[str, Any], surroundings: Surroundings) -> None:

@@ -6,12 +6,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from bench.pictures.ages import StalenessData
 from bench.pictures.course import TimelineData
-from bench.pictures.data import BarsData, Context, PercentileData, Picture
+from bench.pictures.data import BarsData, Context, Frame, PercentileData, Picture
 from bench.pictures.findings import Outcomes, Span
 
-__all__ = ["BarsData", "Context", "Outcomes", "PercentileData", "Picture", "Span", "TimelineData", "draw_all"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "BarsData", "Context", "Outcomes", "PercentileData", "Picture", "Span", "StalenessData", "TimelineData", "draw_all",
+]  # fmt: skip
+
+
+class _Data(Protocol):
+    """The numbers of any picture."""
+
+    @property
+    def frame(self) -> Frame: ...
+
+    def csv_text(self) -> str: ...
 
 
 def draw_all(
@@ -34,20 +50,23 @@ def draw_all(
         certain: Systems that left nothing to chance, whose single replication is exact.
 
     Returns:
-        Pictures by name: "percentiles", "timeline", "bars".
+        Pictures by name: "percentiles", "timeline", "bars", and "staleness" if a read was stale.
     """
     # matplotlib takes half a second to import; only whoever draws waits for it.
-    from bench.pictures import bars, percentiles, timeline
+    from bench.pictures import bars, percentiles, staleness, timeline
     from bench.pictures.style import render, style_sheet
 
     context = Context(scenario_name, question, fingerprint, tuple(faults), certain)
     pictures = {}
     with style_sheet():
-        for name, data, figure in (
+        drawn: list[tuple[str, _Data, Figure]] = [
             ("percentiles", (curves := PercentileData.from_outcomes(outcomes, context)), percentiles.draw(curves)),
             ("timeline", (course := TimelineData.from_outcomes(outcomes, context)), timeline.draw(course)),
             ("bars", (figures := BarsData.from_outcomes(outcomes, context)), bars.draw(figures)),
-        ):
+        ]
+        if (ages := StalenessData.from_outcomes(outcomes, context)).panels:
+            drawn.append(("staleness", ages, staleness.draw(ages)))
+        for name, data, figure in drawn:
             svg, png = render(figure)
             pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
     return pictures

@@ -25,8 +25,11 @@ def operation(
     batch_means_s: Sequence[float] = (),
     batch_size: int = 5,
     window_ok: Sequence[int] | None = None,
+    ages_s: Sequence[float] | None = None,
 ) -> OperationOutcome:
-    """Answers with these latencies, all of them in the second window unless `window_ok` says otherwise."""
+    """Answers with these latencies, all of them in the second window unless `window_ok` says otherwise; some may be
+    stale, and then all have a version.
+    """
     values = np.array(latencies_s, dtype=np.float64)
     failed = dict(errors or {})
     ok = len(values)
@@ -38,6 +41,7 @@ def operation(
         windows = np.array(window_ok, dtype=np.int64)
         window_latency = np.zeros((3, COARSE.bins), dtype=np.int64)
         window_latency[:, 1] = windows
+    ages = np.array(ages_s or (), dtype=np.float64)
     return OperationOutcome(
         requests=ok + sum(failed.values()) + unfinished,
         ok=ok,
@@ -51,6 +55,11 @@ def operation(
         window_ok=windows,
         window_errors=np.array([0, sum(failed.values()), 0], dtype=np.int64),
         window_latency=window_latency,
+        reads=0 if ages_s is None else ok,
+        stale=len(ages),
+        ages=np.bincount(bins_of(COARSE, ages), minlength=COARSE.bins).astype(np.int64),
+        oldest_s=float(ages.max(initial=0.0)),
+        window_stale=np.array([0, len(ages), 0], dtype=np.int64),
     )
 
 

@@ -40,6 +40,10 @@ class OperationSketch:
     error_share: Callable[[FloatArray], FloatArray] | float = 0.0
     error_kind: str = "timeout"
     unfinished: int = 0
+    stale_share: float | None = None
+    """Part of the answers that are stale; none where answers have no version."""
+    age: Law | None = None
+    """How old these are."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,8 @@ def _operation(
     window_latency = np.zeros((len(edges) - 1, COARSE.bins), dtype=np.int64)
     np.add.at(window_latency, (which, bins_of(COARSE, latencies[~failed & (answers < duration_s)])), 1)
     ended = answers[failed & (answers < duration_s)]
+    stale = generator.random(len(arrivals)) < (sketch.stale_share or 0.0) if sketch.stale_share else np.zeros_like(ok)
+    ages = sketch.age(generator, arrivals[ok & stale]) if sketch.age else np.empty(0)
     batches = latencies[~failed][np.argsort(answers[~failed], kind="stable")]
     batch_size = 5
     return OperationOutcome(
@@ -233,6 +239,11 @@ def _operation(
         window_ok=window_latency.sum(axis=1),
         window_errors=np.histogram(ended, edges)[0].astype(np.int64),
         window_latency=window_latency,
+        reads=int(ok.sum()) if sketch.stale_share is not None else 0,
+        stale=len(ages),
+        ages=np.bincount(bins_of(COARSE, ages), minlength=COARSE.bins).astype(np.int64),
+        oldest_s=float(ages.max(initial=0.0)),
+        window_stale=np.histogram(answers[~failed & stale & (answers < duration_s)], edges)[0].astype(np.int64),
     )
 
 
@@ -297,6 +308,9 @@ def degenerate() -> dict[str, dict[str, list[Outcome]]]:
     }
     wide = mixture(0.9, lognormal(2e-5, 0.3), mixture(0.9, lognormal(4e-3, 0.5), lognormal(1.5, 0.4)))
     failing = OperationSketch(50.0, constant(1.0), 1.0)
+    fresh = OperationSketch(200.0, lognormal(2e-3, 0.4), stale_share=0.0)
+    stale = OperationSketch(200.0, lognormal(2e-3, 0.4), stale_share=0.02, age=lognormal(0.03, 1.5))
+    old = OperationSketch(100.0, lognormal(2e-3, 0.4), stale_share=0.1, age=constant(300.0))
     sketches: dict[str, tuple[int, dict[str, SystemSketch]]] = {
         "one-system": (5, {"alone": SystemSketch({"read": read})}),
         "one-replication": (1, {"a": SystemSketch({"read": read}), "b": SystemSketch({"read": read})}),
@@ -307,6 +321,7 @@ def degenerate() -> dict[str, dict[str, list[Outcome]]]:
         "zero": (3, {"zero": SystemSketch({"read": OperationSketch(200.0, constant(0.0))})}),
         "six-long-names": (4, six),
         "five-decades": (4, {"wide": SystemSketch({"read": OperationSketch(3000.0, wide)})}),
+        "stale": (3, {"fresh": SystemSketch({"read": fresh}), "stale": SystemSketch({"read": stale, "scan": old})}),
         "only-errors": (3, {"broken": SystemSketch({"read": failing}), "worse": SystemSketch({"read": failing})}),
     }
     outcomes = {name: make_outcomes(systems, replications) for name, (replications, systems) in sketches.items()}

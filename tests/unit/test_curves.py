@@ -11,6 +11,7 @@ import pytest
 from bench.statistics.curves import CURVE_FRACTIONS, percentile_curve, time_series
 from bench.statistics.figures import EXCEEDANCES_MIN
 from bench.statistics.intervals import estimate
+from models.kernel.outcome import BucketOutcome
 from models.kernel.parts import UNLIMITED
 from tests.strategies.handmade import cache, operation, outcome, station
 from tests.strategies.outcomes import degenerate, direct_and_dax
@@ -47,6 +48,32 @@ def test_series_as_worked_by_hand() -> None:
     np.testing.assert_array_equal(series.stations["nodes"].utilization, [0.0, 0.25, 0.25])
     np.testing.assert_array_equal(series.stations["nodes"].mean_queue, [0.0, 1.0, 1.0])
     np.testing.assert_array_equal(series.stations["backing"].utilization, [NOTHING] * 3)
+
+
+def test_load_and_stale_answers_by_window_as_worked_by_hand() -> None:
+    """Windows of 10 s. Of a station, 20 busy and 60 queueing request-seconds in two windows are 4 requests in each; of
+    a bucket, 300 tokens and 50 in vain in the second are 30 and 5 a second; 4 of 40 and 0 of 40 answers are 5 %.
+    """
+    bucket = BucketOutcome(300.0, 50.0, np.array([0.0, 300.0, 0.0]), np.array([0.0, 50.0, 0.0]))
+    outcomes = [
+        replace(
+            outcome(
+                replication=index,
+                operations={"read": operation([0.002] * 40, ages_s=ages_s), "write": operation([0.002] * 40)},
+                stations={"nodes": station([2, 2], [20.0, 0.0], [40.0, 20.0])},
+            ),
+            buckets={"read capacity": bucket},
+        )
+        for index, ages_s in enumerate(([1.0] * 4, []))
+    ]
+
+    series = time_series(outcomes)
+
+    np.testing.assert_array_equal(series.stations["nodes"].present.mean, [0.0, 4.0, 4.0])
+    np.testing.assert_array_equal(series.buckets["read capacity"].taken_per_s.mean, [0.0, 30.0, 0.0])
+    np.testing.assert_array_equal(series.buckets["read capacity"].refused_per_s.low, [0.0, 5.0, 0.0])
+    np.testing.assert_array_equal(series.operations["read"].stale_ratio, [NOTHING, 0.05, NOTHING])
+    assert len(series.operations["write"].stale_ratio) == 0
 
 
 def test_percentiles_of_a_window_are_within_a_64th_of_the_order_statistic() -> None:

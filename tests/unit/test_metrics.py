@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.statistics.metrics import Shape, known_metrics
+from bench.statistics.windows import within
 from bench.summary import summarise
 from models.kernel.outcome import Outcome
 from tests.strategies.handmade import cache, operation, outcome, station
@@ -22,10 +23,13 @@ SHAPE = Shape(
 )
 
 
+AGES_S = [0.5] * 900 + [2.0] * 80 + [16.0] * 19 + [17.3]
+
+
 def whole() -> Outcome:
-    """20,000 answers of 2 ms in 20 s, but one of 9 ms; errors; two stations, a cache, a counter."""
+    """20,000 answers of 2 ms in 20 s, but one of 9 ms, a twentieth of them stale; errors; stations, cache, counter."""
     return outcome(
-        operations={"read": operation([0.002] * 19_999 + [0.009], {"timeout": 3}, unfinished=1)},
+        operations={"read": operation([0.002] * 19_999 + [0.009], {"timeout": 3}, unfinished=1, ages_s=AGES_S)},
         stations={
             "nodes": station([2, 4], [20.0, 20.0], [10.0, 30.0]),
             "nodes.cpu": station([1], [5.0], [20.0]),
@@ -50,6 +54,11 @@ VALUES: dict[str, float | None] = {
     "ops.read.attempts": 20_004,
     "ops.read.errors": 3,
     "ops.read.error_ratio": 3 / 20_004,
+    "ops.read.stale_ratio": 0.05,
+    "ops.read.stale_ms.mean": 1000.0 * (0.5 * 900 + 2.0 * 80 + 16.0 * 19 + 17.3) / 1000.0,
+    "ops.read.stale_ms.p50": 500.0,
+    "ops.read.stale_ms.p99": 16_000.0,
+    "ops.read.stale_ms.max": 17_300.0,
     "ops.read.errors.timeout": 3,
     "ops.read.errors.refused": 0,
     "caches.item_cache.lookups": 100,
@@ -72,9 +81,34 @@ VALUES: dict[str, float | None] = {
 def test_metric_reads_what_it_names(name: str) -> None:
     metric = known_metrics({"dax": SHAPE})[f"dax.{name}"]
 
-    assert metric.read(whole()) == (None if VALUES[name] is None else pytest.approx(VALUES[name], rel=1 / 1024))
+    exact = 1 / 64 if "stale_ms" in name else 1 / 1024
+    assert metric.read(whole()) == (None if VALUES[name] is None else pytest.approx(VALUES[name], rel=exact))
     assert metric.name == f"dax.{name}"
     assert metric.system == "dax"
+
+
+def test_staleness_is_no_data_where_answers_have_no_version_and_ages_where_too_few_are_stale() -> None:
+    known = known_metrics({"dax": SHAPE})
+    without, fresh, few = (
+        outcome(operations={"read": operation([0.002] * 1000, ages_s=ages_s)}) for ages_s in (None, [], [1.0] * 19)
+    )
+
+    assert known["dax.read.stale_ratio"].read(without) is None
+    assert known["dax.read.stale_ratio"].read(fresh) == 0.0
+    assert known["dax.read.stale_ratio"].read(few) == 0.019
+    assert known["dax.read.stale_ms.max"].read(fresh) is None
+    assert known["dax.read.stale_ms.p50"].read(few) is None
+    assert known["dax.read.stale_ms.mean"].read(few) == pytest.approx(1000.0, rel=1 / 64)
+
+
+def test_a_stretch_of_time_has_a_stale_ratio() -> None:
+    known = known_metrics({"dax": SHAPE})
+    reads = outcome(operations={"read": operation([0.002] * 1000, ages_s=[1.0] * 19)})
+
+    assert known["dax.read.stale_ratio"].windowed
+    assert known["dax.read.stale_ratio"].read(within(reads, (10.0, 20.0))) == 0.019
+    assert known["dax.read.stale_ratio"].read(within(reads, (0.0, 10.0))) is None
+    assert not known["dax.read.stale_ms.p50"].windowed
 
 
 def test_every_metric_is_tried_here() -> None:

@@ -25,7 +25,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bench.pictures import BarsData, Context, PercentileData, Span, TimelineData, bars, draw_all, percentiles, timeline
+from bench.pictures import (
+    BarsData,
+    Context,
+    PercentileData,
+    Span,
+    StalenessData,
+    TimelineData,
+    bars,
+    draw_all,
+    percentiles,
+    staleness,
+    timeline,
+)
 from bench.pictures.course_findings import Course, Ends, timeline_finding
 from bench.pictures.findings import bars_finding, percentiles_finding, plural
 from bench.pictures.style import WIDTH_IN, drawable, log_ticks, look, render, style_sheet, width_in, wrap
@@ -47,7 +59,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAULTS = (Span(20.0, 35.0, "node-down: dax.nodes[0]"), Span(24.0, 50.0, "az-down"), Span(26.0, 28.0, "slow-link"))
 DEGENERATE = (
     "one-system", "one-replication", "no-requests", "no-operations", "few", "constant", "zero", "six-long-names",
-    "five-decades", "only-errors", "one-window", "no-warmup",
+    "five-decades", "stale", "only-errors", "one-window", "no-warmup",
 )  # fmt: skip
 NASTY = {
     "mathtext": r"$\frac{1}{0}$ and $x^2_$ and $\unknown{ \textbf{x}",
@@ -81,6 +93,7 @@ def figures(outcomes: Mapping[str, Sequence[Outcome]], context: Context) -> dict
             "percentiles": percentiles.draw(PercentileData.from_outcomes(outcomes, context)),
             "timeline": timeline.draw(TimelineData.from_outcomes(outcomes, context)),
             "bars": bars.draw(BarsData.from_outcomes(outcomes, context)),
+            "staleness": staleness.draw(StalenessData.from_outcomes(outcomes, context)),
         }
 
 
@@ -655,6 +668,73 @@ def test_a_window_without_answers_is_a_gap() -> None:
     data = TimelineData.from_outcomes({"a": [replace(whole, operations={"read": gone})]}, Context("x"))
 
     assert np.flatnonzero(np.isnan(data.panels[0].curves[0].y)).tolist() == list(range(20, 30))
+
+
+# Staleness.
+
+
+def test_reads_that_are_all_as_old_have_a_curve_a_decade_long() -> None:
+    data = StalenessData.from_outcomes(
+        {"a": [outcome("a", operations={"read": operation([0.002] * 100, ages_s=[300.0] * 10)})]}, Context("x")
+    )
+
+    (curve,) = data.panels[0].curves
+
+    assert curve.x[0] == pytest.approx(30.0, rel=1 / 16)
+    assert curve.y.tolist() == [10.0] * len(curve.y)
+
+
+def test_a_staleness_curve_falls_from_the_stale_share_to_the_oldest_read() -> None:
+    """100 of 1,000 reads are stale: 90 since 1 s, 9 since 10 s, one since 300 s."""
+    ages_s = [1.0] * 90 + [10.0] * 9 + [300.0]
+    reads = [outcome("a", index, operations={"read": operation([0.002] * 1000, ages_s=ages_s)}) for index in range(2)]
+
+    data = StalenessData.from_outcomes({"a": reads}, Context("x"))
+
+    (panel,) = data.panels
+    (curve,) = panel.curves
+
+    def older(age_s: float) -> float:
+        return float(curve.y[np.searchsorted(curve.x, age_s)])
+
+    assert [older(age_s) for age_s in (0.0, 2.0, 9.0, 11.0, 200.0)] == pytest.approx([10.0, 1.0, 1.0, 0.1, 0.1])
+    assert 0.9 < curve.x[0] <= 1.0
+    assert 290.0 < curve.x[-1] <= 300.0
+    assert (curve.low[0], curve.high[0]) == (10.0, 10.0)
+    assert data.frame.finding == "10 % of a reads are stale, up to 300 s old"
+    assert rows_of(data.csv_text())[0]["older_percent"] == "10.0"
+
+
+def test_staleness_is_told_of_whom_it_is_known() -> None:
+    outcomes = {
+        name: [outcome(name, operations={"read": operation([0.002] * 1000, ages_s=ages_s)})]
+        for name, ages_s in (("none", None), ("fresh", []), ("new", [0.2]), ("old", [5.0] * 30))
+    }
+
+    title = StalenessData.from_outcomes(outcomes, Context("x")).frame.finding
+
+    assert (
+        title
+        == "3 % of old reads are stale, up to 5.0 s old; 0.1 % of new reads, up to 200 ms old; none of fresh reads"
+    )
+
+
+def test_staleness_is_drawn_only_where_some_read_was_stale() -> None:
+    fresh, stale = (
+        {"a": [outcome("a", operations={"read": operation([0.002] * 100, ages_s=ages_s)})]} for ages_s in ([], [1.0])
+    )
+
+    assert "staleness" not in draw_all(fresh, "x")
+    assert draw_all(stale, "x")["staleness"].title == "1.0 % of a reads are stale, up to 1.0 s old"
+
+
+def test_stale_answers_have_a_panel_over_time() -> None:
+    """5 of 100 answers of the second window."""
+    reads = outcome("a", operations={"read": operation([0.002] * 100, ages_s=[1.0] * 5)})
+
+    panels = {panel.heading: panel for panel in TimelineData.from_outcomes({"a": [reads]}, Context("x")).panels}
+
+    np.testing.assert_array_equal(panels["stale answers, read"].curves[0].y, [math.nan, 5.0, math.nan])
 
 
 # Looks and texts.

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from bench.errors import ResultError, UsageError
 from bench.pictures.data import Picture
 from bench.store import RunContents, StoredRun, open_target, read_run, write_run
 from bench.summary import fingerprint, summarise
-from models.kernel.outcome import FINE
+from models.kernel.outcome import FINE, Note
 from tests.strategies.outcomes import OperationSketch, SystemSketch, lognormal, make_outcomes
 
 REPLICATIONS = 3
@@ -134,6 +135,25 @@ def test_series_hold_the_rates_of_every_window(stored: Path) -> None:
     assert [row.value for row in rows] == pytest.approx(expected)
     assert [(row.from_s, row.until_s) for row in rows] == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0), (6.0, 8.0), (8.0, 10.0)]
     assert all(row.low <= row.value <= row.high for row in rows)
+
+
+def test_notes_of_control_come_back_with_their_times(place: Path) -> None:
+    """What is written is safe to show; a run that was written before there were notes has none."""
+    noted = {
+        name: [replace(each, notes=(Note(1.25 + each.replication, 'say "hello", \x1b[31m'),)) for each in replications]
+        for name, replications in contents().outcomes.items()
+    }
+    folder = write_run(open_target(place / "run"), replace(contents(), outcomes=noted))
+
+    found = read_run(folder).notes()
+
+    assert [(each.system, each.replication, each.at_s) for each in found] == [
+        (name, index, 1.25 + index) for name in "ab" for index in range(REPLICATIONS)
+    ]
+    assert {each.text for each in found} == {'say "hello", \\x1b[31m'}
+    (folder / "notes.csv").unlink()
+    rewrite_manifest(folder, lambda manifest: manifest["files"].pop("notes.csv"))
+    assert read_run(folder).notes() == []
 
 
 def test_writing_the_same_run_twice_gives_the_same_bytes(place: Path) -> None:
@@ -311,13 +331,13 @@ def test_a_failure_on_the_way_keeps_the_run_that_was_there(
 def test_everything_is_forced_to_disk_before_the_folder_takes_its_name(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary of the two tests above: there are 8 files and 2 folders to force, and then the folder above."""
+    """Canary of the two tests above: there are 9 files and 2 folders to force, and then the folder above."""
     target = open_target(place / "run")
     calls = count_syncs(monkeypatch, -1, AssertionError())
 
     write_run(target, contents())
 
-    assert len(calls) == 11
+    assert len(calls) == 12
 
 
 KILLED = """

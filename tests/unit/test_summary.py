@@ -171,3 +171,22 @@ def test_fingerprint_is_of_what_was_produced_and_of_nothing_else() -> None:
     assert fingerprint({"direct": direct, "dax": dax[:1]}) != print_
     assert fingerprint({"direct": direct, "dax": dax[::-1]}) != print_
     assert fingerprint({"direct": direct, "xad": dax}) != print_
+
+
+def test_an_operation_whose_answers_have_versions_says_how_stale_they_are() -> None:
+    """5 and 15 of 100 reads are stale; ages are known to 1/64, their largest exactly."""
+    outcomes = [
+        outcome(
+            replication=index,
+            operations={"read": operation([0.002] * 100, ages_s=[1.0] * count), "write": operation([0.002])},
+        )
+        for index, count in enumerate((5, 15))
+    ]
+
+    operations = summarise({"dax": outcomes})["dax"]["ops"]
+
+    assert operations["read"]["stale_ratio"]["mean"] == pytest.approx(0.1)
+    assert operations["read"]["stale_ms"]["mean"]["mean"] == pytest.approx(1000.0, rel=1 / 64)
+    assert operations["read"]["stale_ms"]["p50"] == {"mean": None, "ci95": None}
+    assert operations["read"]["stale_ms"]["max"] == {"mean": 1000.0, "ci95": [1000.0, 1000.0]}
+    assert not {"stale_ratio", "stale_ms"} & set(operations["write"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -137,6 +138,46 @@ def test_systems_show_hit_ratio_lost_writes_and_the_most_used_station() -> None:
     assert "query_cache" not in text
     assert "3 of 100,000" in text
     assert "nodes 41.0 %" in text
+
+
+def test_lost_writes_are_told_in_words_with_what_became_of_the_others() -> None:
+    known = document()
+    known["systems"]["dax"]["counters"] = {
+        "writes.acknowledged": 100_000, "writes.kept": 98_000, "writes.lost": 3, "writes.superseded": 1_997,
+    }  # fmt: skip
+    known["systems"]["direct"]["counters"] = {
+        "writes.acknowledged": 5, "writes.kept": 4, "writes.lost": 0, "writes.superseded": 1,
+    }  # fmt: skip
+
+    lines = printed(known, width=120).splitlines()
+
+    told = "dax: 3 of 100,000 acknowledged writes were lost; of the others, 98,000 kept and 1,997 superseded"
+    assert [line for line in lines if "acknowledged" in line] == [told]
+
+
+def test_stale_reads_are_told_of_whom_they_are_known() -> None:
+    known = document()
+    known["systems"]["dax"]["ops"]["read"]["stale_ratio"] = {"mean": 0.0131, "ci95": [0.012, 0.014]}
+
+    text = printed(known, width=120)
+
+    assert "stale reads" in text
+    assert "read 1.3 %" in text
+    assert "stale reads" not in printed(document(), width=120)
+
+
+def test_stages_are_told_with_their_times_if_they_are_few() -> None:
+    stages = [(9.5, "dax", "a node is missed"), (1021.304, "direct", "nothing"), (1021.31, "dax", "[bold]elected")]
+
+    few = printed(document(), replace(SURROUNDINGS, stages=stages), width=120).splitlines()
+    many = printed(document(), replace(SURROUNDINGS, stages=stages * 5), width=120)
+
+    at = few.index("what control did in replication 0")
+    assert few[at + 1 : at + 4] == [
+        "    9.500 s  dax: a node is missed", "1,021.304 s  direct: nothing", "1,021.310 s  dax: [bold]elected",
+    ]  # fmt: skip
+    assert "control did 15 things in replication 0: see notes.csv" in many
+    assert "control did" not in printed(document())
 
 
 def test_the_verdict_says_how_it_came_about() -> None:
