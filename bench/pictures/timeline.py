@@ -99,9 +99,9 @@ def draw(data: TimelineData) -> Figure:
 
 
 def _draw_panel(axes: Axes, panel: Panel, data: TimelineData, *, last: bool) -> None:
-    values = values_of(panel.curves)
     # Zero, which a level may be, has no place on a logarithmic axis.
-    log = wants_log(values) and (panel.kind == "latency" or (panel.kind == "level" and float(values.min()) > 0.0))
+    positive = all((curve.y[np.isfinite(curve.y)] > 0.0).all() for curve in panel.curves)
+    log = wants_log(values_of(panel.curves)) and (panel.kind == "latency" or (panel.kind == "level" and positive))
     scale_y(axes, panel.curves, _TICKS_Y_MAX, log=log, top=100.0 if panel.kind == "share" else None)
     axes.set_xlim(0.0, data.duration_s)
     places = MaxNLocator(nbins=_TICKS_X_MAX, steps=[1, 2, 5, 10]).tick_values(0.0, data.duration_s)

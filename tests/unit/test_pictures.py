@@ -88,12 +88,13 @@ def odd() -> dict[str, dict[str, list[Outcome]]]:
 
 def figures(outcomes: Mapping[str, Sequence[Outcome]], context: Context) -> dict[str, Figure]:
     """All pictures as figures."""
+    ages = StalenessData.from_outcomes(outcomes, context)
     with style_sheet():
         return {
             "percentiles": percentiles.draw(PercentileData.from_outcomes(outcomes, context)),
             "timeline": timeline.draw(TimelineData.from_outcomes(outcomes, context)),
             "bars": bars.draw(BarsData.from_outcomes(outcomes, context)),
-            "staleness": staleness.draw(StalenessData.from_outcomes(outcomes, context)),
+            **({"staleness": staleness.draw(ages)} if ages.panels else {}),
         }
 
 
@@ -713,10 +714,18 @@ def test_staleness_is_told_of_whom_it_is_known() -> None:
 
     title = StalenessData.from_outcomes(outcomes, Context("x")).frame.finding
 
-    assert (
-        title
-        == "3 % of old reads are stale, up to 5.0 s old; 0.1 % of new reads, up to 200 ms old; none of fresh reads"
+    assert title == (
+        "3.0 % of old reads are stale, up to 5.0 s old; 0.10 % of new reads, up to 200 ms old; none of fresh reads"
     )
+
+
+def test_staleness_without_a_stale_read_says_so() -> None:
+    data = StalenessData.from_outcomes(odd()["one-system"], Context("x"))
+    with style_sheet():
+        figure = staleness.draw(data)
+
+    assert data.frame.finding == "No read is stale"
+    assert_nothing_overflows(figure)
 
 
 def test_staleness_is_drawn_only_where_some_read_was_stale() -> None:
