@@ -118,13 +118,16 @@ class TimelineData:
         ]
         shown = [panel for panel in panels if _has_something(panel)]
         every = [each for replications in outcomes.values() for one in replications for each in one.operations.values()]
+        unsettled = sum(each.unfinished for each in every) / max(1, sum(each.requests for each in every))
         failed = sum(map(errors, every)) or int(np.sum([each.window_errors for each in every]))
         courses = [course for each in latencies for course in each.courses]
         ends = [
             Ends(name, middles_s, rates["window_ok"][name].mean, rates["window_errors"][name].mean) for name in outcomes
         ]
         finding = (
-            timeline_finding(courses, warmup_s, context.faults, failed, ends) if shown else nothing_answered(outcomes)
+            timeline_finding(courses, warmup_s, context.faults, failed, ends, unsettled)
+            if shown
+            else nothing_answered(outcomes)
         )
         stages = sorted(_stages(outcomes), key=lambda stage: stage.at_s)
         pooled = "latencies and shares" if any(panel.kind == "share" for panel in shown) else "latencies"

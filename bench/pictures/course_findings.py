@@ -68,6 +68,7 @@ def timeline_finding(
     faults: Sequence[Span],
     errors_total: int,
     systems: Sequence[Ends] = (),
+    unsettled: float = 0.0,
 ) -> str:
     """What the course over time shows: who fails and when, and the largest change during a fault, or else a drift.
 
@@ -77,6 +78,7 @@ def timeline_finding(
         faults: Faults with their times.
         errors_total: Requests of all systems that failed.
         systems: How the requests of each system end.
+        unsettled: Part of all requests that never ended, which no window tells.
     """
     failures = [found for each in systems if (found := _failure(each, warmup_s)) is not None]
     stuck = [each.name for each in systems if _stays_down(each, warmup_s, faults)]
@@ -94,6 +96,8 @@ def timeline_finding(
     if errors_total and not failures:
         failed = "one request failed" if errors_total == 1 else f"{errors_total:,} requests failed"
         clauses.append(failed if clauses else capital(failed))
+    if unsettled >= FAILING:
+        clauses.append(f"{percent(unsettled, 2)} of all requests never end")
     if not clauses:
         return "Too few windows of time to see a change"
     return "; ".join(clauses)

@@ -432,6 +432,14 @@ def test_a_title_says_who_fails_and_from_when_to_when() -> None:
     assert little == "4,321 requests failed"
 
 
+def test_requests_that_never_end_are_told_though_no_window_has_them() -> None:
+    steady = [Course("a read p99", np.arange(30.0), np.full(30, 2.0))]
+
+    some, hardly = (timeline_finding(steady, 0.0, [], 0, [], share) for share in (0.017, 0.009))
+
+    assert some == f"{hardly}; 2 % of all requests never end"
+
+
 def test_failures_that_come_and_go_lie_between_two_times() -> None:
     twice = timeline_finding([], 0.0, [], 1, [ends("a", [0.0] * 5 + [100.0] * 2 + [0.0] * 10 + [100.0] + [0.0] * 5)])
     always = timeline_finding([], 0.0, [], 1, [ends("a", [9.0] * 20, 0.0)])
