@@ -294,11 +294,13 @@ def _facts(system: Mapping[str, Any]) -> dict[str, list[str]]:
             hits.append(f"{safe_text(cache, PART_WIDTH_MAX)} {percent(counters.get(f'{cache}.hits', 0) / lookups)}")
     if hits:
         facts["hit ratio"] = hits
+    shares = {name: each["stale_ratio"]["mean"] for name, each in system["ops"].items() if "stale_ratio" in each}
     stale = [
-        f"{safe_text(name, PART_WIDTH_MAX)} {percent(each['stale_ratio']['mean'])}"
-        for name, each in system["ops"].items()
-        if each.get("stale_ratio", {}).get("mean") is not None
+        f"{safe_text(name, PART_WIDTH_MAX)} {percent(share)}"
+        for name, share in shares.items()
+        if share is not None and (share or counters.get("writes.acknowledged"))
     ]
+    # Where nobody writes, nothing can be stale, and that is not worth a column.
     if stale:
         facts["stale reads"] = stale
     if counters.get("writes.acknowledged"):
