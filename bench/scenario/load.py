@@ -31,7 +31,7 @@ from models.kernel.faults import schedule
 from models.kernel.outcome import WRITES
 from models.kernel.program import Program
 from models.kernel.recorder import Span
-from models.kernel.sources import Block, Trace, Workload
+from models.kernel.sources import Block, Trace, Workload, one_each
 from models.kernel.system import ERRORS, System
 
 MIX_SLACK = 1e-9
@@ -230,10 +230,10 @@ def _workload(spec: Any, arrivals: Any, recorded: RecordedTrace | None) -> Workl
         sizes = recorded.sizes_bytes
         if not recorded.has_sizes:
             sizes = np.full(len(recorded), math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)), np.int64)
-        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, ttls)
+        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, one_each(len(recorded)), ttls)
         trace = Trace(block, recorded.key_count, recorded.operation_names)
     mix = {name: share for name, share in w.mix.items() if share > 0}
-    return Workload(arrivals, w.keys, w.value_size_bytes, mix, trace)
+    return Workload(arrivals, w.keys, w.value_size_bytes, mix, trace, w.items_per_request)
 
 
 def _systems(spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]) -> dict[str, System]:

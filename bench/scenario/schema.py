@@ -70,6 +70,10 @@ class WorkloadSpec(Parameters):
     arrivals: AnyArrivals = Field(Poisson(rate_per_s=1000.0), description="when requests come")
     keys: AnyKeys = Field(UniformKeys(count=1000), description="which objects are asked for")
     value_size_bytes: AnyLaw = Field(Constant(value=100.0), description="bytes of an object, drawn once for each key")
+    items_per_request: AnyLaw = Field(
+        Constant(value=1.0),
+        description="items that a scan, query or batch_get asks for, rounded up, 1 to 10,000; in traces one",
+    )
     mix: Annotated[dict[Name, NonNegative], Field(min_length=1, max_length=16)] = Field(
         {"read": 1.0}, description="share of each operation; together 1"
     )

@@ -12,6 +12,9 @@ of the smallest type, so that a larger node is wider, not faster.
 Source:
     DAX developer guide, pages "Sizing your DAX cluster" and "DAX: How it works" (2023).
 
+A batch asks the item cache for its items one by one, all at once; those that miss are read through, each by itself. A
+query passes through.
+
 Limits:
     Item cache only: no query cache, no negative entries. Overlapping misses of one key all go to the table. No node
     failure, promotion or throttling of overload. Memory per item beyond its value is assumed.
@@ -23,10 +26,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
+from models.kernel.amounts import Of
 from models.kernel.laws import NonNegative, seconds
 from models.kernel.parts import Cache, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
-from models.kernel.steps import Choose, Fill, Fork, Lookup, Serve, Travel
+from models.kernel.steps import Choose, Each, Fill, Fork, Lookup, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend
 from models.region import Region, RegionParameters
@@ -93,22 +97,35 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         ttl_s=parameters.item_ttl_s or None, overhead_bytes=parameters.item_overhead_bytes,
     )  # fmt: skip
 
-    def work(units: int) -> Serve:
-        return Serve(station, seconds(units * unit_s), unit_bytes=KB)
+    def work(units: int, of: Of = "item") -> Serve:
+        return Serve(station, seconds(units * unit_s), unit_bytes=KB, of=of)
 
-    there = (Choose(region.everywhere, "random"), Choose(everybody(nodes), "random"), Travel(network, clients, nodes))
-    back = Travel(network, nodes, clients)
+    def ask(node: Literal["random"] | int, *what: Step) -> tuple[Step, ...]:
+        """Ask a node, and come back."""
+        return (
+            Choose(everybody(nodes), node), Travel(network, clients, nodes), *what, Travel(network, nodes, clients),
+        )  # fmt: skip
+
     through = Route(work(MISS_UNITS - HIT_UNITS), *table.read(nodes).steps, Fill(cache))
-    routes = {
-        "read": Route(*there, work(HIT_UNITS), Lookup(cache, on_miss=through), back),
-        "strong_read": Route(*there, work(MISS_UNITS), *table.strong_read(nodes).steps, back),
-        "write": Route(
-            Choose(region.everywhere, "random"), Choose(everybody(nodes), PRIMARY), Travel(network, clients, nodes),
-            work(WRITE_UNITS), *table.write(nodes).steps, Fill(cache), *_propagation(region, nodes, work, cache), back,
-        ),
-    }  # fmt: skip
-    client = parameters.client.client()
-    return System({name: Operation(routes[name], client) for name in operations})
+    look_up = Lookup(cache, on_miss=through)
+    batch = Route(*ask("random", work(HIT_UNITS, "items"), Each(Route(look_up), most=table.batch_items)))
+    read = ask("random", work(HIT_UNITS), look_up)
+    write = ask(
+        PRIMARY, work(WRITE_UNITS), *table.write(nodes).steps, Fill(cache), *_propagation(region, nodes, work, cache)
+    )
+    query = ask("random", work(MISS_UNITS, "result"), *table.query(nodes).steps)
+    steps: dict[str, tuple[Step, ...]] = {
+        "read": read,
+        "strong_read": ask("random", work(MISS_UNITS), *table.strong_read(nodes).steps),
+        "write": write,
+        "insert": write,
+        "read_modify_write": (*read, *write),
+        "query": query,
+        "scan": query,
+        "batch_get": (Each(batch, table.batch_bytes, table.batch_items),),
+    }
+    from_client, client = Choose(region.everywhere, "random"), parameters.client.client()
+    return System({name: Operation(Route(from_client, *steps[name]), client) for name in operations})
 
 
 def _propagation(region: Region, nodes: Group, work: Any, cache: Cache) -> tuple[Fork, ...]:
@@ -138,9 +155,10 @@ def model(backend: Backend) -> Model:
         summary="a DAX cluster in front of a DynamoDB table",
         parameters=parameters,
         build=lambda p, operations: build(p, operations, backend),
-        operations=("read", "strong_read", "write"),
+        operations=("read", "strong_read", "write", "insert", "read_modify_write", "query", "scan", "batch_get"),
         limits=(
-            "item cache only: no query cache, no negative entries",
+            "item cache only: no query cache, no negative entries; a query costs a node as much as a miss of its size",
+            "items of a batch that miss are read through one by one",
             "overlapping misses of one key all go to the table",
             "no node failure, promotion or throttling of overload",
         ),

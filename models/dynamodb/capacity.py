@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from models.kernel.amounts import Of
 from models.kernel.parts import Bucket, Group
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Admit, Step
@@ -110,9 +111,9 @@ class Admission:
             _buckets("write", capacity.write_units_per_s, PARTITION_WRITE_UNITS, capacity, partitions),
         )
 
-    def read(self, units: float, *work: Step) -> tuple[Step, ...]:
-        """A read's work, if there are units for it."""
-        return (Admit(self.reads, units, READ_UNIT_BYTES, Route(*work)),) if self.reads else work
+    def read(self, units: float, *work: Step, of: Of = "item") -> tuple[Step, ...]:
+        """A read's work, if there are units for it: for one item, or for all that a query brings."""
+        return (Admit(self.reads, units, READ_UNIT_BYTES, Route(*work), of),) if self.reads else work
 
     def write(self, *work: Step) -> tuple[Step, ...]:
         """A write's work, if there are units for it."""

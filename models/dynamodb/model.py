@@ -9,7 +9,7 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-What a table may serve, and who is throttled, is `capacity`'s.
+What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'.
 
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
@@ -27,8 +27,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from models.dynamodb import queries
 from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Admission, Capacity, partitions_of
-from models.kernel.laws import ConstantSeconds, LognormalSeconds, SecondsLaw
+from models.kernel.amounts import Of
+from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, SecondsLaw
 from models.kernel.parts import Copies, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
 from models.kernel.steps import Apply, Choose, Fork, Order, Read, Serve, Step, Travel
@@ -39,6 +41,8 @@ from models.region import Region, RegionParameters
 REPLICAS = 3
 LEADER = 0
 """Slot of a partition's leader among its replicas."""
+Replica = Literal["random"] | int
+"""Who is asked: any replica, or the one in a slot."""
 
 
 class TableParameters(Parameters):
@@ -58,6 +62,11 @@ class TableParameters(Parameters):
         "seconds that a replica takes to read",
         assumed=f"median 1.5 to 3 ms; p99 fitted to the clients' p99/p50 in {DDB22}, figure 5",
     )
+    further_item: NonNegative = parameter(
+        0.005,
+        "work of a replica for each further item of a query, as a part of its work for the first",
+        assumed="0.001 to 0.05: 2 to 100 microseconds, as neighbours lie together",
+    )
     append: SecondsLaw = parameter(
         LognormalSeconds(median_s=0.002, p99_s=0.0052),
         "seconds that a replica takes to make a log record durable",
@@ -70,7 +79,9 @@ class DynamodbParameters(TableParameters):
     """Parameters of `dynamodb`."""
 
     consistency: Literal["eventual", "strong"] = parameter(
-        "eventual", "of `read`", source="DynamoDB guide: eventually consistent by default (2023)"
+        "eventual",
+        "of all that reads but `strong_read`",
+        source="DynamoDB guide: eventually consistent by default (2023)",
     )
     region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
@@ -91,23 +102,34 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     peer = Membership(peers, rows, of=partitions)
     router = Serve(Station("routers", routers, 0), parameters.router)
     station = Station("replicas", replicas, servers_of(parameters.replica_servers))
-    anywhere, network = everybody(routers), region.network
+    anywhere, find, network = everybody(routers), Choose(by_key, "key"), region.network
     admission = Admission.of(parameters.capacity, partitions)
     durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
 
     def ask(origin: Group, *work: Step) -> Route:
-        """Through a request router in any zone, which finds the key's partition."""
+        """Through a request router in any zone."""
         return Route(
-            Choose(anywhere, "random"), Travel(network, origin, routers), router, Choose(by_key, "key"), *work,
+            Choose(anywhere, "random"), Travel(network, origin, routers), router, *work,
             Travel(network, routers, origin),
         )  # fmt: skip
 
-    def read(origin: Group, replica: Literal["random"] | int) -> Route:
+    def at_replica(replica: Replica, of: Of = "item") -> tuple[Step, ...]:
+        """A read at one replica, of one item or of several, if the table has units for it."""
         work = (
-            Choose(members, replica), Travel(network, routers, replicas), Serve(station, parameters.read), Read(copies),
+            Choose(members, replica), Travel(network, routers, replicas),
+            Serve(station, parameters.read, further=0.0 if of == "item" else parameters.further_item), Read(copies),
             Travel(network, replicas, routers),
         )  # fmt: skip
-        return ask(origin, *admission.read(STRONG if replica == LEADER else EVENTUAL, *work))
+        return admission.read(STRONG if replica == LEADER else EVENTUAL, *work, of=of)
+
+    def read(origin: Group, replica: Replica) -> Route:
+        return ask(origin, find, *at_replica(replica))
+
+    def query(origin: Group, replica: Replica) -> Route:
+        return queries.query(find, ask(origin, *at_replica(replica, "result")))
+
+    def batch_get(origin: Group, replica: Replica) -> Route:
+        return queries.batch_get(ask(origin, queries.at_once(find, *at_replica(replica))))
 
     def follower(slot: int) -> Route:
         """From the leader to a follower and back; the follower is remembered beside the leader."""
@@ -122,12 +144,18 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
             Choose(members, LEADER), Travel(network, routers, replicas), Order(copies), append,
             Travel(network, replicas, routers),
         )  # fmt: skip
-        return ask(origin, *admission.write(*work))
+        return ask(origin, find, *admission.write(*work))
 
     return Tier(
         read=lambda origin: read(origin, "random"),
         strong_read=lambda origin: read(origin, LEADER),
         write=write,
+        query=lambda origin: query(origin, "random"),
+        strong_query=lambda origin: query(origin, LEADER),
+        batch_get=lambda origin: batch_get(origin, "random"),
+        strong_batch_get=lambda origin: batch_get(origin, LEADER),
+        batch_bytes=queries.BATCH_BYTES,
+        batch_items=queries.BATCH_ITEMS,
     )
 
 
@@ -135,11 +163,20 @@ def build(parameters: DynamodbParameters, operations: tuple[str, ...]) -> System
     """Clients in every zone ask the table."""
     region = Region.of(parameters.region)
     table = tier(parameters, region)
+    clients, strong = region.clients, parameters.consistency == "strong"
     from_client = Choose(region.everywhere, "random")
+    read = (table.strong_read if strong else table.read)(clients)
+    query = (table.strong_query if strong else table.query)(clients)
+    write = table.write(clients)
     routes = {
-        "read": (table.strong_read if parameters.consistency == "strong" else table.read)(region.clients),
-        "strong_read": table.strong_read(region.clients),
-        "write": table.write(region.clients),
+        "read": read,
+        "strong_read": table.strong_read(clients),
+        "write": write,
+        "insert": write,
+        "read_modify_write": Route(*read.steps, *write.steps),
+        "query": query,
+        "scan": query,
+        "batch_get": (table.strong_batch_get if strong else table.batch_get)(clients),
     }
     client = parameters.client.client()
     return System({name: Operation(Route(from_client, *routes[name].steps), client) for name in operations})
@@ -151,12 +188,13 @@ MODEL = Model(
     summary="a DynamoDB table read and written directly",
     parameters=DynamodbParameters,
     build=build,
-    operations=("read", "strong_read", "write"),
+    operations=("read", "strong_read", "write", "insert", "read_modify_write", "query", "scan", "batch_get"),
     limits=(
         "provisioned capacity is admitted without delay: no adaptive capacity, node limits, splits or auto scaling",
         "no on-demand mode",
         "no failover",
         "replicas do not queue",
         "sizes do not change latencies",
+        *queries.LIMITS,
     ),
 )

@@ -54,9 +54,13 @@ def build(parameters: CacheAsideParameters, operations: tuple[str, ...]) -> Syst
     look = Serve(Station("lookup", node, servers_of(parameters.lookup_servers)), parameters.lookup)
     ask = Serve(Station("backing", store, servers_of(parameters.backing_servers)), parameters.backing)
     after: dict[str, tuple[Step, ...]] = {"drop": (Drop(cache),), "fill": (Fill(cache),), "leave": ()}
+    read = Route(look, Lookup(cache, on_miss=Route(ask, Fill(cache))))
+    write = Route(ask, *after[parameters.on_write])
     routes = {
-        "read": Route(look, Lookup(cache, on_miss=Route(ask, Fill(cache)))),
-        "write": Route(ask, *after[parameters.on_write]),
+        "read": read,
+        "write": write,
+        "insert": write,
+        "read_modify_write": Route(*read.steps, *write.steps),
     }
     client = parameters.client.client()
     return System({name: Operation(routes[name], client) for name in operations})
@@ -67,7 +71,7 @@ MODEL = Model(
     summary="a cache beside a backing store, filled on a miss",
     parameters=CacheAsideParameters,
     build=build,
-    operations=("read", "write"),
+    operations=("read", "write", "insert", "read_modify_write"),
     limits=(
         "overlapping misses of one key all go to the store",
         "the cache is one node that never fails by itself",

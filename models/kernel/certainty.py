@@ -48,5 +48,6 @@ def _work_is_certain(program: Program, workload: Workload) -> bool:
         steady
         and len(workload.mix) == 1
         and workload.sizes.code == CONSTANT
+        and (workload.items.code == CONSTANT or not any(workload.asks_several()))
         and (workload.keys.count == 1 or not looks_at_keys)
     )

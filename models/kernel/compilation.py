@@ -14,9 +14,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from models.kernel import arrivals, keys, laws, ledger, loop, numerics, random, recorder, slots, station
+from models.kernel import amounts, arrivals, keys, laws, ledger, loop, numerics, random, recorder, slots, station
 from models.kernel import cache as caches
-from models.kernel.steps import admit, choose, fork, hold, lookup, serve, travel, versions
+from models.kernel.steps import admit, choose, each, fork, hold, lookup, serve, travel, versions
 
 CALLED: tuple[Callable[..., Any], ...] = (
     numerics.log, numerics.exp, numerics.power, numerics.normal_quantile_of_one,
@@ -24,6 +24,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     random.philox, random.uniforms, random.mix,
     laws.exponential, laws.lognormal, laws.weibull, laws.pareto, laws.between, laws.draw_law,
     keys.ycsb_rank, keys.fnv, keys.draw_key,
+    amounts.all_items, amounts.units, amounts.items_in_part,
     recorder.to_ticks, recorder.to_area_ticks, recorder.bin_of, recorder.window_of, recorder.close_batch,
     recorder.record_settled, recorder.record_drawn, recorder.record_read,
     ledger.ledger_order, ledger.ledger_put, ledger.ledger_acknowledge, ledger.ledger_superseded_at, ledger.ledger_row,
@@ -39,6 +40,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     caches.cache_make_room, caches.cache_link, caches.cache_unlink,
     travel.via, travel.delay, serve.serve, choose.choose, lookup.look_up, lookup.fill, lookup.drop,
     admit.admit, admit.bucket_refresh, fork.fork, fork.quorum_met, fork.join_leg,
+    each.each, each.begin_part, each.join_part,
     loop.prime, loop.tick, loop.drain, loop.walk, loop.finish, loop.begin, loop.attempt, loop.arrive, loop.settle,
     loop.fail, loop.pay, loop.think, loop.issue,
 )  # fmt: skip

@@ -18,7 +18,7 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
-from models.kernel.codes import CONTROL, FIRST, OP_FILL, OP_FORK, OP_ORDER
+from models.kernel.codes import CONTROL, FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.ledger import LEADER
@@ -208,12 +208,15 @@ class CompiledPlane:
             while need := self.f["advance"](self.w, 0.0):
                 self._provide(need)
             hits, lookups = int(self.clock["prime_hits"]), int(self.clock["prime_lookups"])
+            for each in self.sources:
+                each.inserted += source.inserts(block)
             if past.enough(count, float(self.clock["now"]), lookups, hits):
                 break
         self.w.entries["expires"][: self.clock["entries"]] -= self.clock["now"]
         if self.program.copies is not None:
             self.f["ledger_begin"](self.w, float(self.clock["now"]), self._key_count())
         self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
+        self.w.sources["inserted"] = [each.inserted for each in self.sources]
         self._set_now(0.0)
 
     # ------------------------------------------------------------ control
@@ -398,7 +401,7 @@ class CompiledPlane:
         w = self.w
         w.block_times[index, at:end], w.block_ttls[index, at:end] = block.times_s, block.ttls_s
         w.block_ints[index, 0, at:end], w.block_ints[index, 1, at:end] = block.operations, block.keys
-        w.block_ints[index, 2, at:end] = block.sizes_bytes
+        w.block_ints[index, 2, at:end], w.block_ints[index, 3, at:end] = block.sizes_bytes, block.items
         return end
 
     # ------------------------------------------------------------ room
@@ -460,16 +463,19 @@ class CompiledPlane:
     def _world(self, seed: int, replication: int) -> world.World:
         program, workload = self.program, self._workload
         law_indexes = [
-            (program.law(workload.sizes), program.law(s._think) if isinstance(s, ClosedSource) else 0)
+            (
+                program.law(workload.sizes), program.law(s._think) if isinstance(s, ClosedSource) else 0,
+                program.law(workload.items),
+            )
             for s in self.sources
-        ]
-        reserve = sum(site.b for site in program.sites if site.op == OP_FORK) + slots.MARGIN
+        ]  # fmt: skip
+        reserve = sum(site.b for site in program.sites if site.op in (OP_FORK, OP_EACH)) + slots.MARGIN
         capacity = 1 << (2 * reserve + self._capacity - 1).bit_length()
         clock = np.zeros(1, world.CLOCK)
         streams = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         first = self.sources[0].streams
         own = [stream(seed, replication, "system", program.name, "client backoff")]
-        work = [first.keys, first.operations, first.sizes, first.think]
+        work = [first.keys, first.operations, first.sizes, first.think, first.items]
         c = clock[0]
         c["backoff_stream"], c["work_stream"] = len(streams), len(streams) + 1
         c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = c["free_entries"] = -1
@@ -490,7 +496,7 @@ class CompiledPlane:
         n = len(self.sources)
         key_law, key_floats, key_table, key_guide = (
             key_arrays(workload.keys) if workload.trace is None
-            else (np.zeros(2, np.int64), np.zeros(2), np.empty(0), np.empty(0, np.int64))
+            else (np.array([0, workload.key_count]), np.zeros(2), np.empty(0), np.empty(0, np.int64))
         )  # fmt: skip
         ceilings = [o.client.ceilings_s() for o in program.operations]
         return world.World(
@@ -506,7 +512,7 @@ class CompiledPlane:
             quorum_table=_ints([int(x) for part in program.quorums for x in part.table or ()]),
             zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(), quotas=self._quotas(),
             ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
-            block_times=np.zeros((n, block)), block_ints=np.zeros((n, 3, block), np.int64),
+            block_times=np.zeros((n, block)), block_ints=np.zeros((n, 4, block), np.int64),
             block_ttls=np.zeros((n, block)), client_ordinals=np.zeros((n, clients), np.int64),
             parked=np.zeros((n, clients), np.int64), shares=np.ascontiguousarray(workload.shares()),
             key_law=key_law, key_floats=key_floats, key_table=key_table.copy() if key_table.size < 2 else key_table,
@@ -604,6 +610,8 @@ class CompiledPlane:
             record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
             record["watch_at"] = NEVER
             record["quota"] = self._paying().index(client) if client.quota is not None else -1
+        for record, several in zip(records, self._workload.asks_several(), strict=False):
+            record["several"] = several
         return records
 
     def _paying(self) -> list[Client]:
@@ -621,11 +629,12 @@ class CompiledPlane:
             record["tokens"] = client.quota.capacity
         return records
 
-    def _sources(self, law_indexes: list[tuple[int, int]]) -> Any:
+    def _sources(self, law_indexes: list[tuple[int, int, int]]) -> Any:
         records = np.zeros(len(self.sources), world.SOURCE)
         for index, source in enumerate(self.sources):
             record = records[index]
-            record["size_law"], record["think_law"] = law_indexes[index]
+            record["size_law"], record["think_law"], record["items_law"] = law_indexes[index]
+            record["insert"] = source.workload.insert
             record["active"], record["client_base"] = 1, source.client_base
             if isinstance(source, ClosedSource):
                 record["closed"], record["clients"] = 1, source.clients

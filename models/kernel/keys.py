@@ -16,7 +16,7 @@ from models.kernel.numerics import power, times, to_int
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import uniforms
 
-UNIFORM_KEYS, ZIPF, SCRAMBLED_ZIPFIAN, HOTSPOT = range(4)
+UNIFORM_KEYS, ZIPF, SCRAMBLED_ZIPFIAN, HOTSPOT, LATEST = range(5)
 MAX_KEYS = 50_000_000
 """A table of so many popularities takes half a gigabyte."""
 Count = Annotated[int, Field(ge=1, le=MAX_KEYS)]
@@ -32,10 +32,16 @@ YCSB_THETA = 0.99
 
 
 class KeyLaw(BaseModel):
-    """A law of popularity over `count` keys."""
+    """A law of popularity over `count` keys.
+
+    The keys are a ring of records, written in the order of their numbers; an insert takes the place of the oldest, so
+    that keys stay below `count`. That is no loss as long as inserts are far fewer than records.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     code: ClassVar[int]
+    follows_newest: ClassVar[bool] = False
+    """Whether its keys move on by one with each insert."""
     count: Count = 1000
 
     def parameters(self) -> list[float]:
@@ -83,6 +89,27 @@ class Zipf(KeyLaw):
 
     def popularity(self) -> FloatArray:
         return np.diff(self.table(), prepend=0.0)
+
+
+class Latest(Zipf):
+    """YCSB's "latest": the newest record is asked for most; its r-th predecessor as often as key r by `zipf`.
+
+    Keys are as long as nothing has been inserted, so that the newest is the last; each insert moves them on by one. The
+    popularity is that of the beginning.
+
+    Source:
+        SkewedLatestGenerator of YCSB, whose constant is 0.99; here the Zipf law is exact.
+    """
+
+    code = LATEST
+    follows_newest = True
+    kind: Literal["latest"] = "latest"  # type: ignore[assignment]
+
+    def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
+        return self.count - 1 - super().block(u1, u2)
+
+    def popularity(self) -> FloatArray:
+        return super().popularity()[::-1].copy()
 
 
 class ScrambledZipfian(KeyLaw):
@@ -153,7 +180,7 @@ class Hotspot(KeyLaw):
         return share
 
 
-AnyKeys = Annotated[UniformKeys | Zipf | ScrambledZipfian | Hotspot, Field(discriminator="kind")]
+AnyKeys = Annotated[UniformKeys | Zipf | Latest | ScrambledZipfian | Hotspot, Field(discriminator="kind")]
 
 
 @lru_cache(maxsize=4)
@@ -200,7 +227,7 @@ def draw_key(
     """One key for a pair of uniforms; compiled."""
     if kind == UNIFORM_KEYS:
         return int(u1 * float(count))
-    if kind == ZIPF:
+    if kind in (ZIPF, LATEST):
         low = guide[int(u1 * GUIDE)]
         high = guide[int(u1 * GUIDE) + 1]
         while low < high:
@@ -209,7 +236,7 @@ def draw_key(
                 low = middle + 1
             else:
                 high = middle
-        return int(low)
+        return int(low) if kind == ZIPF else int(count - 1 - low)
     if kind == SCRAMBLED_ZIPFIAN:
         return int(fnv(ycsb_rank(u1)) % count)
     if u1 < b:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from models.kernel.amounts import ITEMS_MAX
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
@@ -17,6 +18,7 @@ from models.kernel.codes import (
     OP_CHOOSE,
     OP_DELAY,
     OP_DROP,
+    OP_EACH,
     OP_ENTER,
     OP_FILL,
     OP_FORK,
@@ -28,7 +30,7 @@ from models.kernel.codes import (
     OP_SERVE,
     OP_VIA,
 )
-from models.kernel.keys import draw_key
+from models.kernel.keys import LATEST, draw_key
 from models.kernel.laws import draw_law
 from models.kernel.ledger import ledger_finished
 from models.kernel.random import uniforms
@@ -56,6 +58,7 @@ from models.kernel.slots import (
 from models.kernel.station import station_complete
 from models.kernel.steps.admit import admit
 from models.kernel.steps.choose import choose
+from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.lookup import drop, fill, look_up
@@ -181,6 +184,8 @@ def walk(w: Any, i: int) -> None:
             index = via(w, token, site)
         elif op == OP_FORK:
             index = fork(w, i, token, site)
+        elif op == OP_EACH:
+            index = each(w, i, token, site)
         elif op == OP_ADMIT:
             index = admit(w, token, site)
         elif op == OP_READ:
@@ -238,13 +243,13 @@ def prime(w: Any) -> int:
         source.ordinal += 1
         begin(
             w, 0, PRIMING_CLIENT, ordinal, w.block_ints[0, 0, at], w.block_ints[0, 1, at], w.block_ints[0, 2, at],
-            w.block_ttls[0, at], -1,
+            w.block_ints[0, 3, at], w.block_ttls[0, at], -1,
         )  # fmt: skip
 
 
 def submit(w: Any, probe: int, operation: int, key: int, size: int, leg: int) -> None:
     """A request of control's own begins."""
-    begin(w, 0, PROBE_CLIENT, probe, operation, key, size, math.inf, probe, leg)
+    begin(w, 0, PROBE_CLIENT, probe, operation, key, size, 1, math.inf, probe, leg)
 
 
 def wake_clients(w: Any, s: int) -> None:
@@ -284,7 +289,7 @@ def arrive(w: Any, s: int) -> None:
     if source.active:
         begin(
             w, s, source.client_base, ordinal, w.block_ints[s, 0, at], w.block_ints[s, 1, at], w.block_ints[s, 2, at],
-            w.block_ttls[s, at], -1,
+            w.block_ints[s, 3, at], w.block_ttls[s, at], -1,
         )  # fmt: skip
 
 
@@ -301,16 +306,28 @@ def issue(w: Any, s: int, client: int) -> None:
         u1, _ = uniforms(w.keys[stream + 1, 0], w.keys[stream + 1, 1], ordinal, who, 0, 0, 0, 0)
         while operation < w.shares.shape[0] and w.shares[operation] <= u1:
             operation += 1
+    if operation == source.insert:
+        key = source.inserted % w.key_law[1]
+        source.inserted += 1
+    elif w.key_law[0] == LATEST:
+        key = (key + source.inserted) % w.key_law[1]
+    items = 1.0
+    if w.operations[operation].several:
+        items = draw_law(
+            w.law_kinds, w.law_starts, w.law_data, source.items_law, w.keys[stream + 4, 0], w.keys[stream + 4, 1],
+            ordinal, who, 0, 0, 0,
+        )  # fmt: skip
     size = draw_law(
         w.law_kinds, w.law_starts, w.law_data, source.size_law, w.keys[stream + 2, 0], w.keys[stream + 2, 1],
         key, 0, 0, 0, 0,
     )  # fmt: skip
-    begin(w, s, who, ordinal, operation, key, math.ceil(min(size, 2.0**50)), math.inf, -1)
+    items = min(max(items, 1.0), float(ITEMS_MAX))
+    begin(w, s, who, ordinal, operation, key, math.ceil(min(size, 2.0**50)), math.ceil(items), math.inf, -1)
 
 
 def begin(
-    w: Any, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float, probe: int,
-    leg: int = 0,
+    w: Any, source: int, client: int, ordinal: int, operation: int, key: int, size: int, items: int, ttl: float,
+    probe: int, leg: int = 0,
 ) -> None:  # fmt: skip
     """A request begins."""
     clock = w.clock[0]
@@ -319,7 +336,7 @@ def begin(
     clock.free_requests = request.after
     clock.spare_requests -= 1
     request.source, request.client, request.ordinal, request.operation = source, client, ordinal, operation
-    request.key, request.size, request.ttl, request.arrival = key, size, ttl, clock.now
+    request.key, request.size, request.items, request.ttl, request.arrival = key, size, items, ttl, clock.now
     request.attempt, request.tokens, request.settled, request.measured, request.probe = 0, 0, 0, 0, probe
     request.leg = leg
     if clock.priming == 0:

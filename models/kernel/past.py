@@ -8,11 +8,13 @@ says which cache a request looks up, fills or drops from, in the order of the ro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from models.kernel.parts import Group
 from models.kernel.steps.admit import Admit
 from models.kernel.steps.base import Step
 from models.kernel.steps.choose import Choose
+from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold
 from models.kernel.steps.lookup import Drop, Fill, Lookup
@@ -37,13 +39,17 @@ def _past(route: Route, groups: set[Group]) -> Route:
     kept: list[Step] = []
     for step in route.steps:
         if isinstance(step, Lookup):
-            kept.append(Lookup(step.cache, _past(step.on_miss, groups)))
+            kept.append(Lookup(step.cache, _past(step.on_miss, groups), step.whole))
         elif isinstance(step, Read):
             kept.append(Read(step.copies, newest=True))
         elif isinstance(step, Admit | Hold):
             kept.extend(_past(step.then, groups).steps)
         elif isinstance(step, Fill | Drop | Order) or (isinstance(step, Choose) and step.membership.group in groups):
             kept.append(step)
+        elif isinstance(step, Each):
+            part = _past(step.route, groups)
+            if part.steps:
+                kept.append(replace(step, route=part))
         elif isinstance(step, Fork):
             one = isinstance(step.legs, Route)
             legs = [_past(leg, groups) for leg in ([step.legs] if isinstance(step.legs, Route) else step.legs)]
@@ -60,6 +66,8 @@ def _steps(route: Route) -> Iterator[Step]:
             yield from _steps(step.on_miss)
         elif isinstance(step, Admit | Hold):
             yield from _steps(step.then)
+        elif isinstance(step, Each):
+            yield from _steps(step.route)
         elif isinstance(step, Fork):
             for leg in [step.legs] if isinstance(step.legs, Route) else step.legs:
                 yield from _steps(leg)

@@ -5,17 +5,20 @@ members are chosen says how that spreads, down to the hottest. Caches are predic
 
 Limits:
     No faults, retries, rejections or timeouts; each cache is judged by the lookups of one site, under independent
-    references at the mean rate, and as reads alone; what follows a fork waits for a leg of mean length.
+    references at the mean rate, and as reads alone; what follows a fork waits for a leg of mean length, and so it is
+    with items that are asked for at once. Where a result has several pages, they are taken to be alike, and to have one
+    key. Keys are as popular as before the first insert.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from models.kernel.amounts import ITEM, RESULT
 from models.kernel.arrivals import Arrivals, Closed
 from models.kernel.closed_forms.caching import (
     approximate_capacity_items,
@@ -24,19 +27,21 @@ from models.kernel.closed_forms.caching import (
     lru_hit_ratio,
     ttl_hit_ratio,
 )
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
+from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
 from models.kernel.laws import as_floats
 from models.kernel.outcome import FloatArray
 from models.kernel.parts import Cache
 from models.kernel.program import END, Program, Site
-from models.kernel.random import mix
-from models.kernel.sources import Workload
+from models.kernel.random import Stream, mix
+from models.kernel.sources import Workload, items_of
 from models.kernel.steps.choose import KEY, LEG, SLOT
 
 SIZE_BYTES_MAX = 2.0**50
 """Bytes of an object of a law without a mean; sources cut them there."""
 MAX_DEPTH = 400
 """Sites in a row; more is a route that leads in circles."""
+SAMPLE = 4096
+"""Requests whose numbers of items stand for all."""
 
 
 @dataclass
@@ -132,6 +137,21 @@ def workload_shares(workload: Workload) -> FloatArray:
     return as_floats(counts / counts.sum())
 
 
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """What a walk is about.
+
+    Args:
+        leg: The number of its leg or part.
+        items: Items that it asks for, a sample.
+        popularity: How likely each key is the walk's, shape (keys,).
+    """
+
+    leg: int
+    items: FloatArray
+    popularity: FloatArray
+
+
 @dataclass
 class _Reader:
     """One reading of all routes."""
@@ -149,11 +169,19 @@ class _Reader:
             self.prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros.copy())
         for op, name in enumerate(program.operation_names):
             chosen = {index: _one(group.size, 0) for index, group in enumerate(program.groups)}
-            unloaded_s = self._follow(program.entries[op], float(self.shares[op]), chosen, 0, 0)
+            unloaded_s = self._follow(program.entries[op], float(self.shares[op]), chosen, self._asked(op), 0)
             self.prediction.unloaded_s[name] = unloaded_s
         return self.prediction
 
-    def _follow(self, index: int, weight: float, chosen: dict[int, FloatArray], leg: int, depth: int) -> float:
+    def _asked(self, op: int) -> _Walk:
+        """What requests of an operation ask for."""
+        w, popularity = self.workload, self.popularity
+        if op == w.insert:
+            popularity = np.full(len(popularity), 1.0 / len(popularity))
+        of_op = np.full(SAMPLE, op)
+        return _Walk(0, items_of(w, Stream(0, 0), of_op, 0, 0).astype(float), popularity)
+
+    def _follow(self, index: int, weight: float, chosen: dict[int, FloatArray], walk: _Walk, depth: int) -> float:
         """Follow a route to its end; returns the mean seconds that it takes without waiting."""
         assert depth < MAX_DEPTH, "a route that leads in circles"
         if index == END or weight == 0.0:
@@ -161,34 +189,53 @@ class _Reader:
         program, site = self.program, self.program.sites[index]
         took_s = 0.0
         if site.op == OP_CHOOSE:
-            chosen = {**chosen, program.group(program.memberships[site.a].group): self._choice(site, chosen, leg)}
+            chosen = {**chosen, program.group(program.memberships[site.a].group): self._choice(site, chosen, walk)}
         elif site.op == OP_VIA:
             chosen = {**chosen, site.d: self._links(site, chosen)}
         elif site.op == OP_DELAY:
             took_s = self._delay_s(site, chosen[site.b])
             self.prediction.events += weight * (took_s > 0)
         elif site.op == OP_SERVE:
-            took_s = self._serve(site, weight, chosen[site.b])
+            took_s = self._serve(site, weight, chosen[site.b], walk)
         elif site.op == OP_LOOKUP:
-            hit = self._hit_ratio(site, weight, chosen[site.b])
-            missed_s = self._follow(site.other, weight * (1 - hit), chosen, leg, depth + 1)
-            return hit * self._follow(site.next, weight * hit, chosen, leg, depth + 1) + (1 - hit) * missed_s
+            hit = self._hit_ratio(site, weight, chosen[site.b], walk)
+            missed_s = self._follow(site.other, weight * (1 - hit), chosen, walk, depth + 1)
+            return hit * self._follow(site.next, weight * hit, chosen, walk, depth + 1) + (1 - hit) * missed_s
         elif site.op == OP_FORK:
-            legs = [self._follow(program.legs[site.a + i], weight, chosen, i, depth + 1) for i in range(site.b)]
+            entries = program.legs[site.a : site.a + site.b]
+            legs = [
+                self._follow(entry, weight, chosen, replace(walk, leg=leg), depth + 1)
+                for leg, entry in enumerate(entries)
+            ]
             took_s = 0.0 if program.quorums[site.c].needed == 0 else float(np.mean(legs))
-        return took_s + self._follow(site.next, weight, chosen, leg, depth + 1)
+        elif site.op == OP_EACH:
+            count, part = self._parts(site, walk)
+            took_s = self._follow(site.a, weight * count, chosen, part, depth + 1) * (count if site.c else 1.0)
+        return took_s + self._follow(site.next, weight, chosen, walk, depth + 1)
 
-    def _choice(self, site: Site, chosen: dict[int, FloatArray], leg: int) -> FloatArray:
+    def _parts(self, site: Site, walk: _Walk) -> tuple[float, _Walk]:
+        """How many parts there are, in the mean, and what each is about."""
+        if site.c == 0:
+            items = np.minimum(walk.items, site.d)
+            return float(items.mean()), _Walk(0, np.ones(1), _neighbours(walk.popularity, items))
+        full = max(1.0, site.c // self.mean_size_bytes) if self.mean_size_bytes >= 1.0 else math.inf
+        pages = np.ceil(walk.items / full) if full < math.inf else np.ones(len(walk.items))
+        several = float(pages.max()) > 1.0
+        return float(pages.mean()), replace(
+            walk, items=walk.items.sum(keepdims=True) / pages.sum()
+        ) if several else walk
+
+    def _choice(self, site: Site, chosen: dict[int, FloatArray], walk: _Walk) -> FloatArray:
         """Probability of each member after a choice."""
         membership = self.program.memberships[site.a]
         rows = np.array(membership.rows)
         row_share = chosen[self.program.group(membership.of)] if membership.of is not None else np.ones(1)
         slot_share = np.full(membership.width, 1.0 / membership.width)
         if site.b == KEY:
-            keys = np.arange(len(self.popularity), dtype=np.int64)
-            slot_share = np.bincount(mix(keys) % membership.width, self.popularity, membership.width)
+            keys = np.arange(len(walk.popularity), dtype=np.int64)
+            slot_share = np.bincount(mix(keys) % membership.width, walk.popularity, membership.width)
         elif site.b in (LEG, SLOT):
-            slot_share = _one(membership.width, (leg if site.b == LEG else site.c) % membership.width)
+            slot_share = _one(membership.width, (walk.leg if site.b == LEG else site.c) % membership.width)
         return as_floats(np.bincount(rows.ravel(), np.outer(row_share, slot_share).ravel(), membership.group.size))
 
     def _links(self, site: Site, chosen: dict[int, FloatArray]) -> FloatArray:
@@ -207,10 +254,14 @@ class _Reader:
         near = sum(float(share) for link, share in enumerate(links) if link // site.d == link % site.d)
         return near * laws[site.law].mean() + (1.0 - near) * laws[site.c].mean()
 
-    def _serve(self, site: Site, weight: float, members: FloatArray) -> float:
+    def _serve(self, site: Site, weight: float, members: FloatArray, walk: _Walk) -> float:
         work_s = self.program.laws.laws[site.law].mean()
-        if site.c:
-            work_s *= math.ceil(self.mean_size_bytes / site.c)
+        times = 1.0 + site.x * (walk.items - 1.0)
+        if site.c and site.of == RESULT:
+            times = times * np.ceil(walk.items * self.mean_size_bytes / site.c)
+        elif site.c:
+            times = times * math.ceil(self.mean_size_bytes / site.c) * (1.0 if site.of == ITEM else walk.items)
+        work_s *= float(times.mean())
         base = 0
         for part in self.program.stations:
             if base == site.a:
@@ -221,7 +272,7 @@ class _Reader:
         self.prediction.events += weight * (work_s > 0)
         return work_s
 
-    def _hit_ratio(self, site: Site, weight: float, members: FloatArray) -> float:
+    def _hit_ratio(self, site: Site, weight: float, members: FloatArray, walk: _Walk) -> float:
         """Of the lookups of a site, over all members of the cache family."""
         base = 0
         part = self.program.caches[0]
@@ -229,19 +280,26 @@ class _Reader:
             if base == site.a:
                 part = cache
             base += cache.group.size
-        ratios = {share: self._member_hit_ratio(part, weight * share) for share in set(members.tolist()) if share > 0}
+        size_bytes = self.mean_size_bytes * (float(walk.items.mean()) if site.c else 1.0)
+        ratios = {
+            share: self._member_hit_ratio(part, weight * share, size_bytes, walk.popularity)
+            for share in set(members.tolist())
+            if share > 0
+        }
         hit = math.fsum(share * ratios[share] for share in members.tolist() if share > 0)
         self.prediction.hit_ratios[part.name] = hit
         return hit
 
-    def _member_hit_ratio(self, cache: Cache, lookups_per_request: float) -> float:
-        rates = self.popularity[self.popularity > 0] * lookups_per_request * min(self.rate_per_s, 1e18)
+    def _member_hit_ratio(
+        self, cache: Cache, lookups_per_request: float, size_bytes: float, popularity: FloatArray
+    ) -> float:
+        rates = popularity[popularity > 0] * lookups_per_request * min(self.rate_per_s, 1e18)
         if not rates.size or rates.sum() <= 0:
             return 0.0
         ttl_s = math.inf if cache.ttl_s is None else cache.ttl_s
         capacity: float = cache.capacity
         if cache.capacity_bytes is not None:
-            capacity = approximate_capacity_items(capacity, self.mean_size_bytes + cache.overhead_bytes or 1.0)
+            capacity = approximate_capacity_items(capacity, size_bytes + cache.overhead_bytes or 1.0)
         if capacity >= rates.size:
             return ttl_hit_ratio(rates, ttl_s) if math.isfinite(ttl_s) else 1.0
         forms = {"lru": lru_hit_ratio, "fifo": fifo_hit_ratio, "clock": approximate_clock_hit_ratio}
@@ -261,6 +319,17 @@ class _Reader:
         if trace is not None:
             return float(trace.block.sizes_bytes.mean())
         return min(self.workload.sizes.mean(), SIZE_BYTES_MAX)
+
+
+def _neighbours(popularity: FloatArray, items: FloatArray) -> FloatArray:
+    """How likely each key is one of the items from a popular key on, around the ring, shape (keys,)."""
+    if items.max() <= 1.0 or np.ptp(popularity) == 0.0:
+        return popularity
+    further = np.arange(int(items.max()))
+    reached = np.bincount(further % len(popularity), (items[:, None] > further).mean(axis=0), len(popularity))
+    around = np.fft.irfft(np.fft.rfft(popularity) * np.fft.rfft(reached), len(popularity))
+    around = np.maximum(around, 0.0)
+    return as_floats(around / around.sum())
 
 
 def _one(size: int, index: int) -> FloatArray:

@@ -25,14 +25,14 @@ MAX_DEPTH = 4
 
 SITE = np.dtype(
     [(name, np.int64) for name in
-     ("op", "a", "b", "c", "d", "law", "stream", "visit", "next", "other", "carries")]
+     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries")]
     + [("x", np.float64)]
 )  # fmt: skip
 
 
 @dataclass
 class Site:
-    """One place on a route. What a to d, x and other mean is the step's own business."""
+    """One place on a route. What a to d, x and other mean is the step's own business; `of` is what units are of."""
 
     step: Step
     op: int
@@ -40,6 +40,7 @@ class Site:
     b: int = 0
     c: int = 0
     d: int = 0
+    of: int = 0
     law: int = 0
     stream: int = 0
     visit: int = 0

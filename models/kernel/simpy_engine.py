@@ -49,8 +49,8 @@ from models.kernel.steps.hold import RoomState
 from models.kernel.system import ERRORS, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
-Arrival = tuple[float, int, int, int, int, float]
-"""A request's time, ordinal, operation, key, size and time to live."""
+Arrival = tuple[float, int, int, int, int, int, float]
+"""A request's time, ordinal, operation, key, size, items and time to live."""
 
 
 class MembershipState:
@@ -325,8 +325,7 @@ class SimpyPlane:
         self.events += 1
         self._next_arrival(index)
         if self.active[index]:
-            _, ordinal, operation, key, size, ttl = arrival
-            self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, ttl))
+            self._begin(Request(index, self.sources[index].client_base, *arrival[1:]))
 
     def _wake_client(self, client: int, index: int) -> None:
         self.events += 1
@@ -340,8 +339,7 @@ class SimpyPlane:
         assert source is not None
         ordinal = self.counts[index].get(client, 0)
         self.counts[index][client] = ordinal + 1
-        operation, key, size = source.request(client, ordinal)
-        self._begin(Request(index, source.client_base + client, ordinal, operation, key, size, math.inf))
+        self._begin(Request(index, source.client_base + client, ordinal, *source.issue(client, ordinal), math.inf))
 
     def _begin(self, request: Request) -> None:
         request.measured = self.now >= self.span.warmup_s
@@ -523,13 +521,16 @@ class SimpyPlane:
         self.priming = True
         for block in source.blocks():
             self.prime_lookups = self.prime_hits = 0
-            for now, ordinal, operation, key, size, ttl in block.rows(self.primed):
-                self.now = now
-                request = Request(0, PRIMING_CLIENT, ordinal, operation, key, size, ttl)
+            for arrival in block.rows(self.primed):
+                self.now = arrival[0]
+                request = Request(0, PRIMING_CLIENT, *arrival[1:])
                 self.walks = 0
-                self.ready.append(Token(request, self.program.past_entries[operation], 0, 0, 0, [0] * self.groups))
+                entry = self.program.past_entries[request.operation]
+                self.ready.append(Token(request, entry, 0, 0, 0, [0] * self.groups))
                 self._drain()
             self.primed += len(block.keys)
+            for each in self.sources:
+                each.inserted += source.inserts(block)
             if past.enough(len(block.keys), self.now, self.prime_lookups, self.prime_hits):
                 break
         for cache in self.caches:
@@ -547,7 +548,7 @@ class SimpyPlane:
         self._control()
         check_key(key, self.sources[0].workload.key_count)
         index = self.program.operation(operation)
-        request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, math.inf)
+        request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, 1, math.inf)
         request.leg = leg
         self.probes += 1
         request.answer = simpy.Event(self.env)

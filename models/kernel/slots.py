@@ -44,7 +44,7 @@ def take_token(w: Any, r: int) -> int:
     token = w.tokens[i]
     clock.free_tokens = token.after
     clock.spare_tokens -= 1
-    token.request, token.error, token.where, token.held = r, 0, -1, -1
+    token.request, token.error, token.parts, token.where, token.held = r, 0, 0, -1, -1
     w.requests[r].tokens += 1
     return int(i)
 
@@ -182,22 +182,25 @@ def start_walk(w: Any, r: int, entry: int) -> None:
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, w.requests[r].attempt, 0, w.requests[r].leg
     token.parent, token.version, token.access = -1, 0, 0
+    token.key, token.items = w.requests[r].key, w.requests[r].items
     for group in range(w.clock[0].groups):
         token.members[group] = 0
     ready_put(w.clock[0], w.tokens, i)
 
 
-def start_leg(w: Any, parent: int, leg: int, entry: int) -> None:
-    """A walk down one leg of a fork."""
+def start_leg(w: Any, parent: int, leg: int, entry: int) -> int:
+    """A walk down one leg of a fork; returns its slot."""
     above = w.tokens[parent]
     i = take_token(w, above.request)
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, above.attempt, above.branch * 64 + leg + 1, leg
     token.parent, token.parent_join = parent, above.join
     token.version, token.access = above.version, above.access
+    token.key, token.items = above.key, above.items
     for group in range(w.clock[0].groups):
         token.members[group] = above.members[group]
     ready_put(w.clock[0], w.tokens, i)
+    return i
 
 
 def draw(w: Any, token: Any, site: Any, law: int) -> float:

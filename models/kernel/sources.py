@@ -1,19 +1,25 @@
 """Sources of work: a workload as the scenario describes it, and the streams of requests drawn from it.
 
-Arrivals, keys, operations and sizes are drawn from streams of the workload, not of a system, so all systems of a
-scenario see the same requests. An object's size belongs to its key: it is drawn once for each key, so that reading an
-object twice finds it as large as before.
+Arrivals, keys, operations, sizes and numbers of items are drawn from streams of the workload, not of a system, so all
+systems of a scenario see the same requests. An object's size belongs to its key: it is drawn once for each key, so that
+reading an object twice finds it as large as before.
+
+An operation called `insert` writes a new record, the one after the newest. Inserts count in the order of a source's
+requests: as they arrive at an open one, as they are issued in a closed one. The past before time zero inserts as well,
+and the run goes on from its newest record; so systems whose pasts differ in length call the same record by another key,
+and find it equally long ago.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
+from models.kernel.amounts import ITEMS_MAX
 from models.kernel.arrivals import Arrivals, Closed, ConstantArrivals, Poisson, ordinals, unit_process
 from models.kernel.keys import KeyLaw
 from models.kernel.laws import Constant, Law, LawTable, draw_law, exponential
@@ -22,6 +28,12 @@ from models.kernel.random import Stream, stream, uniforms
 
 BLOCK = 4096
 """Requests that are drawn at once; any size gives the same requests."""
+INSERT = "insert"
+"""The operation that writes a new record."""
+SEVERAL = ("query", "scan", "batch_get")
+"""Operations that ask for several items."""
+
+ONE = Constant(value=1.0)
 
 
 class Block(NamedTuple):
@@ -31,10 +43,11 @@ class Block(NamedTuple):
     operations: IntArray
     keys: IntArray
     sizes_bytes: IntArray
+    items: IntArray
     ttls_s: FloatArray
 
-    def rows(self, first: int) -> Iterator[tuple[float, int, int, int, int, float]]:
-        """The requests as plain numbers: time, ordinal from `first` on, operation, key, size, time to live."""
+    def rows(self, first: int) -> Iterator[tuple[float, int, int, int, int, int, float]]:
+        """The requests as plain numbers: time, ordinal from `first` on, operation, key, size, items, time to live."""
         times, *rest = (column.tolist() for column in self)
         return zip(times, range(first, first + len(times)), *rest, strict=True)
 
@@ -63,7 +76,8 @@ class Workload:
         keys: Which keys.
         sizes: Bytes of an object's value, drawn once for each key.
         mix: Share of each operation, by name; shares add up to 1.
-        trace: Recorded requests instead of all of these.
+        trace: Recorded requests instead of all of these; what they insert has the recorded key.
+        items: Items that a request of one of the operations `SEVERAL` asks for, rounded up, from 1 to `ITEMS_MAX`.
     """
 
     arrivals: Arrivals | Closed
@@ -71,6 +85,7 @@ class Workload:
     sizes: Law
     mix: Mapping[str, float]
     trace: Trace | None = None
+    items: Law = ONE
 
     @property
     def operation_names(self) -> tuple[str, ...]:
@@ -81,6 +96,16 @@ class Workload:
     def key_count(self) -> int:
         """Keys are below this."""
         return self.trace.key_count if self.trace is not None else self.keys.count
+
+    @property
+    def insert(self) -> int:
+        """Index of the operation that takes the next key, or -1."""
+        names = self.operation_names
+        return names.index(INSERT) if self.trace is None and INSERT in names else -1
+
+    def asks_several(self) -> list[bool]:
+        """Whether each operation asks for several items."""
+        return [self.trace is None and name in SEVERAL for name in self.operation_names]
 
     def shares(self) -> FloatArray:
         """Cumulated shares of all operations but the last, shape (operations - 1,)."""
@@ -123,11 +148,12 @@ class Streams(NamedTuple):
     keys: Stream
     sizes: Stream
     think: Stream
+    items: Stream
 
     @classmethod
     def of(cls, seed: int, replication: int, before: str = "") -> Streams:
         """Streams of a replication; `before` sets those apart that are drawn before time zero."""
-        names = ("arrivals", "operations", "keys", "sizes", "think")
+        names = ("arrivals", "operations", "keys", "sizes", "think", "items")
         # Sizes belong to keys, before and after time zero alike.
         return cls(*(stream(seed, replication, "workload", n if n == "sizes" else before + n) for n in names))
 
@@ -143,6 +169,8 @@ class OpenSource:
     block_size: int = BLOCK
     client_base: int = 0
     draw_block: int = 4096
+    inserted: int = 0
+    """Records inserted before the first request."""
 
     def blocks(self) -> Iterator[Block]:
         """All requests that arrive before the duration, in blocks."""
@@ -156,24 +184,42 @@ class OpenSource:
         unit = unit_process(
             arrivals.random_gaps, lambda first, size: self.drawing.exponentials(key, first, size), self.block_size
         )
+        inserted = self.inserted
         while True:
             first, passed = unit()
             times = clock(passed)
             kept = int(np.searchsorted(times, self.duration_s, side="left"))
             if kept:
-                yield Block(times[:kept], *self.requests(first, kept))
+                block = Block(times[:kept], *self.requests(first, kept, inserted))
+                inserted += self.inserts(block)
+                yield block
             if kept < self.block_size:
                 return
 
-    def requests(self, first: int, size: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-        """Operation, key, size and time to live of the requests from ordinal `first` on."""
+    def inserts(self, block: Block) -> int:
+        """Inserts in a block of requests."""
+        return int(np.count_nonzero(block.operations == self.workload.insert))
+
+    def requests(
+        self, first: int, size: int, inserted: int
+    ) -> tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]:
+        """Operation, key, size, items and time to live of the requests from ordinal `first` on, before which so many
+        records were inserted.
+        """
         w, streams = self.workload, self.streams
         keys = self.drawing.keys(w.keys, streams.keys, first, size, 0)
         operations = np.zeros(size, np.int64)
         if len(w.mix) > 1:
             u, _ = self.drawing.pairs(streams.operations, first, size, 0)
             operations = np.searchsorted(w.shares(), u, side="right").astype(np.int64)
-        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), np.full(size, math.inf)
+        if w.insert >= 0:
+            new = operations == w.insert
+            before = inserted + np.cumsum(new) - new
+            if w.keys.follows_newest:
+                keys = (keys + before) % w.keys.count
+            keys = np.where(new, before % w.keys.count, keys)
+        items = items_of(w, streams.items, operations, first, 0)
+        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, np.full(size, math.inf)
 
     def _traced(self, block: Block) -> Iterator[Block]:
         end = int(np.searchsorted(block.times_s, self.duration_s, side="right"))
@@ -184,6 +230,7 @@ class OpenSource:
                 block.operations[part],
                 block.keys[part],
                 block.sizes_bytes[part],
+                block.items[part],
                 block.ttls_s[part],
             )
 
@@ -202,7 +249,8 @@ class ClosedSource:
         assert isinstance(closed, Closed)
         self.clients: int = closed.clients
         self._think: Law = closed.think
-        self._held: dict[int, tuple[int, list[tuple[int, int, int]]]] = {}
+        self._held: dict[int, tuple[int, list[tuple[int, int, int, int]]]] = {}
+        self.inserted = 0
         self._table = LawTable()
         self._table.add(self._think)
         self._arrays = self._table.arrays()
@@ -219,21 +267,35 @@ class ClosedSource:
         index = len(self._table.laws) - 1
         return draw_law(*self._arrays, index, *self.streams.think, ordinal, self.client_base + client, 0, 0, visit)
 
-    def request(self, client: int, ordinal: int) -> tuple[int, int, int]:
-        """Operation, key and size of a client's request."""
+    def issue(self, client: int, ordinal: int) -> tuple[int, int, int, int]:
+        """Operation, key, size and items of a client's request, to be asked for in order of issue."""
+        operation, key, size, items = self._drawn(client, ordinal)
+        w, drawn = self.workload, key
+        if operation == w.insert:
+            key = self.inserted % w.keys.count
+            self.inserted += 1
+        elif w.keys.follows_newest:
+            key = (key + self.inserted) % w.keys.count
+        if key != drawn:
+            size = int(sizes_of(w.sizes, self.streams.sizes, np.array([key]))[0])
+        return operation, key, size, items
+
+    def _drawn(self, client: int, ordinal: int) -> tuple[int, int, int, int]:
+        """Operation, key, size and items as they would be if nothing were inserted."""
         number, index = divmod(ordinal, self.draw_block)
         held = self._held.get(client)
         if held is None or held[0] != number:
             held = self._held[client] = (number, self._draw(client, number * self.draw_block))
         return held[1][index]
 
-    def _draw(self, client: int, first: int) -> list[tuple[int, int, int]]:
+    def _draw(self, client: int, first: int) -> list[tuple[int, int, int, int]]:
         w, streams, drawing, size = self.workload, self.streams, NumpyDrawing(), self.draw_block
         keys = drawing.keys(w.keys, streams.keys, first, size, self.client_base + client)
         u, _ = drawing.pairs(streams.operations, first, size, self.client_base + client)
         operations = np.searchsorted(w.shares(), u, side="right")
         sizes = sizes_of(w.sizes, streams.sizes, keys)
-        return list(zip(operations.tolist(), keys.tolist(), sizes.tolist(), strict=True))
+        items = items_of(w, streams.items, operations, first, self.client_base + client)
+        return list(zip(operations.tolist(), keys.tolist(), sizes.tolist(), items.tolist(), strict=True))
 
 
 Source = OpenSource | ClosedSource
@@ -245,6 +307,22 @@ def sizes_of(law: Law, key: Stream, keys: IntArray) -> IntArray:
         return np.full(keys.shape, math.ceil(min(law.value, 2.0**50)), np.int64)
     values = law.block(lambda draw: uniforms(key.key_0, key.key_1, keys, 0, 0, 0, 0, draw))
     return cast(IntArray, np.ceil(np.minimum(values, 2.0**50)).astype(np.int64))
+
+
+def items_of(workload: Workload, key: Stream, operations: IntArray, first: int, client: int) -> IntArray:
+    """Items that each request of a client asks for, from ordinal `first` on, shape as `operations`."""
+    several = np.array(workload.asks_several())
+    if not several.any():
+        return one_each(len(operations))
+    numbers = ordinals(first, len(operations))
+    values = workload.items.block(lambda draw: uniforms(key.key_0, key.key_1, numbers, client, 0, 0, 0, draw))
+    items = np.ceil(np.minimum(np.maximum(values, 1.0), ITEMS_MAX)).astype(np.int64)
+    return np.where(several[operations], items, 1)
+
+
+def one_each(count: int) -> IntArray:
+    """One item for each of so many requests; takes no memory."""
+    return np.broadcast_to(np.int64(1), count)
 
 
 def sources_of(workload: Workload, seed: int, replication: int, duration_s: float, drawing: Drawing) -> list[Source]:
@@ -263,5 +341,5 @@ def priming_source(workload: Workload, seed: int, replication: int, rate_per_s: 
         if isinstance(arrivals, ConstantArrivals)
         else Poisson(rate_per_s=rate_per_s)
     )
-    past = Workload(before, workload.keys, workload.sizes, workload.mix)
+    past = replace(workload, arrivals=before, trace=None)
     return OpenSource(past, Streams.of(seed, replication, "before "), math.inf, drawing)

@@ -11,6 +11,7 @@ from collections import deque
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.amounts import units
 from models.kernel.codes import DATA, GONE, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import shift_level
@@ -220,7 +221,9 @@ def station_start(w: Any, index: int, i: int, token: Any, site: Any) -> bool:
     station, clock = w.stations[index], w.clock[0]
     work_s = draw(w, token, site, site.law)
     if site.c:
-        work_s *= float(-(-w.requests[token.request].size // site.c))
+        work_s *= float(units(site.of, token.items, w.requests[token.request].size, site.c, 0))
+    if site.x > 0.0:
+        work_s *= 1.0 + site.x * float(token.items - 1)
     work_s *= station.slowdown
     station.started += 1
     if work_s <= 0.0:

@@ -25,11 +25,23 @@ class Tier:
         read: Any copy may answer.
         strong_read: The answer reflects every acknowledged write.
         write: Durable when it answers.
+        query: The items from a key on, as many as the request asks for, in pages; any copy may answer.
+        strong_query: The same, reflecting every acknowledged write.
+        batch_get: As many items, each asked for by itself and all at once; any copy may answer.
+        strong_batch_get: The same, reflecting every acknowledged write.
+        batch_bytes: Bytes that a batch brings at most; the rest is asked for again.
+        batch_items: Items that a batch may ask for at most; more are rejected.
     """
 
     read: Callable[[Group], Route]
     strong_read: Callable[[Group], Route]
     write: Callable[[Group], Route]
+    query: Callable[[Group], Route]
+    strong_query: Callable[[Group], Route]
+    batch_get: Callable[[Group], Route]
+    strong_batch_get: Callable[[Group], Route]
+    batch_bytes: int
+    batch_items: int
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import simpy
 
     from models.kernel.station import StationState
+    from models.kernel.steps.each import PartsState
     from models.kernel.steps.fork import QuorumState
     from models.kernel.steps.hold import RoomState
 
@@ -18,31 +19,38 @@ class Request:
     """What a client waits for. `lane` plus a walk's branch names what draws belong to, apart from the ordinal."""
 
     __slots__ = (
-        "answer", "arrival", "attempt", "attempts", "client", "key", "lane", "leg", "measured", "operation",
+        "answer", "arrival", "attempt", "attempts", "client", "items", "key", "lane", "leg", "measured", "operation",
         "ordinal", "settled", "size", "source", "stamp", "ttl",
     )  # fmt: skip
 
-    def __init__(self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, ttl: float) -> None:
+    def __init__(
+        self, source: int, client: int, ordinal: int, operation: int, key: int, size: int, items: int, ttl: float,
+    ) -> None:  # fmt: skip
         self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
-        self.key, self.size, self.ttl, self.lane = key, size, ttl, client << 24
+        self.key, self.size, self.items, self.ttl, self.lane = key, size, items, ttl, client << 24
         self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
         self.settled, self.measured, self.leg = False, False, 0
         self.answer: simpy.Event | None = None
 
 
 class Token:
-    """One walk over a route: an attempt, or a leg of a fork."""
+    """One walk over a route: an attempt, a leg of a fork, or a part of what is done for each.
+
+    `key` and `items` are what this walk asks for: at first its request's, in a part of the result the part's.
+    """
 
     __slots__ = (
-        "access", "answered", "attempt", "branch", "due", "error", "failed", "held", "join", "leg", "members",
-        "outstanding", "parent", "parent_join", "quorum", "request", "site", "stamp", "station", "version", "work_s",
+        "access", "answered", "attempt", "branch", "due", "error", "failed", "held", "items", "join", "key", "leg",
+        "members", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp", "station",
+        "version", "work_s",
     )  # fmt: skip
 
     answered: int
     due: float
     failed: int
     outstanding: int
-    quorum: QuorumState | None
+    parts: PartsState | None
+    quorum: QuorumState
     work_s: Callable[[Token], float]
 
     def __init__(
@@ -52,6 +60,9 @@ class Token:
         self.request, self.site, self.attempt = request, site, attempt
         self.branch, self.leg, self.members = branch, leg, members
         self.parent, self.parent_join = parent, parent_join
+        self.key: int = request.key if parent is None else parent.key
+        self.items: int = request.items if parent is None else parent.items
         self.error = self.stamp = self.join = self.version = self.access = 0
         self.station: StationState | None = None
         self.held: RoomState | None = None
+        self.parts = None

@@ -27,17 +27,18 @@ EVENT = _record("seq what", "time")
 """A scheduled event: `what` packs its kind, whom it concerns and the stamp that must still be theirs (see `loop`)."""
 
 TOKEN = _record(
-    "request site place attempt branch leg error parent parent_join join quorum answered failed outstanding "
-    "where after before stamp version access held first last",
+    "request site place attempt branch leg key items error parent parent_join join quorum answered failed parts "
+    "outstanding where after before stamp version access held first last",
     "due",
     ("members", np.int64, (MAX_GROUPS,)),
 )
 """A walk. `after` and `before` link it into one list at a time (free, ready, a queue, in service); `where` is the
 station that serves it, or -1; `held` is the place in `owners` of the key that it holds, or -1, and `first` to `last`
-wait for that. `stamp` and `join` go on counting when the slot is used again."""
+wait for that. `parts` tells an `Each` from a fork. `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
-    "source client ordinal operation key size attempt stamp tokens settled measured probe leg after", "arrival ttl"
+    "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after",
+    "arrival ttl",
 )
 """What a client waits for; the slot is free again when it is settled and no walk of it is left."""
 
@@ -66,8 +67,12 @@ BUCKET = _record("family admitted refused", "rate burst tokens last taken missed
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
 QUOTA = _record("", "tokens capacity cost timeout_cost refund")
-OPERATION = _record("entry past_entry max_attempts jitter quota failures watch_at", "timeout")
-SOURCE = _record("closed client_base clients active block_at block_end more ordinal parked_count size_law think_law")
+OPERATION = _record("entry past_entry max_attempts jitter quota failures watch_at several", "timeout")
+SOURCE = _record(
+    "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
+    "insert inserted"
+)
+"""`insert` is the operation that inserts, or -1; `inserted` counts those of a closed source."""
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
     "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
@@ -118,12 +123,12 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("ceilings", FLOAT, 2),  # operations, attempts: ceiling of the wait before a retry
     ("sources", SOURCE, 1),
     ("block_times", FLOAT, 2),  # sources, requests
-    ("block_ints", INT, 3),  # sources, (operation, key, size), requests
+    ("block_ints", INT, 3),  # sources, (operation, key, size, items), requests
     ("block_ttls", FLOAT, 2),  # sources, requests
     ("client_ordinals", INT, 2),  # sources, clients
     ("parked", INT, 2),  # sources, clients
     ("shares", FLOAT, 1),  # cumulated shares of all operations but the last
-    ("key_law", INT, 1),  # kind and count
+    ("key_law", INT, 1),  # kind, and count of keys
     ("key_floats", FLOAT, 1),  # two parameters
     ("key_table", FLOAT, 1),
     ("key_guide", INT, 1),

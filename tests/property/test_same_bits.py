@@ -125,8 +125,7 @@ def arrival_before_its_successor(plane: SimpyPlane, index: int, arrival: Any) ->
     """A request begins, and only then the next arrival is put in the queue."""
     plane.events += 1
     if plane.active[index]:
-        _, ordinal, operation, key, size, ttl = arrival
-        plane._begin(Request(index, plane.sources[index].client_base, ordinal, operation, key, size, ttl))
+        plane._begin(Request(index, plane.sources[index].client_base, *arrival[1:]))
         plane._drain()
     plane._next_arrival(index)
 

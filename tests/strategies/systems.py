@@ -16,8 +16,9 @@ import simpy
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from models.kernel.amounts import OF
 from models.kernel.arrivals import Arrivals, Bursty, Closed, ConstantArrivals, Poisson, Schedule
-from models.kernel.keys import Hotspot, KeyLaw, ScrambledZipfian, UniformKeys, Zipf
+from models.kernel.keys import Hotspot, KeyLaw, Latest, ScrambledZipfian, UniformKeys, Zipf
 from models.kernel.laws import (
     Component,
     Constant,
@@ -69,6 +70,7 @@ from models.kernel.steps import (
     Apply,
     Choose,
     Drop,
+    Each,
     Fill,
     Fork,
     Hold,
@@ -115,7 +117,10 @@ SIZES: tuple[Law, ...] = (
 )  # fmt: skip
 KEY_LAWS: tuple[KeyLaw, ...] = (
     UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), UniformKeys(count=1), Hotspot(count=KEYS),
-    ScrambledZipfian(count=KEYS),
+    ScrambledZipfian(count=KEYS), Latest(count=KEYS), Latest(count=KEYS),
+)  # fmt: skip
+ITEMS: tuple[Law, ...] = (
+    Constant(value=1.0), Constant(value=3.0), Uniform(low=0.0, high=5.0), Exponential(mean=2.0),
 )  # fmt: skip
 
 
@@ -308,6 +313,9 @@ class Pieces:
     rooms: list[Room] = field(default_factory=list)
 
 
+OFS = st.sampled_from(list(OF))
+
+
 def times(most: int = 40, least: int = 0) -> SearchStrategy[float]:
     """Instants and lengths on the grid."""
     return st.integers(least, most).map(lambda steps: steps * GRID_S)
@@ -401,14 +409,15 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
     kinds += ["order", "apply", "read"] * bool(parts.copies)
-    kinds += ["admit"] * bool(parts.buckets) + ["fork"] * (depth < 2)
+    kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
     steps: list[Step] = []
     for kind in draw(
         st.lists(st.sampled_from(kinds), min_size=2 if depth == 0 else 0, max_size=6 if depth == 0 else 3)
     ):
         if kind == "serve":
             station = draw(st.sampled_from(parts.stations))
-            steps.append(Serve(station, draw(laws()), draw(st.sampled_from([0, 0, 0, 64]))))
+            further = draw(st.sampled_from([0.0, 0.0, 0.5]))
+            steps.append(Serve(station, draw(laws()), draw(st.sampled_from([0, 0, 64])), of=draw(OFS), further=further))
         elif kind == "choose":
             membership = draw(st.sampled_from(parts.memberships))
             steps.append(Choose(membership, draw(st.sampled_from(["round-robin", "random", "key", "leg", 0, 1, 5]))))
@@ -419,8 +428,9 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
         elif kind == "lookup":
             cache = draw(st.sampled_from(parts.caches))
             miss = draw(routes(parts, depth + 1, held=held))
-            filled = (Fill(cache),) if draw(st.booleans()) else ()
-            steps.append(Lookup(cache, Route(*miss.steps, *filled)))
+            whole = draw(st.booleans())
+            filled = (Fill(cache, whole),) if draw(st.booleans()) else ()
+            steps.append(Lookup(cache, Route(*miss.steps, *filled), whole))
         elif kind == "hold":
             way = draw(routes(parts, depth + 1, held=True))
             steps.append(Hold(draw(st.sampled_from(parts.rooms)), way, share=draw(st.booleans())))
@@ -429,13 +439,18 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
         elif kind in ("order", "apply", "read"):
             assert parts.copies is not None
             steps.append({"order": Order, "apply": Apply, "read": Read}[kind](parts.copies))
-        elif kind in ("fill", "drop"):
-            steps.append((Fill if kind == "fill" else Drop)(draw(st.sampled_from(parts.caches))))
+        elif kind == "fill":
+            steps.append(Fill(draw(st.sampled_from(parts.caches)), draw(st.booleans())))
+        elif kind == "drop":
+            steps.append(Drop(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":
             some = tuple(draw(st.lists(st.sampled_from(parts.buckets), min_size=1, max_size=2, unique_by=id)))
             tokens, unit_bytes = draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))
             then = draw(routes(parts, depth + 1, held=held)) if draw(st.booleans()) else Route()
-            steps.append(Admit(some, tokens, unit_bytes, then))
+            steps.append(Admit(some, tokens, unit_bytes, then, draw(OFS)))
+        elif kind == "each":
+            page_bytes, most = draw(st.sampled_from([(0, 4), (0, 100), (250, 0), (100, 0), (400, 3)]))
+            steps.append(Each(draw(routes(parts, depth + 1)), page_bytes, most))
         else:
             steps.append(draw(forks(parts, depth)))
     return Route(*steps)
@@ -506,6 +521,7 @@ def traces(draw: DrawFn, names: tuple[str, ...]) -> Workload:
         np.array(column(st.integers(0, len(names) - 1)), np.int64),
         np.array(column(st.integers(0, KEYS - 1)), np.int64),
         np.array(column(st.sampled_from([100, 0, 30, 250, 700])), np.int64),
+        np.array(column(st.sampled_from([1, 1, 4])), np.int64),
         np.array(column(st.sampled_from([math.inf, math.inf, 0.0, 5 * GRID_S])), np.float64),
     )
     return Workload(
@@ -525,8 +541,8 @@ def workloads(draw: DrawFn, names: tuple[str, ...]) -> tuple[Workload, ...]:
     think = draw(st.sampled_from([
         ConstantSeconds(value_s=2 * GRID_S), ConstantSeconds(value_s=0.0), ExponentialSeconds(mean_s=4 * GRID_S),
     ]))  # fmt: skip
-    closed = Workload(Closed(clients=draw(st.integers(1, 4)), think=think), keys, sizes, mix)
-    opened = Workload(draw(arrivals()), keys, sizes, mix)
+    opened = Workload(draw(arrivals()), keys, sizes, mix, items=draw(st.sampled_from(ITEMS)))
+    closed = replace(opened, arrivals=Closed(clients=draw(st.integers(1, 4)), think=think))
     return ((opened,), (closed,), (opened, closed))[kind - 1]
 
 
@@ -612,7 +628,7 @@ def passed(groups: list[Group], operations: dict[str, Operation]) -> Pieces:
 def cases(draw: DrawFn, *, controlled: bool = True) -> Case:
     """A system, its work and its control."""
     parts = draw(pieces())
-    names = ("read", "write", "scan")[: draw(st.integers(1, 3))]
+    names = ("read", "insert", "scan", "write")[: draw(st.integers(1, 4))]
     operations = {name: Operation(draw(routes(parts)), draw(clients())) for name in names}
     work, probes = draw(workloads(names)), {PROBE: Operation(draw(routes(parts)), draw(clients()))}
     scripts: tuple[tuple[Act, ...], ...] = ()

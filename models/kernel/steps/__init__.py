@@ -8,6 +8,7 @@ ended.
 from models.kernel.steps.admit import Admit
 from models.kernel.steps.base import Step
 from models.kernel.steps.choose import Choose
+from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
 from models.kernel.steps.lookup import Drop, Fill, Lookup
@@ -16,6 +17,6 @@ from models.kernel.steps.travel import Travel
 from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
-    "Admit", "Apply", "Choose", "Drop", "Fill", "Fork", "Hold", "Lookup", "Order", "Pass", "Read", "Serve", "Step",
-    "Travel",
+    "Admit", "Apply", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Order", "Pass", "Read", "Serve",
+    "Step", "Travel",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.amounts import OF, Of, units
 from models.kernel.codes import OP_ADMIT
 from models.kernel.parts import Bucket
 from models.kernel.recorder import record_drawn
@@ -27,7 +28,8 @@ class Admit(Step):
     Args:
         buckets: Whose tokens; the first that has too few is the one that throttles.
         tokens: Tokens for one unit.
-        unit_bytes: If given, so many for each unit of the request's size, rounded up, one at least.
+        unit_bytes: If given, so many for each unit of so many bytes, rounded up, one at least.
+        of: What the units are of.
         then: The way of those who are admitted, before both go on.
     """
 
@@ -35,6 +37,7 @@ class Admit(Step):
     tokens: float = 1.0
     unit_bytes: int = 0
     then: Route = field(default_factory=Route)
+    of: Of = "item"
     op = OP_ADMIT
     takes_time = True
 
@@ -51,17 +54,19 @@ class Admit(Step):
         for bucket, looks_only in reversed([*((b, 1) for b in looks), *((b, 0) for b in self.buckets)]):
             after = program.add(
                 Site(self, self.op, a=program.bucket(bucket), b=program.group(bucket.group), c=self.unit_bytes,
-                     d=looks_only, x=self.tokens, next=after, other=refused)
+                     d=looks_only, of=OF[self.of], x=self.tokens, next=after, other=refused)
             )  # fmt: skip
         return after
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         buckets, group, tokens, unit_bytes, looks_only = plane.buckets, site.b, site.x, site.c, site.d
         family, drawn = plane.program.buckets.index(plane.program.bucket_at(site.a)), plane.recorder.drawn
-        first, refused = site.a, site.other
+        first, refused, of = site.a, site.other, site.of
 
         def admit(token: Token) -> int:
-            wanted = tokens * max(1, -(-token.request.size // unit_bytes)) if unit_bytes else tokens
+            wanted = tokens
+            if unit_bytes:
+                wanted = tokens * float(units(of, token.items, token.request.size, unit_bytes, 1))
             bucket = buckets[first + token.members[group]]
             if not bucket.holds(wanted, plane.now):
                 drawn(2 * family + 1, plane.now, wanted)
@@ -109,7 +114,7 @@ def admit(w: Any, token: Any, site: Any) -> int:
     bucket = w.buckets[site.a + token.members[site.b]]
     wanted = site.x
     if site.c:
-        wanted = site.x * max(1, -(-w.requests[token.request].size // site.c))
+        wanted = site.x * float(units(site.of, token.items, w.requests[token.request].size, site.c, 1))
     bucket_refresh(bucket, w.clock[0].now)
     if bucket.tokens < wanted:
         bucket.refused += 1

@@ -28,8 +28,8 @@ class Choose(Step):
 
     Args:
         membership: The table to pick from; its row is that of the member chosen of the group `of`.
-        by: "round-robin" over the slots, "random", "key" (hash of the request's key), "leg" (the fork's leg number), or
-            the number of a slot.
+        by: "round-robin" over the slots, "random", "key" (hash of the walk's key), "leg" (the number of the leg or
+            part), or the number of a slot.
     """
 
     membership: Membership
@@ -59,7 +59,7 @@ class Choose(Step):
             elif by == RANDOM:
                 slot = int(draw(token) * width)
             elif by == KEY:
-                slot = mix(token.request.key) % width
+                slot = mix(token.key) % width
             elif by == ROUND_ROBIN:
                 slot = table.turn % width
                 table.turn += 1
@@ -86,7 +86,7 @@ def choose(w: Any, token: Any, site: Any) -> int:
         u, _ = uniforms(key[0], key[1], request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
         slot = int(u * width)
     elif by == KEY:
-        slot = mix(w.requests[token.request].key) % width
+        slot = mix(token.key) % width
     elif by == LEG:
         slot = token.leg % width
     else:

@@ -9,6 +9,7 @@ from models.kernel.codes import OP_FORK, PARKED
 from models.kernel.parts import Quorum
 from models.kernel.slots import ready_put, start_leg, vanish
 from models.kernel.steps.base import Step
+from models.kernel.steps.each import join_part
 from models.kernel.system import Route
 from models.kernel.tokens import Token
 
@@ -92,8 +93,10 @@ class QuorumState:
 def join(plane: SimpyPlane, token: Token, parent: Token) -> None:
     """A leg has come to its end: tell the walk that still waits for it."""
     parent.outstanding -= 1
+    if parent.parts is not None:
+        parent.parts.join(token, parent)
+        return
     quorum = parent.quorum
-    assert quorum is not None
     if token.error:
         parent.failed |= 1 << token.leg
         if not quorum.met(quorum.all & ~parent.failed):
@@ -143,6 +146,9 @@ def join_leg(w: Any, token: Any) -> None:
     if parent.join != token.parent_join:
         return
     parent.outstanding -= 1
+    if parent.parts:
+        join_part(w, up, parent, token.error)
+        return
     bit = 1 << token.leg
     if token.error:
         parent.failed |= bit

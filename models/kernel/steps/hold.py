@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Hold(Step):
-    """Go a way while holding the request's key in the chosen member's room; whoever comes meanwhile waits.
+    """Go a way while holding the walk's key in the chosen member's room; whoever comes meanwhile waits.
 
     A walk that is lost on the way leaves the key to the first who waits.
 
@@ -121,7 +121,7 @@ class RoomState:
 
     def enter(self, token: Token, after: int) -> int:
         """Hold the key and go the way, or wait behind who holds it, to go on at `after` if it is shared."""
-        key = token.request.key
+        key = token.key
         if key not in self.owners:
             self.owners[key], token.held = token, self
             return token.site
@@ -131,7 +131,7 @@ class RoomState:
 
     def share(self, owner: Token) -> None:
         """All who wait go on with what came of it."""
-        key = owner.request.key
+        key = owner.key
         del self.owners[key]
         for token, after in self.waiting.pop(key, ()):
             token.error, token.version, token.access, token.site = owner.error, owner.version, owner.access, after
@@ -139,7 +139,7 @@ class RoomState:
 
     def hand_over(self, owner: Token) -> None:
         """The first who waits holds the key."""
-        key = owner.request.key
+        key = owner.key
         del self.owners[key]
         waiting = self.waiting.get(key)
         if waiting:
@@ -171,7 +171,7 @@ def enter(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `RoomState.enter`."""
     index = site.a + token.members[site.b]
     room = w.rooms[index]
-    at = room.base + w.requests[token.request].key
+    at = room.base + token.key
     if w.owners[at] == 0:
         w.owners[at] = i + 1
         token.held, token.first, token.last = at, -1, -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.amounts import all_items
 from models.kernel.cache import cache_drop, cache_fill, cache_lookup
 from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
 from models.kernel.ledger import READ
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Lookup(Step):
-    """Look the request's key up in the chosen member's cache; a miss takes a way of its own, then goes on as a hit
-    would.
+    """Look the walk's key up in the chosen member's cache; a miss takes a way of its own, then goes on as a hit would.
+
+    Args:
+        cache: Which.
+        on_miss: The way of a miss.
+        whole: Whether the object is the walk's whole result, as large as its items together; otherwise it is one item.
     """
 
     cache: Cache
     on_miss: Route = field(default_factory=Route)
+    whole: bool = False
     op = OP_LOOKUP
 
     def place(self, program: Program, after: int, depth: int) -> int:
@@ -35,16 +41,17 @@ class Lookup(Step):
 
         miss = program.flatten(self.on_miss, after, depth)
         cache, group = program.cache(self.cache), program.group(self.cache.group)
-        return program.add(Site(self, self.op, a=cache, b=group, next=after, other=miss))
+        return program.add(Site(self, self.op, a=cache, b=group, c=int(self.whole), next=after, other=miss))
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
-        cache, group, miss = site.a, site.b, site.other
+        cache, group, miss, whole = site.a, site.b, site.other, site.c
         caches, looked_up = plane.caches[cache : cache + self.cache.group.size], plane.looked_up
         versions = plane.ledger is not None
 
         def look_up(token: Token) -> int:
             member, request = token.members[group], token.request
-            hit = caches[member].lookup(request.key, request.size, plane.now)
+            size = all_items(token.items, request.size) if whole else request.size
+            hit = caches[member].lookup(token.key, size, plane.now)
             looked_up(cache + member, request, hit)
             if hit and versions:
                 token.version, token.access = caches[member].version, READ
@@ -55,24 +62,29 @@ class Lookup(Step):
 
 @dataclass(frozen=True, eq=False)
 class Fill(Step):
-    """Put the request's object into the chosen member's cache."""
+    """Put the walk's object into the chosen member's cache: one item, or if `whole` all of its items as one."""
 
     cache: Cache
+    whole: bool = False
     op = OP_FILL
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
 
         return program.add(
-            Site(self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), next=after)
-        )
+            Site(
+                self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), c=int(self.whole),
+                next=after,
+            )
+        )  # fmt: skip
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
-        caches, group = plane.caches[site.a : site.a + self.cache.group.size], site.b
+        caches, group, whole = plane.caches[site.a : site.a + self.cache.group.size], site.b, site.c
 
         def fill(token: Token) -> int:
             request = token.request
-            caches[token.members[group]].fill(request.key, request.size, plane.now, request.ttl, token.version)
+            size = all_items(token.items, request.size) if whole else request.size
+            caches[token.members[group]].fill(token.key, size, plane.now, request.ttl, token.version)
             return token.site
 
         return fill
@@ -80,7 +92,7 @@ class Fill(Step):
 
 @dataclass(frozen=True, eq=False)
 class Drop(Step):
-    """Remove the request's key from the chosen member's cache."""
+    """Remove the walk's key from the chosen member's cache."""
 
     cache: Cache
     op = OP_DROP
@@ -96,7 +108,7 @@ class Drop(Step):
         caches, group = plane.caches[site.a : site.a + self.cache.group.size], site.b
 
         def drop(token: Token) -> int:
-            caches[token.members[group]].drop(token.request.key)
+            caches[token.members[group]].drop(token.key)
             return token.site
 
         return drop
@@ -107,7 +119,8 @@ def look_up(w: Any, token: Any, site: Any) -> int:
     request, clock = w.requests[token.request], w.clock[0]
     index = site.a + token.members[site.b]
     cache = w.caches[index]
-    hit = cache_lookup(w, cache, request.key, request.size, clock.now)
+    size = all_items(token.items, request.size) if site.c else request.size
+    hit = cache_lookup(w, cache, token.key, size, clock.now)
     if clock.priming:
         clock.prime_lookups += 1
         clock.prime_hits += hit
@@ -130,15 +143,15 @@ def fill(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Fill`."""
     request = w.requests[token.request]
     cache = w.caches[site.a + token.members[site.b]]
-    cache_fill(w, cache, request.key, request.size, w.clock[0].now, request.ttl, token.version)
+    size = all_items(token.items, request.size) if site.c else request.size
+    cache_fill(w, cache, token.key, size, w.clock[0].now, request.ttl, token.version)
     return int(site.next)
 
 
 def drop(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Drop`."""
-    key = w.requests[token.request].key
     cache = w.caches[site.a + token.members[site.b]]
-    i = w.held[cache.base + key] - 1
+    i = w.held[cache.base + token.key] - 1
     if i >= 0:
         cache_drop(w, cache, i)
     return int(site.next)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.amounts import ITEM, OF, Of, units
 from models.kernel.codes import OP_SERVE, PARKED
 from models.kernel.laws import Law
 from models.kernel.parts import Station
@@ -26,13 +27,17 @@ class Serve(Step):
     Args:
         station: Where.
         work: Seconds of service, for one unit.
-        unit_bytes: If given, the work is done once for each unit of the request's size, rounded up.
+        unit_bytes: If given, the work is done once for each unit of so many bytes, rounded up.
+        of: What the units are of.
+        further: Work of each item of the walk beyond its first, as a part of all that the first makes.
     """
 
     station: Station
     work: Law
     unit_bytes: int = 0
     carries: bool = False
+    of: Of = "item"
+    further: float = 0.0
     op = OP_SERVE
     takes_time = True
 
@@ -42,18 +47,25 @@ class Serve(Step):
         return program.add(
             Site(
                 self, self.op, a=program.station(self.station), b=program.group(self.station.group), c=self.unit_bytes,
-                law=program.law(self.work), next=after, carries=int(self.carries), **program.visit(self.station.name),
+                of=OF[self.of], x=self.further, law=program.law(self.work), next=after, carries=int(self.carries),
+                **program.visit(self.station.name),
             )
         )  # fmt: skip
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         stations = plane.stations[site.a : site.a + self.station.group.size]
-        group, draw, unit_bytes = site.b, plane.draws[site.index], site.c
+        group, draw, unit_bytes, of, further = site.b, plane.draws[site.index], site.c, site.of, site.x
 
-        def units(token: Token) -> float:
+        def of_one(token: Token) -> float:
             return draw(token) * float(-(-token.request.size // unit_bytes))
 
-        work_s = units if unit_bytes else draw
+        def of_all(token: Token) -> float:
+            work_s = draw(token)
+            if unit_bytes:
+                work_s *= float(units(of, token.items, token.request.size, unit_bytes, 0))
+            return work_s * (1.0 + further * float(token.items - 1)) if further else work_s
+
+        work_s = of_all if of != ITEM or further else of_one if unit_bytes else draw
 
         def serve(token: Token) -> int:
             station = stations[token.members[group]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Order(Step):
-    """Order the next version of the request's object; when the walk ends well for its client, it is acknowledged."""
+    """Order the next version of the walk's object; when the walk ends well for its client, it is acknowledged."""
 
     copies: Copies
     op = OP_ORDER
@@ -36,7 +36,7 @@ class Order(Step):
         order = plane.ledger.order
 
         def walk(token: Token) -> int:
-            token.version, token.access = order(token.request.key), WROTE
+            token.version, token.access = order(token.key), WROTE
             return token.site
 
         return walk
@@ -60,7 +60,7 @@ class Apply(Step):
         put, group = plane.ledger.put, site.b
 
         def walk(token: Token) -> int:
-            put(token.members[group], token.request.key, token.version)
+            put(token.members[group], token.key, token.version)
             return token.site
 
         return walk
@@ -86,7 +86,7 @@ class Read(Step):
         get, newest, group = plane.ledger.get, plane.ledger.newest, site.b
 
         def walk(token: Token) -> int:
-            key = token.request.key
+            key = token.key
             token.version = newest(key) if group < 0 else get(token.members[group], key)
             token.access = READ
             return token.site
@@ -96,20 +96,20 @@ class Read(Step):
 
 def order(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Order`."""
-    token.version = ledger_order(w, w.requests[token.request].key)
+    token.version = ledger_order(w, token.key)
     token.access = WROTE
     return int(site.next)
 
 
 def apply(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Apply`."""
-    ledger_put(w, token.members[site.b], w.requests[token.request].key, token.version)
+    ledger_put(w, token.members[site.b], token.key, token.version)
     return int(site.next)
 
 
 def read(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Read`."""
-    key = w.requests[token.request].key
+    key = token.key
     if site.b < 0:
         token.version = w.histories[key].ordered
     else:
