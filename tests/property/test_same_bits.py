@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from models.kernel import simpy_engine, station
+from models.kernel.amounts import ITEMS, RESULT, units
 from models.kernel.cache import CacheState
 from models.kernel.laws import Exponential
 from models.kernel.ledger import LedgerState
@@ -30,9 +32,11 @@ from models.kernel.parts import Group, Quorum, Station
 from models.kernel.program import Site
 from models.kernel.recorder import Recorder
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
+from models.kernel.sources import ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Fork, Pass, Serve
+from models.kernel.steps import Each, Fork, Pass, Serve, admit, lookup, serve
 from models.kernel.steps.admit import BucketState
+from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.hold import RoomState
 from models.kernel.steps.travel import _Delay
@@ -248,7 +252,7 @@ def forget_one_block(block: Callable[..., Any]) -> Callable[..., Any]:
 
 def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
     def change(room: RoomState, owner: Token) -> None:
-        room.waiting.get(owner.request.key, deque()).reverse()
+        room.waiting.get(owner.key, deque()).reverse()
         share(room, owner)
 
     return change
@@ -256,6 +260,33 @@ def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
 
 def full_at_once(bucket: BucketState) -> None:
     bucket.tokens = bucket.burst
+
+
+def one_key_for_all(bind: Callable[..., None]) -> Callable[..., None]:
+    """Parts ask for the key of the whole."""
+
+    def change(parts: PartsState, *some: Any) -> None:
+        bind(parts, *some)
+        start = parts.start
+
+        def start_same(walk: Token) -> None:
+            if walk.parent is not None and walk.parent.parts is parts:
+                walk.key = walk.parent.key
+            start(walk)
+
+        parts.start = start_same  # type: ignore[method-assign]
+
+    return change
+
+
+def goes_on_without(parts: PartsState) -> None:
+    """A walk goes on when a part is lost, once the others have ended."""
+    parts.vanish = parts.start  # type: ignore[method-assign]
+
+
+def item_by_item(of: int, *some: int) -> int:
+    """Sizes of a result are rounded up one by one."""
+    return units(ITEMS if of == RESULT else of, *some)
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -307,6 +338,27 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a cleared room is not": lambda patch: patch.setattr(RoomState, "clear", lambda *_: None),
     "a walk passes a dead node": changed(Pass, "bind", lambda _: lambda *_: lambda token: token.site),
     "tokens drawn are not written down": lambda patch: patch.setattr(Recorder, "drawn", lambda *_: None),
+    "parts have one key": changed(PartsState, "__init__", one_key_for_all),
+    "a lost part is not missed": changed(PartsState, "__init__", after(goes_on_without)),
+    "a part holds one item more": changed(
+        PartsState, "items_in_part", lambda items: lambda parts, token: items(parts, token) + 1
+    ),
+    "a batch may be larger": changed(
+        Each, "bind", lambda bind: lambda step, plane, site: bind(step, plane, replace(site, d=site.d and site.d + 1))
+    ),
+    "a result is rounded item by item, in work": lambda patch: patch.setattr(serve, "units", item_by_item),
+    "a result is rounded item by item, in tokens": lambda patch: patch.setattr(admit, "units", item_by_item),
+    "a whole result is as large as an item": lambda patch: patch.setattr(lookup, "all_items", lambda _, size: size),
+    "further items are no work": changed(
+        Serve, "bind", lambda bind: lambda step, plane, site: bind(step, plane, replace(site, x=0.0))
+    ),
+    "every operation asks for several items": lambda patch: patch.setattr(
+        Workload, "asks_several", lambda workload: [True for _ in workload.operation_names]
+    ),
+    "an open source's inserts are not counted": lambda patch: patch.setattr(OpenSource, "inserts", lambda *_: 0),
+    "a closed loop's inserts are not counted": changed(
+        ClosedSource, "issue", lambda issue: lambda source, *who: source._drawn(*who) if issue else None
+    ),
     "watches wake in reverse": changed(
         SimpyPlane, "notice", lambda notice: lambda plane, watches, value: notice(plane, watches, value + 1)
     ),
