@@ -52,6 +52,7 @@ from tests.strategies.systems import (
     first_difference,
     grid,
     run,
+    several_case,
     unlike,
     with_operations,
 )
@@ -71,6 +72,11 @@ def agree(case: Case, **options: Any) -> None:
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=RELAXED)
 @given(cases())
 def test_engines_agree(case: Case) -> None:
+    agree(case)
+
+
+@pytest.mark.parametrize("case", [busy_case(), expiring_case(), several_case()], ids=["busy", "expiring", "several"])
+def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
 
 
@@ -122,7 +128,7 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    return [(case, run(case, "compiled")) for case in (*drawn, busy_case(), expiring_case())]
+    return [(case, run(case, "compiled")) for case in (several_case(), busy_case(), expiring_case(), *drawn)]
 
 
 def arrival_before_its_successor(plane: SimpyPlane, index: int, arrival: Any) -> None:

@@ -705,6 +705,26 @@ def expiring_case() -> Case:
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def several_case() -> Case:
+    """A case by hand in which items are asked for at once and page by page, and some of them are lost; tokens are taken
+    for whole results.
+    """
+    store = Group("store", 4)
+    disk, limit = Station("disk", store, 0), Bucket("limit", Group("table"), 1.0 / GRID_S, 4.0)
+    item = Route(Choose(everybody(store), "key"), Serve(disk, grid(2)))
+    patience = Client(9 * GRID_S, 2)
+    operations = {
+        "batch_get": Operation(Route(Each(item, most=8), Serve(disk, grid(1))), patience),
+        "query": Operation(Route(Admit((limit,), 1.0, 250, of="result"), Each(item, page_bytes=250)), patience),
+    }
+    script = (Act(20 * GRID_S, "down", (store, 2, "silent")), Act(60 * GRID_S, "up", (store, 2)))
+    work = Workload(
+        Poisson(rate_per_s=0.5 / GRID_S), UniformKeys(count=KEYS), SIZES[0], {"batch_get": 0.5, "query": 0.5},
+        items=ITEMS[2],
+    )  # fmt: skip
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 5)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
@@ -712,5 +732,6 @@ def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Cas
 
 __all__ = [
     "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "expiring_case", "first_difference", "run",
+    "several_case",
     "unlike", "with_operations",
 ]  # fmt: skip
