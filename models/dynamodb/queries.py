@@ -26,6 +26,7 @@ BATCH_ITEMS = 100
 LIMITS = (
     "a query's items lie in one partition, that of its first key, and nothing is filtered out",
     "the first item of a batch that fails fails the batch: no unprocessed keys but for size",
+    "a client that has given up still asks for the pages that are left",
     "a batch of more than 100 items is rejected at once, as if by the client",
     "what a query or a batch reads is not judged stale or fresh",
     "inserts, and what is modified after a read, are plain writes",

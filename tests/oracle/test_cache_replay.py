@@ -108,8 +108,8 @@ def test_a_cache_that_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None
         if most == self.capacity:
             make_room(self, most, keep)
 
-    def fill_then_make_room(self: CacheState, key: int, size: int, now: float, ttl: float) -> None:
-        fill(self, key, size, now, ttl)
+    def fill_then_make_room(self: CacheState, key: int, size: int, now: float, ttl: float, version: int) -> None:
+        fill(self, key, size, now, ttl, version)
         make_room(self, self.capacity, key)
 
     monkeypatch.setattr(CacheState, "_make_room", late)
