@@ -22,11 +22,13 @@ Limits:
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
+from models.dax.prices import NODE_DOLLARS_PER_HOUR
 from models.kernel.amounts import Of
+from models.kernel.charges import Hourly
 from models.kernel.laws import NonNegative, seconds
 from models.kernel.parts import Cache, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
@@ -68,6 +70,11 @@ class DaxParameters(Parameters):
         3, "nodes: one primary, the others read replicas", source=GUIDE
     )
     node_type: NodeType = parameter("dax.r5.large", "sets a node's capacity and memory", source=SIZING)
+    node_dollars_per_hour: NonNegative | None = parameter(
+        None,
+        "price of a node; none: by its type",
+        source="us-east-1, on demand; r5: ScyllaDB cost calculator (July 2025), others: see models/dax/prices.py",
+    )
     item_ttl_s: NonNegative = parameter(
         300.0, "seconds that an item lives in the item cache; 0: until it is evicted or overwritten", source=GUIDE
     )
@@ -79,6 +86,12 @@ class DaxParameters(Parameters):
     )
     region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
+
+    @model_validator(mode="after")
+    def _has_a_price(self) -> Self:
+        if self.node_dollars_per_hour is None and self.node_type not in NODE_DOLLARS_PER_HOUR:
+            raise ValueError(f"no price of {self.node_type} is known; give node_dollars_per_hour")
+        return self
 
 
 def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
@@ -125,7 +138,12 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         "batch_get": (Each(batch, table.batch_bytes, table.batch_items),),
     }
     from_client, client = Choose(region.everywhere, "random"), parameters.client.client()
-    return System({name: Operation(Route(from_client, *steps[name]), client) for name in operations})
+    price = parameters.node_dollars_per_hour
+    dollars = NODE_DOLLARS_PER_HOUR[parameters.node_type] if price is None else price
+    return System(
+        {name: Operation(Route(from_client, *steps[name]), client) for name in operations},
+        charges=(Hourly("nodes", dollars, nodes.size), *table.charges),
+    )
 
 
 def _propagation(region: Region, nodes: Group, work: Any, cache: Cache) -> tuple[Fork, ...]:
@@ -161,5 +179,6 @@ def model(backend: Backend) -> Model:
             "items of a batch that miss are read through one by one",
             "overlapping misses of one key all go to the table",
             "no node failure, promotion or throttling of overload",
+            "money is nodes and the table's capacity: no data transfer between zones, no storage",
         ),
     )

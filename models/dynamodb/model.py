@@ -9,7 +9,8 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'.
+What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'; what it costs,
+`prices`'.
 
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
@@ -29,6 +30,7 @@ from pydantic import Field
 
 from models.dynamodb import queries
 from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Admission, Capacity, partitions_of
+from models.dynamodb.prices import Prices, charges
 from models.kernel.amounts import Of
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, SecondsLaw
 from models.kernel.parts import Copies, Group, Membership, Quorum, Station, everybody
@@ -73,6 +75,7 @@ class TableParameters(Parameters):
         assumed=f"median 1.5 to 3 ms; p99 fitted to the clients' p99/p50 in {DDB22}, figure 5",
     )
     replica_servers: Servers = parameter("unlimited", "requests that a replica works on at once", assumed="no queueing")
+    prices: Prices = parameter(Prices(), "prices of capacity", source="see its keys")
 
 
 class DynamodbParameters(TableParameters):
@@ -156,6 +159,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
         strong_batch_get=lambda origin: batch_get(origin, LEADER),
         batch_bytes=queries.BATCH_BYTES,
         batch_items=queries.BATCH_ITEMS,
+        charges=charges(parameters.prices, parameters.capacity),
     )
 
 
@@ -179,7 +183,8 @@ def build(parameters: DynamodbParameters, operations: tuple[str, ...]) -> System
         "batch_get": (table.strong_batch_get if strong else table.batch_get)(clients),
     }
     client = parameters.client.client()
-    return System({name: Operation(Route(from_client, *routes[name].steps), client) for name in operations})
+    asked = {name: Operation(Route(from_client, *routes[name].steps), client) for name in operations}
+    return System(asked, charges=table.charges)
 
 
 BACKEND = Backend(TableParameters, tier)
@@ -196,5 +201,6 @@ MODEL = Model(
         "replicas do not queue",
         "sizes do not change latencies",
         *queries.LIMITS,
+        "money is capacity alone, unlimited paid as on-demand: no storage, backups, streams or data transfer",
     ),
 )

@@ -267,6 +267,19 @@ class LevelOutcome:
 
 
 @dataclass(frozen=True)
+class ChargeOutcome:
+    """What one charge came to in one replication.
+
+    Args:
+        dollars: Between warm-up and duration.
+        window_dollars: By window, shape (windows,).
+    """
+
+    dollars: float
+    window_dollars: FloatArray
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One replication of one system.
 
@@ -288,6 +301,7 @@ class Outcome:
         buckets: By family name.
         notes: What control did, in order.
         levels: That control set, by name.
+        charges: The bill, by name of the charge; empty where the model has no prices.
     """
 
     system: str
@@ -307,6 +321,7 @@ class Outcome:
     buckets: Mapping[str, BucketOutcome] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     levels: Mapping[str, LevelOutcome] = field(default_factory=dict)
+    charges: Mapping[str, ChargeOutcome] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Digest of everything that the model produced: equal for both engines, blind to wall time."""

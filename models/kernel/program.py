@@ -105,6 +105,7 @@ class Program:
             self.buckets,
             self.quorums,
             self.rooms,
+            list(self.system.charges),
         ]
         for family in families:
             names = [part.name for part in family if part not in self.link_stations.values()]

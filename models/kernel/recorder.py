@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from models.kernel.charges import bill
 from models.kernel.numerics import float_bits, select, to_int
 from models.kernel.outcome import (
     AREA_TICKS_PER_S,
@@ -458,11 +459,14 @@ def make_outcome(
             window_lookups=tally.window_lookups[family, : span.windows].copy(),
             window_hits=tally.window_hits[family, : span.windows].copy(),
         )  # fmt: skip
+    span_s = (span.warmup_s, span.duration_s)
+    edges_s = np.array([span.window_s * k for k in range(span.windows + 1)])
+    buckets, levels = _buckets(program, span, tally), journal.levels()
     return Outcome(
-        system=program.name, replication=replication, engine=engine, span_s=(span.warmup_s, span.duration_s),
-        window_edges_s=np.array([span.window_s * k for k in range(span.windows + 1)]),
-        operations=operations, stations=stations, caches=caches, buckets=_buckets(program, span, tally),
-        notes=tuple(journal.notes), levels=journal.levels(), counters=_counters(program, tally, parts),
+        system=program.name, replication=replication, engine=engine, span_s=span_s, window_edges_s=edges_s,
+        operations=operations, stations=stations, caches=caches, buckets=buckets, levels=levels,
+        charges=bill(program.system.charges, span_s, edges_s, buckets, levels),
+        notes=tuple(journal.notes), counters=_counters(program, tally, parts),
         primed_requests=primed, simulated_requests=simulated, events=events, wall_s=wall_s, certain=certain,
     )  # fmt: skip
 

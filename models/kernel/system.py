@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from models.kernel.charges import Charge
     from models.kernel.plane import Plane
     from models.kernel.steps.base import Step
 
@@ -93,6 +94,7 @@ class System:
         watchers: Control processes that matter only where something can fail, such as detectors: started after the
             others where a scenario has faults, and left out elsewhere.
         controls_draw: Whether any of them draws random numbers.
+        charges: What it costs; none where the model has no prices.
     """
 
     operations: Mapping[str, Operation]
@@ -100,3 +102,4 @@ class System:
     controls: tuple[Control, ...] = ()
     watchers: tuple[Control, ...] = ()
     controls_draw: bool = False
+    charges: tuple[Charge, ...] = ()

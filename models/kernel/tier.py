@@ -14,6 +14,7 @@ from models.kernel.parts import Group
 from models.kernel.system import Route
 
 if TYPE_CHECKING:
+    from models.kernel.charges import Charge
     from models.kernel.registry import Parameters
 
 
@@ -31,6 +32,7 @@ class Tier:
         strong_batch_get: The same, reflecting every acknowledged write.
         batch_bytes: Bytes that a batch brings at most; the rest is asked for again.
         batch_items: Items that a batch may ask for at most; more are rejected.
+        charges: What the tier costs, whoever asks it.
     """
 
     read: Callable[[Group], Route]
@@ -42,6 +44,7 @@ class Tier:
     strong_batch_get: Callable[[Group], Route]
     batch_bytes: int
     batch_items: int
+    charges: tuple[Charge, ...] = ()
 
 
 @dataclass(frozen=True)
