@@ -399,10 +399,15 @@ def _unknown(name: str, shapes: Mapping[str, Shape], known: Mapping[str, Metric]
             what,
             "wall time and memory differ from machine to machine; of the cost, only cost.events can be expected",
         )
-    for section in ("ops", "caches", "stations"):
+    if rest.split(".", 1)[0] == "money" and not shapes[system].charges:
+        paid = [each for each, shape in shapes.items() if shape.charges]
+        remedy = hint("", paid, "systems that have") if paid else "take a model of a service; generic ones have none"
+        return f"{what}: the model of {system} has no prices", remedy
+    for section in ("ops", "caches", "stations", "buckets"):
         rest = rest.removeprefix(f"{section}.")
     shape = shapes[system]
-    parts = [*shape.operations, *shape.caches, *shape.stations, "counters"]
+    money = ["money"] if shape.charges else []
+    parts = [*shape.operations, *shape.caches, *shape.stations, *shape.buckets, *money, "counters"]
     named = [part for part in parts if f"{rest}.".startswith(f"{part}.")]
     if not named:
         return what, hint(rest.split(".", 1)[0], parts, f"parts of {system}")

@@ -15,7 +15,10 @@ from typing import Any
 from bench.statistics.figures import (
     PERCENTILES,
     STALE_PERCENTILES,
+    charge_dollars_per_hour,
     counters,
+    dollars_per_hour,
+    dollars_per_million_requests,
     imbalances,
     latency_mean_ms,
     mean_queue,
@@ -43,7 +46,7 @@ def summarise(
     """The `systems` part of the document of `run`: strict JSON, no figure that is not a finite number.
 
     Counts are sums over replications. Every other figure is a mean over replications; where any of them has no value it
-    is null, and where there is no interval `ci95` is null.
+    is null, and where there is no interval `ci95` is null. A system without charges has no `money`.
 
     Args:
         outcomes: Replications in order, by system; at least one of each.
@@ -70,6 +73,7 @@ def summarise(
                 }
                 for station in replications[0].stations
             },
+            **_money(replications, certain=name in certain),
             "cost": _cost(replications, memory.get(name)),
         }
         for name, replications in outcomes.items()
@@ -128,6 +132,23 @@ def _staleness(operations: Sequence[OperationOutcome], *, certain: bool) -> dict
     }
 
 
+def _money(replications: Sequence[Outcome], *, certain: bool) -> dict[str, Any]:
+    """What a system is charged, as an entry of its document; nothing where it has no charges."""
+
+    def over(values: Iterable[float | None]) -> dict[str, Any]:
+        return estimate(list(values), certain=certain).as_json()
+
+    charges = {
+        charge: {"dollars_per_hour": over(charge_dollars_per_hour(each, charge) for each in replications)}
+        for charge in replications[0].charges
+    }
+    if not charges:
+        return {}
+    total = over(map(dollars_per_hour, replications))
+    million = over(map(dollars_per_million_requests, replications))
+    return {"money": {"dollars_per_hour": total, "dollars_per_million_requests": million, "charges": charges}}
+
+
 def _cost(replications: Sequence[Outcome], peak_memory_mb: float | None) -> dict[str, Any]:
     """What simulating a system took; requests replayed before time zero are simulated, too."""
     wall_s = math.fsum(each.wall_s for each in replications)
@@ -155,7 +176,10 @@ def _assert_sound(outcomes: Mapping[str, Sequence[Outcome]]) -> None:
         assert replications, f"{name}: no replication"
         assert [each.replication for each in replications] == list(range(len(replications))), f"{name}: not in order"
         assert all(each.system == name for each in replications), f"{name}: another system's outcome"
-        kinds = {(each.engine, *map(tuple, (each.operations, each.stations, each.caches))) for each in replications}
+        kinds = {
+            (each.engine, *map(tuple, (each.operations, each.stations, each.caches, each.charges)))
+            for each in replications
+        }
         assert len(kinds) == 1, f"{name}: replications differ in engine or parts"
         for each in replications:
             found = imbalances(each)

@@ -30,6 +30,10 @@ PART_WIDTH_MAX = 16
 """Characters of the name of a cache or a station."""
 TEXT_CHARACTERS_MAX = 1000
 ERROR_KINDS_SHOWN = 5
+MONEY_OPERATIONS_MAX = 3
+"""Operations whose latency stands beside what it costs."""
+_Row = tuple[str, Sequence[str], Sequence[tuple[str, str]]]
+"""Name, remarks, and figures with their uncertainty."""
 
 STAGES_SHOWN = 12
 
@@ -77,6 +81,10 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
         having = {name: system["ops"][operation] for name, system in systems.items() if operation in system["ops"]}
         page.gap()
         page.operation(operation, having)
+    paid = {name: system for name, system in systems.items() if "money" in system}
+    if paid:
+        page.gap()
+        page.money(paid)
     page.gap()
     page.systems(systems)
     for text in _losses(systems):
@@ -134,18 +142,21 @@ class _Page:
             cells = [_figure(figures["throughput_per_s"])]
             cells += [_latency(figures["latency_ms"].get(key)) for key in LATENCIES]
             rows.append((name, _failures(figures), cells))
-        if self._narrow:
-            for name, failures, cells in rows:
-                self._list(f"{operation}, {name}", [*zip(header[1:], map(" ".join, cells), strict=True)], failures)
-            return
-        table = _grid(header)
-        for name, failures, cells in rows:
-            first = Text.assemble(self._text(safe_text(name, NAME_WIDTH_MAX), "bold"))
-            for failure in failures:
-                first.append_text(self._text("\n"))
-                first.append_text(self._text(failure, "dim" if failure.startswith("no ") else "red"))
-            table.add_row(first, *(self._cell(*cell) for cell in cells))
-        self._print(table)
+        self._figures(header, rows, "red")
+
+    def money(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
+        """What each system costs, beside the latencies that this buys; below its name what that is made of."""
+        operations = list(dict.fromkeys(name for system in systems.values() for name in system["ops"]))
+        operations = operations[:MONEY_OPERATIONS_MAX]
+        header = ["money", "$/hour", "$/million requests", *(f"{operation} p99" for operation in operations)]
+        rows = []
+        for name, system in systems.items():
+            money = system["money"]
+            cells = [_figure(money["dollars_per_hour"]), _figure(money["dollars_per_million_requests"])]
+            latencies = {operation: each["latency_ms"].get("p99") for operation, each in system["ops"].items()}
+            cells += [_latency(latencies.get(operation)) for operation in operations]
+            rows.append((name, _charges(money["charges"]), cells))
+        self._figures(header, rows, "dim")
 
     def systems(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
         """What is known of each system as a whole."""
@@ -189,6 +200,21 @@ class _Page:
         for at_s, system, text in stages:
             whose = f"{safe_text(system, NAME_WIDTH_MAX)}: " if several else ""
             self.line(f"{at_s:{width},.3f} s  {whose}{safe_text(text, TEXT_CHARACTERS_MAX)}")
+
+    def _figures(self, header: Sequence[str], rows: Sequence[_Row], style: str) -> None:
+        """A row of figures for each system, with remarks below its name."""
+        if self._narrow:
+            for name, remarks, cells in rows:
+                self._list(f"{header[0]}, {name}", [*zip(header[1:], map(" ".join, cells), strict=True)], remarks)
+            return
+        table = _grid(header)
+        for name, remarks, cells in rows:
+            first = Text.assemble(self._text(safe_text(name, NAME_WIDTH_MAX), "bold"))
+            for remark in remarks:
+                first.append_text(self._text("\n"))
+                first.append_text(self._text(remark, "dim" if remark.startswith("no ") else style))
+            table.add_row(first, *(self._cell(*cell) for cell in cells))
+        self._print(table)
 
     def _print(self, table: Table) -> None:
         """A table; for a pipe, without the spaces that fill its lines."""
@@ -283,6 +309,16 @@ def _failures(figures: Mapping[str, Any]) -> list[str]:
     return found or (["no errors"] if figures["requests"] else ["no requests"])
 
 
+def _charges(charges: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a bill is made of, if it is more than one thing."""
+    known = {name: each["dollars_per_hour"]["mean"] for name, each in charges.items()}
+    return [
+        f"{safe_text(name, PART_WIDTH_MAX)} {significant(dollars)}"
+        for name, dollars in known.items()
+        if dollars is not None and len(known) > 1
+    ]
+
+
 def _facts(system: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is known of a system, by heading."""
     counters: Mapping[str, int] = system["counters"]
@@ -373,6 +409,8 @@ def _notes(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if estimate is not None
     ]
     notes = []
+    if any("money" in system for system in systems.values()):
+        notes.append("money: below a system's name, what it is charged for an hour.")
     if any(estimate["ci95"] is not None for estimate in figures):
         notes.append("±: half of the 95 % interval over replications.")
     if any(estimate["ci95"] is None and estimate["mean"] is not None for estimate in figures):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -40,7 +40,7 @@ def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> 
     console.print()
     _print_settings(console, settings(scenario))
     for name, prediction in cost.predictions.items():
-        _print_prediction(console, name, scenario.spec.systems[name].model, prediction)
+        _print_prediction(console, name, scenario.spec.systems[name].model, prediction, _charges(scenario, name))
     _print_cost(console, cost)
     for warning in _warnings(scenario, cost):
         _say(console, f"warning: {warning}", "yellow")
@@ -70,7 +70,15 @@ def _print_settings(console: Console, entries: list[Setting]) -> None:
     console.print()
 
 
-def _print_prediction(console: Console, name: str, model: str, prediction: Prediction) -> None:
+def _charges(scenario: Scenario, name: str) -> dict[str, str]:
+    """What a system is charged for, in words, by charge."""
+    charged = scenario.shapes[name].charges
+    return {charge.name: charge.words for charge in scenario.systems[name].charges if charge.name in charged}
+
+
+def _print_prediction(
+    console: Console, name: str, model: str, prediction: Prediction, charges: Mapping[str, str]
+) -> None:
     _say(console, f"{name}: what closed forms say ({model}, {significant(prediction.rate_per_s)} requests/s)", "bold")
     unloaded = ", ".join(f"{op} {milliseconds(1e3 * s)}" for op, s in prediction.unloaded_s.items())
     _say(console, f"  mean without any waiting: {unloaded}")
@@ -93,6 +101,8 @@ def _print_prediction(console: Console, name: str, model: str, prediction: Predi
     bottleneck = prediction.bottleneck
     if bottleneck is not None:
         _say(console, f"  bottleneck: {bottleneck.name}")
+    for charge, words in charges.items():
+        _say(console, f"  charged: {charge}: {words}")
     for limit in MODELS[model].limits:
         _say(console, f"  left out: {limit}", "dim")
     console.print()
@@ -129,7 +139,10 @@ def _document(scenario: Scenario, cost: Cost) -> dict[str, Any]:
         "scenario": scenario.name,
         "question": scenario.spec.question,
         "settings": [vars(entry) for entry in settings(scenario)],
-        "systems": {name: _prediction(prediction) for name, prediction in cost.predictions.items()},
+        "systems": {
+            name: {**_prediction(prediction), "charges": _charges(scenario, name)}
+            for name, prediction in cost.predictions.items()
+        },
         "cost": {
             "requests": cost.requests,
             "primed_requests": cost.primed,

@@ -27,6 +27,7 @@ from bench.statistics.windows import phases
 from bench.traces import Trace as RecordedTrace
 from bench.traces import read_trace
 from models.catalogue import MODELS
+from models.kernel.charges import charges_made
 from models.kernel.faults import schedule
 from models.kernel.outcome import WRITES
 from models.kernel.program import Program
@@ -161,6 +162,8 @@ def shape_of(program: Program) -> Shape:
             *(f"writes.{what}" for what in WRITES if program.copies is not None),
         ],
         error_kinds=ERRORS[1:],
+        buckets=buckets,
+        charges=[charge.name for charge in charges_made(program.system.charges, buckets)],
     )
 
 

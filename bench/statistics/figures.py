@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from models.kernel.outcome import COARSE, Distribution, OperationOutcome, Outcome, StationOutcome
+from models.kernel.charges import HOUR_S, MILLION
+from models.kernel.outcome import COARSE, Distribution, FloatArray, OperationOutcome, Outcome, StationOutcome
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 """Fractions by name."""
@@ -129,6 +130,36 @@ def mean_queue(outcome: Outcome, station: str) -> float | None:
     return float(np.mean(outcome.stations[station].span_queue_s)) / span_s if span_s > 0.0 else None
 
 
+def taken_per_s(outcome: Outcome, bucket: str) -> float | None:
+    """Tokens taken per second, by all requests, from all members of a bucket family; None if no time was measured."""
+    span_s = _span_s(outcome)
+    return outcome.buckets[bucket].taken / span_s if span_s > 0.0 else None
+
+
+def refused_per_s(outcome: Outcome, bucket: str) -> float | None:
+    """Tokens wanted per second by those who found too few; None if no time was measured."""
+    span_s = _span_s(outcome)
+    return outcome.buckets[bucket].refused / span_s if span_s > 0.0 else None
+
+
+def charge_dollars_per_hour(outcome: Outcome, charge: str) -> float | None:
+    """What one charge comes to in an hour like the measured time; None if no time was measured."""
+    span_s = _span_s(outcome)
+    return outcome.charges[charge].dollars / span_s * HOUR_S if span_s > 0.0 else None
+
+
+def dollars_per_hour(outcome: Outcome) -> float | None:
+    """What all charges come to in an hour like the measured time; None without charges or measured time."""
+    span_s = _span_s(outcome)
+    return _dollars(outcome) / span_s * HOUR_S if outcome.charges and span_s > 0.0 else None
+
+
+def dollars_per_million_requests(outcome: Outcome) -> float | None:
+    """Dollars for each million answers (ok) of all operations in the measured time; None without charges or answers."""
+    answers = sum(int(each.answers_in_span) for each in outcome.operations.values())
+    return _dollars(outcome) / answers * MILLION if outcome.charges and answers else None
+
+
 def counters(outcome: Outcome) -> dict[str, int]:
     """All counters by dotted name, `<cache family>.lookups` and `.hits` among them."""
     counts = {name: int(count) for name, count in outcome.counters.items()}
@@ -142,7 +173,8 @@ def imbalances(outcome: Outcome) -> list[str]:
     """What does not add up in one replication; empty if all does.
 
     Requests are answered, failed or unfinished, and each answer has a latency; lookups are hits or misses; acknowledged
-    writes are kept, lost or superseded, where a model counts them; what a counter repeats is the same.
+    writes are kept, lost or superseded, where a model counts them; what a counter repeats is the same; tokens and
+    dollars of the measured time are those of its windows.
     """
     found: list[str] = []
 
@@ -169,7 +201,33 @@ def imbalances(outcome: Outcome) -> list[str]:
     fates = [f"writes.{fate}" for fate in ("acknowledged", "kept", "lost", "superseded")]
     if all(fate in counts for fate in fates):
         equal("writes: acknowledged = kept + lost + superseded", *(counts[fate] for fate in fates))
+    totals = [
+        *((f"{name}: tokens taken", each.taken, each.window_taken) for name, each in outcome.buckets.items()),
+        *((f"{name}: tokens refused", each.refused, each.window_refused) for name, each in outcome.buckets.items()),
+        *((f"{name}: dollars", each.dollars, each.window_dollars) for name, each in outcome.charges.items()),
+    ]
+    for what, whole, windows in totals:
+        least, most = _from_windows(outcome, windows)
+        slack = 1e-9 * most
+        if not (0.0 <= whole < math.inf and least - slack <= whole <= most + slack):
+            place = f"{outcome.system}, replication {outcome.replication}"
+            found.append(f"{place}: {what}: {whole} is not between {least} and {most}, as its windows say")
     return found
+
+
+def _dollars(outcome: Outcome) -> float:
+    """The whole bill of the measured time."""
+    return math.fsum(each.dollars for each in outcome.charges.values())
+
+
+def _from_windows(outcome: Outcome, values: FloatArray) -> tuple[float, float]:
+    """Sums over the windows that lie wholly within the measured span, and over those that reach into it."""
+    begins, ends = outcome.window_edges_s[:-1], outcome.window_edges_s[1:]
+    start_s, end_s = outcome.span_s
+    slack_s = 1e-9 * end_s
+    inside = (begins >= start_s - slack_s) & (ends <= end_s + slack_s)
+    touching = (ends > start_s - slack_s) & (begins < end_s + slack_s)
+    return math.fsum(values[inside].tolist()), math.fsum(values[touching].tolist())
 
 
 def _span_s(outcome: Outcome) -> float:

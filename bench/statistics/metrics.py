@@ -9,10 +9,14 @@ A figure is named by its system and its place in the document of a run, in full 
     SYSTEM[.ops].OPERATION.(requests | ok | unfinished | attempts | error_ratio | errors | errors.KIND)
     SYSTEM[.caches].CACHE.(lookups | hits | misses | hit_ratio)
     SYSTEM[.stations].STATION.(utilization | mean_queue)
+    SYSTEM[.buckets].BUCKET.(taken_per_s | refused_per_s)
+    SYSTEM.money.(dollars_per_hour | dollars_per_million_requests)
+    SYSTEM.money.charges.CHARGE.dollars_per_hour
     SYSTEM.counters.NAME
     SYSTEM.cost.events
 
-So `dax.read.latency_ms.p99` and `dax.ops.read.latency_ms.p99` are the same. Where a short name fits two figures, it is
+So `dax.read.latency_ms.p99` and `dax.ops.read.latency_ms.p99` are the same. Names of parts may have spaces, as in
+`direct.buckets.read capacity.taken_per_s`. Where a short name fits two figures, it is
 the first in this list; the full name always says which. What the machine needed (wall time, memory) has no name here:
 whether an expectation holds must not depend on who runs the scenario.
 
@@ -30,7 +34,7 @@ from typing import Literal
 from bench.statistics import figures
 from models.kernel.outcome import Distribution, OperationOutcome, Outcome
 
-Unit = Literal["ms", "/s", "per replication", ""]
+Unit = Literal["ms", "/s", "$/h", "$/million", "per replication", ""]
 Reading = Callable[[Outcome], float | None]
 """A figure of one replication; None where that has none."""
 
@@ -45,6 +49,8 @@ class Shape:
         caches: Names of cache families.
         counters: Names of counters beside those of the caches, which follow from these.
         error_kinds: Kinds of failure that can occur.
+        buckets: Names of token bucket families.
+        charges: Names of charges.
     """
 
     operations: Collection[str] = ()
@@ -52,6 +58,8 @@ class Shape:
     caches: Collection[str] = ()
     counters: Collection[str] = ()
     error_kinds: Collection[str] = ()
+    buckets: Collection[str] = ()
+    charges: Collection[str] = ()
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> Shape:
@@ -63,6 +71,8 @@ class Shape:
             caches=_union(each.caches for each in every),
             counters=_union(each.counters for each in every),
             error_kinds=_union(operation.errors for each in every for operation in each.operations.values()),
+            buckets=_union(each.buckets for each in every),
+            charges=_union(each.charges for each in every),
         )
 
 
@@ -156,6 +166,14 @@ _STATIONS: _Table = {
     "utilization": ("utilization", "", figures.utilization),
     "mean_queue": ("mean queue", "", figures.mean_queue),
 }
+_BUCKETS: _Table = {
+    "taken_per_s": ("taken", "/s", figures.taken_per_s),
+    "refused_per_s": ("refused", "/s", figures.refused_per_s),
+}
+_MONEY: Mapping[str, tuple[str, Unit, Reading]] = {
+    "dollars_per_hour": ("hourly cost", "$/h", figures.dollars_per_hour),
+    "dollars_per_million_requests": ("cost of requests", "$/million", figures.dollars_per_million_requests),
+}
 
 
 _STALE_AGES = {name for name in _OPERATIONS if name.startswith("stale_ms.")}
@@ -172,6 +190,7 @@ def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
         ("ops", shape.operations, {**_OPERATIONS, **errors}, lambda outcome: outcome.operations),
         ("caches", shape.caches, _CACHES, lambda outcome: outcome.caches),
         ("stations", shape.stations, _STATIONS, lambda outcome: outcome.stations),
+        ("buckets", shape.buckets, _BUCKETS, lambda outcome: outcome.buckets),
     ]
     for section, parts, table, present in sections:
         for part in parts:
@@ -181,12 +200,23 @@ def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
                 windowed = name not in _WHOLE and not name.startswith("errors.")
                 full, words = f"{system}.{section}.{path}", f"{system}.{part} {label}"
                 yield path, Metric(system, full, words, unit, reading, windowed)
+    for path, (words, unit, reading) in _money(shape.charges).items():
+        yield path, Metric(system, f"{system}.{path}", f"{system} {words}", unit, reading, windowed=True)
     names = {*shape.counters, *(f"{cache}.{word}" for cache in shape.caches for word in ("lookups", "hits"))}
     for name in sorted(names):
         path = f"counters.{name}"
         yield path, Metric(system, f"{system}.{path}", f"{system}.{name}", "per replication", _counter(name))
     path = "cost.events"
     yield path, Metric(system, f"{system}.{path}", f"{system} events", "per replication", lambda each: int(each.events))
+
+
+def _money(charges: Collection[str]) -> dict[str, tuple[str, Unit, Reading]]:
+    """Figures of the bill by path; none where nothing is charged."""
+    found = {f"money.{name}": each for name, each in _MONEY.items()} if charges else {}
+    for charge in charges:
+        reading = _where_present(lambda outcome: outcome.charges, charge, figures.charge_dollars_per_hour)
+        found[f"money.charges.{charge}.dollars_per_hour"] = (f"{charge} hourly cost", "$/h", reading)
+    return found
 
 
 def _where_present(present: Callable[[Outcome], Collection[str]], part: str, read: _Read) -> Reading:

@@ -20,6 +20,7 @@ from models.kernel.outcome import (
     TICKS_PER_S,
     BucketOutcome,
     CacheOutcome,
+    ChargeOutcome,
     Distribution,
     OperationOutcome,
     Outcome,
@@ -74,6 +75,7 @@ def within(outcome: Outcome, stretch: Stretch) -> Outcome:
         stations={name: _station(each, some) for name, each in outcome.stations.items()},
         caches={name: _cache(each, some) for name, each in outcome.caches.items()},
         buckets={name: _bucket(each, some) for name, each in outcome.buckets.items()},
+        charges={name: _charge(each, some) for name, each in outcome.charges.items()},
         counters={},
     )
 
@@ -134,6 +136,11 @@ def _station(whole: StationOutcome, some: slice) -> StationOutcome:
 def _bucket(whole: BucketOutcome, some: slice) -> BucketOutcome:
     taken, refused = whole.window_taken[some], whole.window_refused[some]
     return BucketOutcome(float(taken.sum()), float(refused.sum()), taken, refused)
+
+
+def _charge(whole: ChargeOutcome, some: slice) -> ChargeOutcome:
+    dollars = whole.window_dollars[some]
+    return ChargeOutcome(float(dollars.sum()), dollars)
 
 
 def _cache(whole: CacheOutcome, some: slice) -> CacheOutcome:
