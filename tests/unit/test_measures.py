@@ -33,7 +33,7 @@ def test_utilization_knows_of_a_resize(engine: str) -> None:
         yield plane.until(4.0)
         plane.resize(STATION, 0, 4)
 
-    system = System({"read": Operation(SERVE)}, (control,))
+    system = System({"read": Operation(SERVE)}, controls=(control,))
 
     outcome = replicate(system, EACH_SECOND, Span(0.0, 10.0, 20.0, 5), 1, engine)[0]
 
@@ -51,9 +51,8 @@ def test_servers_without_number_for_a_while_have_no_utilization(engine: str) -> 
         yield plane.until(1.0)
         plane.resize(STATION, 0, 2)
 
-    outcome = replicate(System({"read": Operation(SERVE)}, (control,)), EACH_SECOND, Span(0.0, 4.0, 8.0, 2), 1, engine)[
-        0
-    ]
+    system = System({"read": Operation(SERVE)}, controls=(control,))
+    outcome = replicate(system, EACH_SECOND, Span(0.0, 4.0, 8.0, 2), 1, engine)[0]
 
     assert figures.utilization(outcome, "station") is None
 
@@ -66,9 +65,8 @@ def test_what_never_settles_is_counted_at_the_end(engine: str) -> None:
         yield plane.until(2.5)
         plane.down(STATION.group, 0, "silent")
 
-    outcome = replicate(System({"read": Operation(SERVE)}, (control,)), EACH_SECOND, Span(1.0, 6.0, 9.0, 2), 1, engine)[
-        0
-    ]
+    system = System({"read": Operation(SERVE)}, controls=(control,))
+    outcome = replicate(system, EACH_SECOND, Span(1.0, 6.0, 9.0, 2), 1, engine)[0]
 
     read = outcome.operations["read"]
     assert (read.requests, read.ok, read.unfinished) == (5, 1, 4)
