@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bench.pictures.ages import StalenessData
+from bench.pictures.bills import CostData
 from bench.pictures.course import TimelineData
 from bench.pictures.data import BarsData, Context, Frame, PercentileData, Picture
 from bench.pictures.findings import Outcomes, Span
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "BarsData", "Context", "Outcomes", "PercentileData", "Picture", "Span", "StalenessData", "TimelineData", "draw_all",
+    "BarsData", "Context", "CostData", "Outcomes", "PercentileData", "Picture", "Span", "StalenessData", "TimelineData",
+    "draw_all",
 ]  # fmt: skip
 
 
@@ -50,10 +52,11 @@ def draw_all(
         certain: Systems that left nothing to chance, whose single replication is exact.
 
     Returns:
-        Pictures by name: "percentiles", "timeline", "bars", and "staleness" if a read was stale.
+        Pictures by name: "percentiles", "timeline", "bars", "staleness" if a read was stale, and "cost" if a system is
+        charged.
     """
     # matplotlib takes half a second to import; only whoever draws waits for it.
-    from bench.pictures import bars, percentiles, staleness, timeline
+    from bench.pictures import bars, cost, percentiles, staleness, timeline
     from bench.pictures.style import render, style_sheet
 
     context = Context(scenario_name, question, fingerprint, tuple(faults), certain)
@@ -66,6 +69,9 @@ def draw_all(
         ]
         if (ages := StalenessData.from_outcomes(outcomes, context)).panels:
             drawn.append(("staleness", ages, staleness.draw(ages)))
+        if any(replications[0].charges for replications in outcomes.values()):
+            bills = CostData.from_outcomes(outcomes, context)
+            drawn.append(("cost", bills, cost.draw(bills)))
         for name, data, figure in drawn:
             svg, png = render(figure)
             pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())

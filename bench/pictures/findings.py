@@ -212,6 +212,48 @@ def bars_finding(
     return "; ".join(clauses)
 
 
+# Cost against latency.
+
+
+def cost_finding(
+    outcomes: Outcomes, millions: Mapping[str, Values], operations: Sequence[str], *, certain: Collection[str] = ()
+) -> str:
+    """What the systems' costs show: with two, the dearer one against the other.
+
+    Args:
+        outcomes: Replications of the systems that are charged.
+        millions: Dollars a million requests, by system.
+        operations: Operations to speak of, the most important one first; only that one is mentioned.
+        certain: Systems that left nothing to chance, whose single replication is exact.
+    """
+    means = {name: mean for name, values in millions.items() if (mean := estimate(values).mean) is not None}
+    if not means:
+        return nothing_answered(outcomes)
+    cheap, dear = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    comparison = _compared(millions[dear], millions[cheap], certain={cheap, dear} <= set(certain))
+    operation = next(iter(operations), "")
+    if cheap == dear or comparison is None:
+        costs = [f"{short_name(name)} ${significant(mean)}" for name, mean in list(means.items())[:2]]
+        verb = "costs" if len(means) == 1 else "cost"
+        return f"A million requests {verb.removesuffix('s')} {', '.join(costs)}"
+    if not comparison.claimed:
+        return capital(f"{comparison.none_seen} in cost: about ${significant(means[dear])} a million requests")
+    if len(means) > 2:
+        ends = " to ".join(f"${significant(means[name])} ({short_name(name)})" for name in (cheap, dear))
+        tails = _range_clause(outcomes, operation, certain=certain)
+        return f"A million requests cost from {ends}; {tails[:1].lower()}{tails[1:]}"
+    much = f"{comparison.times} as much as" if comparison.size >= 1.1 else f"{comparison.times} more than"
+    clause = f"{short_name(dear)} costs {much} {short_name(cheap)} for each request"
+    pieces = []
+    for words, fraction in (_tail(outcomes, operation), ("the median", 0.5)):
+        both = (_percentiles(outcomes[name], operation, fraction) for name in (cheap, dear))
+        latency = _compared(*both, certain={cheap, dear} <= set(certain))
+        if latency is not None:
+            how = f"{latency.times} {_direction(latency)}" if latency.claimed else latency.none_seen
+            pieces.append(f"{how} at {words}")
+    return f"{clause}; its {plural(operation)}: {', '.join(pieces)}" if pieces else clause
+
+
 # Words and helpers.
 
 
