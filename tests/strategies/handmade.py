@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.kernel.outcome import COARSE, CacheOutcome, OperationOutcome, Outcome, StationOutcome
+from models.kernel.outcome import (
+    COARSE,
+    BucketOutcome,
+    CacheOutcome,
+    ChargeOutcome,
+    OperationOutcome,
+    Outcome,
+    StationOutcome,
+)
 from models.kernel.parts import UNLIMITED
 from tests.strategies.outcomes import bins_of, distribution_of
 
@@ -92,6 +100,17 @@ def cache(lookups: Sequence[int], hits: Sequence[int]) -> CacheOutcome:
     )
 
 
+def bucket(taken: float, refused: float) -> BucketOutcome:
+    """So many tokens from 10 to 30 s, half of them in each window there, and none before."""
+    halves = np.array([0.0, 0.5, 0.5])
+    return BucketOutcome(taken, refused, taken * halves, refused * halves)
+
+
+def charge(dollars: float) -> ChargeOutcome:
+    """So many dollars from 10 to 30 s, a quarter of them in the first window there."""
+    return ChargeOutcome(dollars, dollars * np.array([0.0, 0.25, 0.75]))
+
+
 def outcome(
     system: str = "dax",
     replication: int = 0,
@@ -100,6 +119,8 @@ def outcome(
     stations: Mapping[str, StationOutcome] | None = None,
     caches: Mapping[str, CacheOutcome] | None = None,
     counters: Mapping[str, int] | None = None,
+    buckets: Mapping[str, BucketOutcome] | None = None,
+    charges: Mapping[str, ChargeOutcome] | None = None,
     wall_s: float = 0.5,
 ) -> Outcome:
     """One replication, measured from 10 s to 30 s."""
@@ -117,6 +138,8 @@ def outcome(
         simulated_requests=1000,
         events=4000,
         wall_s=wall_s,
+        buckets=buckets or {},
+        charges=charges or {},
     )
 
 

@@ -18,6 +18,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from models.kernel.amounts import OF
 from models.kernel.arrivals import Arrivals, Bursty, Closed, ConstantArrivals, Poisson, Schedule
+from models.kernel.charges import Hourly, PerToken
 from models.kernel.keys import Hotspot, KeyLaw, Latest, ScrambledZipfian, UniformKeys, Zipf
 from models.kernel.laws import (
     Component,
@@ -223,11 +224,18 @@ class Seen:
         return "" if self.outcome is None else self.outcome.fingerprint()
 
 
+CHARGES = (
+    Hourly("level", 0.7, 2.0, "tokens"),
+    *(PerToken(f"{name} tokens", 0.3, name) for name in ("bucket0", "bucket1", "limit")),
+)
+"""A price for every bucket's tokens, and for the level that control writes down."""
+
+
 def run(case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, capacity: int = 64) -> Seen:
     """Run a case on an engine."""
     log: Log = []
     controls = tuple(controller(number, acts, log) for number, acts in enumerate(case.scripts))
-    program = Program(System(case.operations, case.probes, controls), "system")
+    program = Program(System(case.operations, case.probes, controls, charges=CHARGES), "system")
     if engine == "compiled":
         from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
 

@@ -118,6 +118,26 @@ def test_an_unknown_metric_is_a_problem_with_a_near_miss(metric: str, remedy: st
     assert remedy in found.remedy
 
 
+def test_money_is_expected_only_of_systems_that_are_charged() -> None:
+    """Names of buckets and charges have spaces, and need no quotes of their own."""
+    paid = Shape(("read",), buckets=("read capacity",), charges=("read requests",))
+    good = (
+        "money.dollars_per_hour",
+        "money.charges.read requests.dollars_per_hour",
+        "buckets.read capacity.taken_per_s",
+    )
+    shapes = {"dax": paid, "queue": SHAPE}
+
+    assert check([expectation(metric=f"dax.{name}", at_most=1.0) for name in good], shapes, problem) == []
+    (found,) = check([expectation(metric="queue.money.dollars_per_hour", at_most=1.0)], shapes, problem)
+    assert found.what.endswith("the model of queue has no prices")
+    assert found.remedy == "systems that have: dax"
+    (found,) = check([expectation(metric="dax.money.dollars_an_hour", at_most=1.0)], shapes, problem)
+    assert "did you mean dollars_per_hour?" in found.remedy
+    (found,) = check([expectation(metric="dax.read capacity.takn_per_s", at_most=1.0)], shapes, problem)
+    assert "did you mean taken_per_s?" in found.remedy
+
+
 def test_every_unknown_metric_is_reported_at_its_place() -> None:
     """The scenario's document knows the places; the second name of a pair has one of its own."""
     text = b'[[expect]]\nratio = ["dax.read.latency_ms.p50",\n  "dax.reed.latency_ms.p50"]\nat_least = 2.0\n'

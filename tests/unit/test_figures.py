@@ -11,7 +11,7 @@ import pytest
 from bench.statistics import figures
 from models.kernel.outcome import Outcome
 from models.kernel.parts import UNLIMITED
-from tests.strategies.handmade import cache, operation, outcome, station
+from tests.strategies.handmade import bucket, cache, charge, operation, outcome, station
 
 COUNTERS = {
     "item_cache.lookups": 100,
@@ -32,6 +32,8 @@ def whole() -> Outcome:
         stations={"nodes": station([2, 4], [20.0, 20.0], [10.0, 30.0]), "backing": station([UNLIMITED], [20.0], [0.0])},
         caches={"item_cache": cache([60, 40], [50, 40]), "query_cache": cache([0], [0])},
         counters=COUNTERS,
+        buckets={"capacity": bucket(9.0, 1.0)},
+        charges={"nodes": charge(0.5), "requests": charge(0.0)},
     )
 
 
@@ -140,6 +142,12 @@ MUTANTS: dict[str, Callable[[Outcome], Outcome]] = {
     "item_cache: lookups = their": of_counter("item_cache.lookups", 101),
     "item_cache: hits = their": of_counter("item_cache.hits", 91),
     "kept + lost": of_counter("writes.lost", 0),
+    "capacity: tokens taken": lambda each: replace(each, buckets={"capacity": replace(bucket(9.0, 1.0), taken=9.1)}),
+    "capacity: tokens refused": lambda each: replace(
+        each, buckets={"capacity": replace(bucket(9.0, 1.0), refused=0.9)}
+    ),
+    "nodes: dollars": lambda each: replace(each, charges={"nodes": replace(charge(0.5), dollars=0.4)}),
+    "nodes: dollars: -": lambda each: replace(each, charges={"nodes": charge(-0.5)}),
 }
 
 

@@ -11,7 +11,7 @@ from bench.statistics.metrics import Shape, known_metrics
 from bench.statistics.windows import within
 from bench.summary import summarise
 from models.kernel.outcome import Outcome
-from tests.strategies.handmade import cache, operation, outcome, station
+from tests.strategies.handmade import bucket, cache, charge, operation, outcome, station
 from tests.strategies.outcomes import direct_and_dax
 
 SHAPE = Shape(
@@ -20,6 +20,8 @@ SHAPE = Shape(
     caches=("item_cache",),
     counters=("writes.lost", "writes.kept"),
     error_kinds=("timeout", "refused"),
+    buckets=("read capacity",),
+    charges=("nodes", "read requests"),
 )
 
 
@@ -27,7 +29,7 @@ AGES_S = [0.5] * 900 + [2.0] * 80 + [16.0] * 19 + [17.3]
 
 
 def whole() -> Outcome:
-    """20,000 answers of 2 ms in 20 s, but one of 9 ms, a twentieth of them stale; errors; stations, cache, counter."""
+    """20,000 answers of 2 ms in 20 s, but one of 9 ms, a twentieth of them stale; errors; each part once; a bill."""
     return outcome(
         operations={"read": operation([0.002] * 19_999 + [0.009], {"timeout": 3}, unfinished=1, ages_s=AGES_S)},
         stations={
@@ -36,6 +38,8 @@ def whole() -> Outcome:
         },
         caches={"item_cache": cache([60, 40], [50, 40])},
         counters={"writes.lost": 4},
+        buckets={"read capacity": bucket(2_000.0, 40.0)},
+        charges={"nodes": charge(0.00425), "read requests": charge(0.00025)},
     )
 
 
@@ -73,6 +77,12 @@ VALUES: dict[str, float | None] = {
     "counters.item_cache.hits": 90,
     "counters.writes.lost": 4,
     "counters.writes.kept": None,
+    "buckets.read capacity.taken_per_s": 100.0,
+    "buckets.read capacity.refused_per_s": 2.0,
+    "money.dollars_per_hour": 0.81,
+    "money.dollars_per_million_requests": 0.225,
+    "money.charges.nodes.dollars_per_hour": 0.765,
+    "money.charges.read requests.dollars_per_hour": 0.045,
     "cost.events": 4000,
 }
 
@@ -120,7 +130,7 @@ def test_short_names_leave_the_section_out() -> None:
 
     for name in VALUES:
         section, _, rest = name.partition(".")
-        if section in {"ops", "caches", "stations"}:
+        if section in {"ops", "caches", "stations", "buckets"}:
             assert known[f"dax.{rest}"] is known[f"dax.{name}"]
 
 
@@ -163,5 +173,6 @@ def test_shape_of_outcomes_holds_all_that_occurred() -> None:
     late = outcome(replication=1, operations={"read": operation(errors={"refused": 1}), "write": operation()})
 
     assert Shape.of([whole(), late]) == Shape(
-        ("read", "write"), ("nodes", "nodes.cpu"), ("item_cache",), ("writes.lost",), ("timeout", "refused")
-    )
+        ("read", "write"), ("nodes", "nodes.cpu"), ("item_cache",), ("writes.lost",), ("timeout", "refused"),
+        ("read capacity",), ("nodes", "read requests"),
+    )  # fmt: skip
