@@ -9,8 +9,8 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'; what it costs,
-`prices`'.
+What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'; what it
+costs, `prices`'.
 
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
