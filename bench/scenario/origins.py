@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from bench.scenario.load import Scenario
 from bench.scenario.locate import KeyPath, path_text
 from models.kernel.keys import KeyLaw
 from models.kernel.laws import Law
+from models.kernel.registry import Parameters
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Setting:
     Args:
         path: Where it is in the scenario.
         value: What it is, as TOML would say it.
-        origin: "line 12", "--set path=value", "preset ycsb-b", or "default".
+        origin: "line 12", "--set path=value", "preset ycsb-b", "mode standard", or "default".
         source: Who published the default, or the range within which it is assumed; empty for what the user chose.
         meaning: One line.
     """
@@ -37,11 +38,16 @@ class Setting:
 
 def settings(scenario: Scenario) -> list[Setting]:
     """All keys of a scenario but its expectations, in the file's order of sections."""
-    return list(_settings(scenario.spec, (), scenario.document, scenario.spec.workload.preset))
+    return list(_settings(scenario.spec, (), scenario.document, scenario.spec.workload.preset, {}))
 
 
-def _settings(spec: BaseModel, path: KeyPath, document: Document, preset: str | None) -> Iterator[Setting]:
+def _settings(
+    spec: BaseModel, path: KeyPath, document: Document, preset: str | None, filled: Mapping[str, tuple[str, str]]
+) -> Iterator[Setting]:
+    """The keys of a table; `filled` are those that another key has filled in."""
     fields = type(spec).model_fields
+    if isinstance(spec, Parameters):
+        filled = {**filled, **spec.filled()}
     for name in sorted(fields, key=lambda name: name != "model"):
         field = fields[name]
         value, key = getattr(spec, name), (*path, field.alias or name)
@@ -49,15 +55,18 @@ def _settings(spec: BaseModel, path: KeyPath, document: Document, preset: str | 
             continue
         if key == ("systems",):
             for system, parameters in value.items():
-                yield from _settings(parameters, (*key, system), document, preset)
+                yield from _settings(parameters, (*key, system), document, preset, {})
         elif key == ("faults",) and value:
             for index, fault in enumerate(value):
-                yield from _settings(fault, (*key, index), document, preset)
+                yield from _settings(fault, (*key, index), document, preset, {})
         elif isinstance(value, BaseModel) and not isinstance(value, Law | KeyLaw) and not hasattr(value, "kind"):
-            yield from _settings(value, key, document, preset)
+            below = dict.fromkeys(type(value).model_fields, filled[name]) if name in filled else {}
+            yield from _settings(value, key, document, preset, below)
         else:
             extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
             origin, source = _origin(key, document, preset)
+            if origin == "default" and name in filled:
+                origin, source = filled[name]
             if origin == "default":
                 assumed = extra.get("assumed")
                 source = f"assumed: {assumed}" if assumed is not None else str(extra.get("source", ""))

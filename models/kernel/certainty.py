@@ -13,6 +13,7 @@ from models.kernel.laws import CONSTANT
 from models.kernel.program import Program, Site
 from models.kernel.sources import Source, Workload
 from models.kernel.steps.choose import KEY, RANDOM
+from models.kernel.system import Client
 
 
 def is_certain(program: Program, sources: list[Source]) -> bool:
@@ -28,8 +29,12 @@ def _system_is_certain(program: Program) -> bool:
         not program.system.controls_draw
         and all(laws[law].code == CONSTANT for law in used if law < len(laws))
         and not any(site.op == OP_CHOOSE and site.b == RANDOM for site in program.sites)
-        and all(client.jitter == "none" or not any(client.ceilings_s()) for client in clients)
+        and all(client.jitter == "none" or not _waits(client) for client in clients)
     )
+
+
+def _waits(client: Client) -> bool:
+    return any(client.ceilings_s()) or any(client.ceilings_s(throttled=True))
 
 
 def _laws(site: Site) -> list[int]:

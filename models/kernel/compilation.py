@@ -42,7 +42,7 @@ CALLED: tuple[Callable[..., Any], ...] = (
     admit.admit, admit.bucket_refresh, fork.fork, fork.quorum_met, fork.join_leg,
     each.each, each.begin_part, each.join_part,
     loop.prime, loop.tick, loop.drain, loop.walk, loop.finish, loop.begin, loop.attempt, loop.arrive, loop.settle,
-    loop.fail, loop.pay, loop.think, loop.issue,
+    loop.fail, loop.quota_of, loop.pay, loop.refund, loop.think, loop.issue,
 )  # fmt: skip
 """Plain functions that compiled code calls."""
 

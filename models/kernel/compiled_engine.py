@@ -33,7 +33,7 @@ from models.kernel.simpy_engine import Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
-from models.kernel.system import ERRORS, Client
+from models.kernel.system import ERRORS, THROTTLED, Client
 
 NEVER = 1 << 62
 JITTER = {"none": 0, "full": 1, "equal": 2}
@@ -498,7 +498,8 @@ class CompiledPlane:
             key_arrays(workload.keys) if workload.trace is None
             else (np.array([0, workload.key_count]), np.zeros(2), np.empty(0), np.empty(0, np.int64))
         )  # fmt: skip
-        ceilings = [o.client.ceilings_s() for o in program.operations]
+        patience = [operation.client for operation in program.operations]
+        ceilings = [c.ceilings_s(throttled=throttled) for c in patience for throttled in (False, True)]
         return world.World(
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
@@ -610,14 +611,16 @@ class CompiledPlane:
             record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
             record["watch_at"] = NEVER
             record["quota"] = self._paying().index(client) if client.quota is not None else -1
+            record["processes"] = client.processes
         for record, several in zip(records, self._workload.asks_several(), strict=False):
             record["several"] = several
         return records
 
     def _paying(self) -> list[Client]:
-        """Clients with a retry quota, each once."""
+        """Clients with a retry quota, each once for each of its processes."""
         clients = [operation.client for operation in self.program.operations]
-        return list(dict.fromkeys(client for client in clients if client.quota is not None))
+        paying = dict.fromkeys(client for client in clients if client.quota is not None)
+        return [client for client in paying for _ in range(client.processes)]
 
     def _quotas(self) -> Any:
         clients = self._paying()
@@ -625,8 +628,8 @@ class CompiledPlane:
         for record, client in zip(records, clients, strict=False):
             assert client.quota is not None
             for name, value in asdict(client.quota).items():
-                record[name] = value
-            record["tokens"] = client.quota.capacity
+                record[name] = value or 0
+            record["throttled_cost"], record["tokens"] = client.quota.price(THROTTLED), client.quota.capacity
         return records
 
     def _sources(self, law_indexes: list[tuple[int, int, int]]) -> Any:

@@ -65,7 +65,7 @@ from models.kernel.steps.lookup import drop, fill, look_up
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
-from models.kernel.system import TIMEOUT
+from models.kernel.system import THROTTLED, TIMEOUT
 
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK = range(5)
 """What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still."""
@@ -366,10 +366,10 @@ def fail(w: Any, r: int, error: int) -> None:
     clock, request = w.clock[0], w.requests[r]
     operation = w.operations[request.operation]
     request.stamp += 1
-    if request.attempt + 1 >= operation.max_attempts or not pay(w, operation, request, error):
+    if request.attempt + 1 >= operation.max_attempts or not pay(w, request, error):
         settle(w, r, error)
         return
-    wait_s = w.ceilings[request.operation, request.attempt]
+    wait_s = w.ceilings[2 * request.operation + (error == THROTTLED), request.attempt]
     request.attempt += 1
     if wait_s > 0.0 and operation.jitter:
         stream = clock.backoff_stream
@@ -381,16 +381,36 @@ def fail(w: Any, r: int, error: int) -> None:
         attempt(w, r)
 
 
-def pay(w: Any, operation: Any, request: Any, error: int) -> bool:
-    """Compiled form of `QuotaState.pay`, for whoever has a quota."""
+def quota_of(w: Any, request: Any) -> int:
+    """Compiled form of `SimpyPlane._quota`: its index, or -1."""
+    operation = w.operations[request.operation]
     if operation.quota < 0 or request.probe >= 0:
+        return -1
+    who = request.client if w.sources[request.source].closed else request.ordinal
+    return int(operation.quota + who % operation.processes)
+
+
+def pay(w: Any, request: Any, error: int) -> bool:
+    """Compiled form of `QuotaState.pay`, for whoever has a quota."""
+    index = quota_of(w, request)
+    if index < 0:
         return True
-    quota = w.quotas[operation.quota]
-    cost = quota.timeout_cost if error == TIMEOUT else quota.cost
+    quota = w.quotas[index]
+    cost = quota.timeout_cost if error == TIMEOUT else quota.throttled_cost if error == THROTTLED else quota.cost
     if quota.tokens < cost:
         return False
     quota.tokens -= cost
+    request.paid = cost
     return True
+
+
+def refund(w: Any, request: Any) -> None:
+    """Compiled form of `QuotaState.refund`, for whoever has a quota."""
+    index = quota_of(w, request)
+    if index >= 0:
+        quota = w.quotas[index]
+        back = request.paid if quota.returns_cost and request.attempt > 0 else quota.refund
+        quota.tokens = min(quota.capacity, quota.tokens + back)
 
 
 def settle(w: Any, r: int, error: int) -> None:
@@ -402,14 +422,13 @@ def settle(w: Any, r: int, error: int) -> None:
         wake_control(w, ANSWERED, request.probe, error, clock.now - request.arrival)
     else:
         record_settled(w, request.operation, request.arrival, request.measured, error)
-        operation = w.operations[request.operation]
-        if error == 0 and operation.quota >= 0:
-            quota = w.quotas[operation.quota]
-            quota.tokens = min(quota.capacity, quota.tokens + quota.refund)
         if error:
+            operation = w.operations[request.operation]
             operation.failures += 1
             if operation.failures >= operation.watch_at:
                 wake_control(w, FAILED, request.operation, operation.failures, 0.0)
+        else:
+            refund(w, request)
         if w.sources[request.source].closed:
             think(w, request.source, request.client, request.ordinal)
     if request.tokens == 0:

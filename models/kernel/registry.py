@@ -11,13 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import UNLIMITED
+from models.kernel.retry_modes import MODES, ModeName, Modes, with_mode
 from models.kernel.system import Client, Jitter, RetryQuota, System
 
 MAX_SERVERS = 1_000_000
+QUOTA = "botocore 1.43, standard mode (2026)"
 Servers = Annotated[int, Field(ge=1, le=MAX_SERVERS)] | Literal["unlimited"]
 """Servers of a station, as a scenario gives them."""
 
@@ -26,6 +28,10 @@ class Parameters(BaseModel):
     """Base of every model's parameters: strict, nothing unknown, nothing infinite."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def filled(self) -> dict[str, tuple[str, str]]:
+        """Keys that another key has filled in where the scenario says nothing: what did so, and its source."""
+        return {}
 
 
 def parameter(default: Any, text: str, *, source: str | None = None, assumed: str | None = None, **bounds: Any) -> Any:
@@ -50,30 +56,50 @@ def parameter(default: Any, text: str, *, source: str | None = None, assumed: st
 class QuotaParameters(Parameters):
     """A bucket of tokens that retries are paid from; when it is empty, nobody retries."""
 
-    capacity: Positive = parameter(
-        500.0, "tokens at most, and at first", source="AWS SDKs, standard retry mode (recalled)"
-    )
-    cost: NonNegative = parameter(5.0, "tokens of a retry", source="AWS SDKs, standard retry mode (recalled)")
-    timeout_cost: NonNegative = parameter(
-        10.0, "tokens of a retry after a timeout", source="AWS SDKs, standard retry mode (recalled)"
-    )
-    refund: NonNegative = parameter(
-        1.0, "tokens that a success brings", source="AWS SDKs, standard retry mode (recalled)"
+    capacity: Positive = parameter(500.0, "tokens at most, and at first", source=QUOTA)
+    cost: NonNegative = parameter(5.0, "tokens of a retry", source=QUOTA)
+    timeout_cost: NonNegative = parameter(10.0, "tokens of a retry after a timeout", source=QUOTA)
+    throttled_cost: NonNegative | None = parameter(None, "tokens of a retry after throttling; none: as `cost`")
+    refund: NonNegative = parameter(1.0, "tokens that a success brings", source=QUOTA)
+    returns_cost: bool = parameter(
+        True, "whether a success after retries brings what the last one cost, instead of `refund`", source=QUOTA
     )
 
 
 class ClientParameters(Parameters):
     """The patience of the clients; waits double from retry to retry."""
 
+    MODES: ClassVar[Modes] = MODES
+    """What each retry mode means for the service that is asked."""
+
+    mode: ModeName | None = parameter(
+        None, "how an AWS SDK retries; keys beside it go before it; none: as the keys say, which is no retry by default"
+    )
     timeout_s: Positive | None = parameter(None, "seconds until an attempt is given up; none: clients wait for ever")
     max_attempts: Annotated[int, Field(ge=1, le=100)] = parameter(1, "attempts of a request", assumed="1 to 10")
     backoff_base_s: NonNegative = parameter(0.05, "ceiling of the wait before the first retry", assumed="0.025 to 1")
-    backoff_cap_s: Positive = parameter(20.0, "highest ceiling", source="botocore standard mode: 20 s (2023)")
-    jitter: Jitter = parameter("full", "share of the ceiling that is waited", source="botocore standard mode (2023)")
-
-    retry_quota: QuotaParameters | None = parameter(
-        None, "bucket that all clients of the system pay their retries from; none: they retry as they like"
+    throttled_base_s: NonNegative | None = parameter(None, "the same after throttling; none: as after any other error")
+    backoff_cap_s: Positive | None = parameter(
+        20.0, "highest ceiling; none: no such bound", source="botocore standard mode: 20 s (2026)"
     )
+    jitter: Jitter = parameter("full", "share of the ceiling that is waited", source="botocore standard mode (2026)")
+    processes: Annotated[int, Field(ge=1, le=100_000)] = parameter(
+        1, "client processes, each with a retry quota of its own", assumed="one quota for all clients"
+    )
+    retry_quota: QuotaParameters | None = parameter(
+        None, "bucket that a process pays its retries from; none: clients retry as they like"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_mode_says(cls, given: Any) -> Any:
+        return with_mode(given, cls.MODES)
+
+    def filled(self) -> dict[str, tuple[str, str]]:
+        if self.mode is None:
+            return {}
+        mode = self.MODES[self.mode]
+        return dict.fromkeys(mode.keys, (f"mode {self.mode}", mode.source))
 
     def client(self) -> Client:
         """As the kernel takes it."""
@@ -81,8 +107,10 @@ class ClientParameters(Parameters):
             timeout_s=math.inf if self.timeout_s is None else self.timeout_s,
             max_attempts=self.max_attempts,
             backoff_base_s=self.backoff_base_s,
-            backoff_cap_s=self.backoff_cap_s,
+            throttled_base_s=self.throttled_base_s,
+            backoff_cap_s=math.inf if self.backoff_cap_s is None else self.backoff_cap_s,
             jitter=self.jitter,
+            processes=self.processes,
             quota=None if self.retry_quota is None else RetryQuota(**self.retry_quota.model_dump()),
         )
 

@@ -46,7 +46,7 @@ from models.kernel.steps.admit import BucketState
 from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.steps.hold import RoomState
-from models.kernel.system import ERRORS, TIMEOUT, RetryQuota
+from models.kernel.system import ERRORS, THROTTLED, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
 Arrival = tuple[float, int, int, int, int, int, float]
@@ -64,22 +64,24 @@ class MembershipState:
 
 
 class QuotaState:
-    """A retry quota of the SimPy engine."""
+    """One process's retry quota of the SimPy engine."""
 
     def __init__(self, quota: RetryQuota) -> None:
         self.quota, self.tokens = quota, quota.capacity
 
-    def pay(self, error: int) -> bool:
-        """Whether a retry can be paid after such an error; if so, it is."""
-        cost = self.quota.timeout_cost if error == TIMEOUT else self.quota.cost
+    def pay(self, request: Request, error: int) -> bool:
+        """Whether a request's retry can be paid after such an error; if so, it is."""
+        cost = self.quota.price(error)
         if self.tokens < cost:
             return False
         self.tokens -= cost
+        request.paid = cost
         return True
 
-    def refund(self) -> None:
+    def refund(self, request: Request) -> None:
         """A request has succeeded."""
-        self.tokens = min(self.quota.capacity, self.tokens + self.quota.refund)
+        back = request.paid if self.quota.returns_cost and request.attempt else self.quota.refund
+        self.tokens = min(self.quota.capacity, self.tokens + back)
 
 
 class LinkState:
@@ -249,10 +251,13 @@ class SimpyPlane:
         }
         self.far_draws = {s.index: Draws(self, s, s.c).function() for s in program.sites if s.op == OP_DELAY}
         self.unsettled: dict[Request, None] = {}
-        self.ceilings = [o.client.ceilings_s() for o in program.operations]
         self.clients = [o.client for o in program.operations]
-        states = {client: QuotaState(client.quota) for client in self.clients if client.quota is not None}
-        self.quotas = [states.get(client) for client in self.clients]
+        self.ceilings = [(c.ceilings_s(), c.ceilings_s(throttled=True)) for c in self.clients]
+        states = {
+            client: [QuotaState(client.quota) for _ in range(client.processes)]
+            for client in self.clients if client.quota is not None
+        }  # fmt: skip
+        self.quotas = [states.get(client, []) for client in self.clients]
         self.timeouts_s = [client.timeout_s for client in self.clients]
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
         self.memberships = [MembershipState(program, part) for part in program.memberships]
@@ -366,13 +371,11 @@ class SimpyPlane:
         """An attempt has failed: try again after a while, or give up."""
         client = self.clients[request.operation]
         request.stamp += 1
-        quota = self.quotas[request.operation]
-        if request.attempt + 1 >= client.max_attempts or (
-            quota is not None and request.answer is None and not quota.pay(error)
-        ):
+        quota = self._quota(request)
+        if request.attempt + 1 >= client.max_attempts or (quota is not None and not quota.pay(request, error)):
             self._settle(request, error)
             return
-        wait_s = self.ceilings[request.operation][request.attempt]
+        wait_s = self.ceilings[request.operation][error == THROTTLED][request.attempt]
         request.attempt += 1
         if wait_s > 0.0 and client.jitter != "none":
             u, _ = uniforms(*self.backoff_key, request.ordinal, request.client, request.attempt, 0, 0, 0)
@@ -381,6 +384,14 @@ class SimpyPlane:
             self.env.data(self.now + wait_s, self._retry, request, request.stamp)
         else:
             self._attempt(request)
+
+    def _quota(self, request: Request) -> QuotaState | None:
+        """The retry quota of the process that asks; control's own requests have none."""
+        quotas = self.quotas[request.operation]
+        if not quotas or request.answer is not None:
+            return None
+        who = request.ordinal if self.closed[request.source] is None else request.client
+        return quotas[who % len(quotas)]
 
     def _retry(self, request: Request, stamp: int) -> None:
         if request.stamp == stamp:
@@ -398,8 +409,8 @@ class SimpyPlane:
         if error:
             self.failures[request.operation] += 1
             self.notice(self.error_watches[request.operation], self.failures[request.operation])
-        elif (quota := self.quotas[request.operation]) is not None:
-            quota.refund()
+        elif (quota := self._quota(request)) is not None:
+            quota.refund(request)
         source = self.closed[request.source]
         if source is not None:
             client = request.client - source.client_base

@@ -39,12 +39,22 @@ class RetryQuota:
         cost: Tokens of a retry.
         timeout_cost: Tokens of a retry after a timeout.
         refund: Tokens that a success brings.
+        throttled_cost: Tokens of a retry after throttling; None: as `cost`.
+        returns_cost: Whether a success after retries brings back what the last of them cost, instead of `refund`.
     """
 
     capacity: float
     cost: float
     timeout_cost: float
     refund: float
+    throttled_cost: float | None = None
+    returns_cost: bool = False
+
+    def price(self, error: int) -> float:
+        """Tokens of a retry after an error."""
+        if error == THROTTLED and self.throttled_cost is not None:
+            return self.throttled_cost
+        return self.timeout_cost if error == TIMEOUT else self.cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +62,11 @@ class Client:
     """The patience of whoever asks: how long an attempt may take, how many there are, how long to wait in between.
 
     The wait before retry i (from 1) has the ceiling min(backoff_cap_s, backoff_base_s * backoff_factor**(i - 1));
-    jitter "full" takes a uniform share of it, "equal" half of it plus a uniform share of the other half. Operations of
-    one and the same client share its retry quota.
+    after throttling, throttled_base_s takes the place of backoff_base_s if it is given. Jitter "full" takes a uniform
+    share of the ceiling, "equal" half of it plus a uniform share of the other half.
+
+    Each of `processes` has a retry quota of its own, which all operations of one and the same client share. A closed
+    loop's client stays with one process; requests of an open source go to the processes in turn.
     """
 
     timeout_s: float = math.inf
@@ -63,12 +76,13 @@ class Client:
     backoff_cap_s: float = math.inf
     jitter: Jitter = "none"
     quota: RetryQuota | None = None
+    throttled_base_s: float | None = None
+    processes: int = 1
 
-    def ceilings_s(self) -> list[float]:
-        """Ceiling of the wait before each retry, seconds."""
-        return [
-            min(self.backoff_cap_s, self.backoff_base_s * self.backoff_factor**i) for i in range(self.max_attempts - 1)
-        ]
+    def ceilings_s(self, *, throttled: bool = False) -> list[float]:
+        """Ceiling of the wait before each retry, seconds; after throttling, or after any other error."""
+        base_s = self.throttled_base_s if throttled and self.throttled_base_s is not None else self.backoff_base_s
+        return [min(self.backoff_cap_s, base_s * self.backoff_factor**i) for i in range(self.max_attempts - 1)]
 
 
 @dataclass(frozen=True, eq=False)

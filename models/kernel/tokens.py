@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 
 class Request:
-    """What a client waits for. `lane` plus a walk's branch names what draws belong to, apart from the ordinal."""
+    """What a client waits for. `lane` plus a walk's branch names what draws belong to, apart from the ordinal;
+    `paid` are the tokens of its last retry.
+    """
 
     __slots__ = (
         "answer", "arrival", "attempt", "attempts", "client", "items", "key", "lane", "leg", "measured", "operation",
-        "ordinal", "settled", "size", "source", "stamp", "ttl",
+        "ordinal", "paid", "settled", "size", "source", "stamp", "ttl",
     )  # fmt: skip
 
     def __init__(
@@ -29,7 +31,7 @@ class Request:
         self.source, self.client, self.ordinal, self.operation = source, client, ordinal, operation
         self.key, self.size, self.items, self.ttl, self.lane = key, size, items, ttl, client << 24
         self.arrival, self.attempt, self.attempts, self.stamp = 0.0, 0, 0, 0
-        self.settled, self.measured, self.leg = False, False, 0
+        self.settled, self.measured, self.leg, self.paid = False, False, 0, 0.0
         self.answer: simpy.Event | None = None
 
 

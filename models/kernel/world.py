@@ -38,7 +38,7 @@ wait for that. `parts` tells an `Each` from a fork. `stamp` and `join` go on cou
 
 REQUEST = _record(
     "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after",
-    "arrival ttl",
+    "arrival ttl paid",
 )
 """What a client waits for; the slot is free again when it is settled and no walk of it is left."""
 
@@ -66,8 +66,8 @@ HISTORY = _record("ordered oldest acknowledged measured", "superseded_at")
 BUCKET = _record("family admitted refused", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
-QUOTA = _record("", "tokens capacity cost timeout_cost refund")
-OPERATION = _record("entry past_entry max_attempts jitter quota failures watch_at several", "timeout")
+QUOTA = _record("returns_cost", "tokens capacity cost timeout_cost throttled_cost refund")
+OPERATION = _record("entry past_entry max_attempts jitter quota processes failures watch_at several", "timeout")
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
     "insert inserted"
@@ -120,7 +120,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("zone_starts", INT, 1),  # groups
     ("operations", OPERATION, 1),
     ("quotas", QUOTA, 1),
-    ("ceilings", FLOAT, 2),  # operations, attempts: ceiling of the wait before a retry
+    ("ceilings", FLOAT, 2),  # operations x (other errors, throttling), attempts: ceiling of the wait
     ("sources", SOURCE, 1),
     ("block_times", FLOAT, 2),  # sources, requests
     ("block_ints", INT, 3),  # sources, (operation, key, size, items), requests

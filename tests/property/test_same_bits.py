@@ -40,7 +40,7 @@ from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.hold import RoomState
 from models.kernel.steps.travel import _Delay
-from models.kernel.system import Operation, Route
+from models.kernel.system import TIMEOUT, Client, Operation, RetryQuota, Route
 from models.kernel.tokens import Request, Token
 from tests.strategies.systems import (
     GRID_S,
@@ -53,6 +53,7 @@ from tests.strategies.systems import (
     grid,
     run,
     several_case,
+    throttled_case,
     unlike,
     with_operations,
 )
@@ -128,7 +129,8 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    return [(case, run(case, "compiled")) for case in (several_case(), busy_case(), expiring_case(), *drawn)]
+    some = (several_case(), throttled_case(), busy_case(), expiring_case(), *drawn)
+    return [(case, run(case, "compiled")) for case in some]
 
 
 def arrival_before_its_successor(plane: SimpyPlane, index: int, arrival: Any) -> None:
@@ -264,6 +266,18 @@ def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def plain_refund(state: QuotaState, _: Request) -> None:
+    state.tokens = min(state.quota.capacity, state.tokens + state.quota.refund)
+
+
+def plain_price(quota: RetryQuota, error: int) -> float:
+    return quota.timeout_cost if error == TIMEOUT else quota.cost
+
+
+def first_quota(quota: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda plane, request: quota(plane, request) and plane.quotas[request.operation][0]
+
+
 def full_at_once(bucket: BucketState) -> None:
     bucket.tokens = bucket.burst
 
@@ -321,7 +335,13 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "a truth table is not looked at": changed(QuorumState, "__init__", any_leg),
     "a retry costs nothing": lambda patch: patch.setattr(QuotaState, "pay", lambda *_: True),
-    "a success brings nothing": lambda patch: patch.setattr(QuotaState, "refund", lambda _: None),
+    "a success brings nothing": lambda patch: patch.setattr(QuotaState, "refund", lambda *_: None),
+    "a success after retries brings as little as any": lambda patch: patch.setattr(QuotaState, "refund", plain_refund),
+    "a retry after throttling costs as any other": lambda patch: patch.setattr(RetryQuota, "price", plain_price),
+    "the wait after throttling is as any other": changed(
+        Client, "ceilings_s", lambda ceilings_s: lambda client, **_: ceilings_s(client)
+    ),
+    "all processes share one quota": changed(SimpyPlane, "_quota", first_quota),
     "a bucket is always full": changed(BucketState, "refresh", after(full_at_once)),
     "a pause is no pause": lambda patch: patch.setattr(StationState, "pause", lambda _: None),
     "a station that is up comes up again": lambda patch: patch.setattr(StationState, "up", up_again),

@@ -116,6 +116,9 @@ LAWS: tuple[Law, ...] = (
 SIZES: tuple[Law, ...] = (
     Constant(value=100.0), Constant(value=0.0), Uniform(low=1.0, high=300.0), Exponential(mean=120.0),
 )  # fmt: skip
+QUOTAS = (
+    None, RetryQuota(6.0, 2.0, 3.0, 0.5), RetryQuota(1.0, 1.0, 1.0, 0.1), RetryQuota(5.0, 2.0, 1.0, 0.5, 3.0, True),
+)  # fmt: skip
 KEY_LAWS: tuple[KeyLaw, ...] = (
     UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), UniformKeys(count=1), Hotspot(count=KEYS),
     ScrambledZipfian(count=KEYS), Latest(count=KEYS), Latest(count=KEYS),
@@ -495,7 +498,9 @@ def clients(draw: DrawFn) -> Client:
         backoff_factor=draw(st.sampled_from([1.0, 2.0])),
         backoff_cap_s=draw(st.sampled_from([math.inf, 2 * GRID_S])),
         jitter=draw(st.sampled_from(["none", "full", "equal"])),
-        quota=draw(st.sampled_from([None, None, RetryQuota(6.0, 2.0, 3.0, 0.5), RetryQuota(1.0, 1.0, 1.0, 0.1)])),
+        quota=draw(st.sampled_from([None, *QUOTAS])),
+        throttled_base_s=draw(st.sampled_from([None, 0.0, 4 * GRID_S])),
+        processes=draw(st.sampled_from([1, 2, 3])),
     )
 
 
@@ -733,6 +738,15 @@ def several_case() -> Case:
     return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 5)
 
 
+def throttled_case() -> Case:
+    """A case by hand in which an empty bucket throttles nearly all, and retries are paid for until a quota is empty."""
+    bucket = Bucket("bucket", Group("node"), 0.1 / GRID_S, 1.0)
+    patience = Client(max_attempts=3, backoff_base_s=GRID_S, quota=RetryQuota(9.0, 1.0, 1.0, 0.5, 3.0))
+    operations = {"read": Operation(Route(Admit((bucket,))), patience)}
+    work = Workload(ConstantArrivals(rate_per_s=1 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 1.0})
+    return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
@@ -740,6 +754,5 @@ def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Cas
 
 __all__ = [
     "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "expiring_case", "first_difference", "run",
-    "several_case",
-    "unlike", "with_operations",
+    "several_case", "throttled_case", "unlike", "with_operations",
 ]  # fmt: skip
