@@ -26,10 +26,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
+from models.dax.node_types import NODE_TYPES, NodeTypeName
 from models.dax.prices import NODE_DOLLARS_PER_HOUR
 from models.kernel.amounts import Of
 from models.kernel.charges import Hourly
-from models.kernel.laws import NonNegative, seconds
+from models.kernel.laws import NonNegative, Positive, seconds
 from models.kernel.parts import Cache, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
 from models.kernel.steps import Choose, Each, Fill, Fork, Lookup, Serve, Step, Travel
@@ -46,22 +47,6 @@ KB = 1000
 GB = 10**9
 PRIMARY = 0
 
-NodeType = Literal[
-    "dax.r5.large", "dax.r5.xlarge", "dax.r5.2xlarge", "dax.r5.4xlarge", "dax.r5.8xlarge", "dax.r5.12xlarge",
-    "dax.r5.16xlarge", "dax.r5.24xlarge",
-]  # fmt: skip
-NODE_TYPES: dict[str, tuple[int, int]] = {
-    "dax.r5.large": (75_000, 16),
-    "dax.r5.xlarge": (150_000, 32),
-    "dax.r5.2xlarge": (300_000, 64),
-    "dax.r5.4xlarge": (600_000, 128),
-    "dax.r5.8xlarge": (1_000_000, 256),
-    "dax.r5.12xlarge": (1_000_000, 384),
-    "dax.r5.16xlarge": (1_000_000, 512),
-    "dax.r5.24xlarge": (1_000_000, 768),
-}
-"""Normalised requests a second, and GB of memory."""
-
 
 class DaxParameters(Parameters):
     """Parameters of `dax`, but for the table behind it."""
@@ -69,7 +54,12 @@ class DaxParameters(Parameters):
     nodes: Annotated[int, Field(ge=1, le=11)] = parameter(
         3, "nodes: one primary, the others read replicas", source=GUIDE
     )
-    node_type: NodeType = parameter("dax.r5.large", "sets a node's capacity and memory", source=SIZING)
+    node_type: NodeTypeName = parameter(
+        "dax.r5.large",
+        "sets a node's capacity and memory; capacities are published for r5, others assumed by virtual CPUs",
+        source=SIZING,
+    )
+    units_per_node_s: Positive | None = parameter(None, "normalised requests a second; none: as the node type has")
     node_dollars_per_hour: NonNegative | None = parameter(
         None,
         "price of a node; none: by its type",
@@ -99,14 +89,15 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     region = Region.of(parameters.region)
     table = backend.build(parameters.table, region)
     clients, network = region.clients, region.network
-    capacity_per_s, memory_gb = NODE_TYPES[parameters.node_type]
+    node_type = NODE_TYPES[parameters.node_type]
+    capacity_per_s = parameters.units_per_node_s or node_type.units_per_s
     servers = max(1, round(capacity_per_s / UNITS_PER_SERVER_S))
     unit_s = servers / capacity_per_s
     nodes = Group("nodes", parameters.nodes, region.spread(parameters.nodes))
     station = Station("nodes", nodes, servers)
     cache = Cache(
         "item_cache", nodes, "lru",
-        capacity_bytes=int(parameters.memory_share * memory_gb * GB),
+        capacity_bytes=int(parameters.memory_share * node_type.memory_gb * GB),
         ttl_s=parameters.item_ttl_s or None, overhead_bytes=parameters.item_overhead_bytes,
     )  # fmt: skip
 
@@ -180,5 +171,7 @@ def model(backend: Backend) -> Model:
             "overlapping misses of one key all go to the table",
             "no node failure, promotion or throttling of overload",
             "money is nodes and the table's capacity: no data transfer between zones, no storage",
+            "capacities of nodes other than r5 are assumed; no CPU credits",
+            "no retry mode `adaptive`: clients do not hold requests back",
         ),
     )
