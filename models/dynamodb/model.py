@@ -1,4 +1,4 @@
-"""A DynamoDB table: request routers, partitions by key hash, three replicas of each, one in each zone.
+"""A DynamoDB table: request routers, partitions by key hash, three replicas of each on storage nodes in three zones.
 
 A request goes over the network to a request router, which finds the partition by the hash of the key. An eventually
 consistent read is answered by any replica, a strongly consistent one by the leader. A write is acknowledged when the
@@ -10,7 +10,9 @@ YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads
 tested.
 
 What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'; what it
-costs, `prices`'.
+costs, `prices`'; on which storage nodes its replicas stand, `placement`'s. A node serves the replicas of all its
+partitions with the same servers. As a table grows it has more partitions and more nodes, so that a node has no more to
+do than before: that keeps latency flat.
 
 Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
@@ -18,8 +20,7 @@ Source:
 Limits:
     Admission knows no delay: the routers' local buckets, which are refilled every few seconds, are one bucket here;
     adaptive capacity, limits of nodes on bursting, splits for heat, auto scaling and on-demand mode are left out. No
-    failover. Replicas do not queue, as no figure of a storage node's concurrency is published. Items' sizes do not
-    change latencies.
+    failover. Other tables put no load on the storage nodes. Items' sizes do not change latencies.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from pydantic import Field
 
 from models.dynamodb import queries
 from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Admission, Capacity, partitions_of
+from models.dynamodb.placement import place
 from models.dynamodb.prices import Prices, charges
 from models.kernel.amounts import Of
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, SecondsLaw
 from models.kernel.parts import Copies, Group, Membership, Quorum, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
+from models.kernel.retry_modes import MODES
 from models.kernel.steps import Apply, Choose, Fork, Order, Read, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend, Tier
@@ -74,8 +77,30 @@ class TableParameters(Parameters):
         "seconds that a replica takes to make a log record durable",
         assumed=f"median 1.5 to 3 ms; p99 fitted to the clients' p99/p50 in {DDB22}, figure 5",
     )
-    replica_servers: Servers = parameter("unlimited", "requests that a replica works on at once", assumed="no queueing")
+    replicas_per_node: Annotated[int, Field(ge=1, le=30_000)] = parameter(
+        1,
+        "replicas of the table on one storage node",
+        assumed="a node has thousands of replicas, but of many tables; 1 to 1,000 of one table",
+    )
+    node_servers: Servers = parameter(
+        32, "requests that a storage node works on at once", assumed="16 to 128; a queue's depth of a flash disk is 32"
+    )
     prices: Prices = parameter(Prices(), "prices of capacity", source="see its keys")
+
+
+class DynamodbClientParameters(ClientParameters):
+    """The patience of DynamoDB's clients; waits double from retry to retry."""
+
+    MODES = MODES | {
+        "legacy": MODES["legacy"].but(
+            "botocore 1.43, for DynamoDB (2026)",
+            max_attempts=10, backoff_base_s=0.05, jitter="none",
+        ),
+        "standard-2026": MODES["standard-2026"].but(
+            "botocore 1.43, AWS_NEW_RETRIES_2026, for DynamoDB (2026)",
+            max_attempts=4, backoff_base_s=0.025,
+        ),
+    }  # fmt: skip
 
 
 class DynamodbParameters(TableParameters):
@@ -87,7 +112,9 @@ class DynamodbParameters(TableParameters):
         source="DynamoDB guide: eventually consistent by default (2023)",
     )
     region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
-    client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
+    client: DynamodbClientParameters = parameter(
+        DynamodbClientParameters(), "patience of the clients", assumed="no timeout, no retry"
+    )
 
 
 def tier(parameters: TableParameters, region: Region) -> Tier:
@@ -95,16 +122,13 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     count = partitions_of(parameters.partitions, parameters.capacity)
     routers = Group("routers", region.zones, tuple(range(region.zones)))
     partitions = Group("partitions", count)
-    zones = tuple(zone for partition in range(count) for zone in region.spread(REPLICAS, partition))
-    replicas = Group("replicas", REPLICAS * count, zones)
-    rows = tuple(tuple(range(REPLICAS * p, REPLICAS * (p + 1))) for p in range(count))
-    members = Membership(replicas, rows, of=partitions)
+    placed = place([region.spread(REPLICAS, partition) for partition in range(count)], parameters.replicas_per_node)
+    nodes, peers = (Group(name, len(placed.zones), placed.zones) for name in ("storage nodes", "peers"))
+    members, peer = (Membership(group, placed.rows, of=partitions) for group in (nodes, peers))
     by_key = everybody(partitions)
     copies = Copies("copies", members, by_key)
-    peers = Group("peers", REPLICAS * count, zones)
-    peer = Membership(peers, rows, of=partitions)
     router = Serve(Station("routers", routers, 0), parameters.router)
-    station = Station("replicas", replicas, servers_of(parameters.replica_servers))
+    station = Station("storage nodes", nodes, servers_of(parameters.node_servers))
     anywhere, find, network = everybody(routers), Choose(by_key, "key"), region.network
     admission = Admission.of(parameters.capacity, partitions)
     durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
@@ -119,9 +143,9 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     def at_replica(replica: Replica, of: Of = "item") -> tuple[Step, ...]:
         """A read at one replica, of one item or of several, if the table has units for it."""
         work = (
-            Choose(members, replica), Travel(network, routers, replicas),
+            Choose(members, replica), Travel(network, routers, nodes),
             Serve(station, parameters.read, further=0.0 if of == "item" else parameters.further_item), Read(copies),
-            Travel(network, replicas, routers),
+            Travel(network, nodes, routers),
         )  # fmt: skip
         return admission.read(STRONG if replica == LEADER else EVENTUAL, *work, of=of)
 
@@ -137,15 +161,15 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     def follower(slot: int) -> Route:
         """From the leader to a follower and back; the follower is remembered beside the leader."""
         return Route(
-            Choose(peer, slot), Travel(network, replicas, peers), Choose(members, slot),
-            Serve(station, parameters.append), Apply(copies), Choose(members, LEADER), Travel(network, peers, replicas),
+            Choose(peer, slot), Travel(network, nodes, peers), Choose(members, slot),
+            Serve(station, parameters.append), Apply(copies), Choose(members, LEADER), Travel(network, peers, nodes),
         )  # fmt: skip
 
     def write(origin: Group) -> Route:
         append = Fork(durable, (Route(Serve(station, parameters.append), Apply(copies)), follower(1), follower(2)))
         work = (
-            Choose(members, LEADER), Travel(network, routers, replicas), Order(copies), append,
-            Travel(network, replicas, routers),
+            Choose(members, LEADER), Travel(network, routers, nodes), Order(copies), append,
+            Travel(network, nodes, routers),
         )  # fmt: skip
         return ask(origin, find, *admission.write(*work))
 
@@ -198,9 +222,10 @@ MODEL = Model(
         "provisioned capacity is admitted without delay: no adaptive capacity, node limits, splits or auto scaling",
         "no on-demand mode",
         "no failover",
-        "replicas do not queue",
+        "other tables put no load on the storage nodes",
         "sizes do not change latencies",
         *queries.LIMITS,
         "money is capacity alone, unlimited paid as on-demand: no storage, backups, streams or data transfer",
+        "no retry mode `adaptive`: clients do not hold requests back",
     ),
 )

@@ -315,7 +315,7 @@ def test_faults_run_alike_on_both_engines_and_show(tmp_path: Path) -> None:
         'at_s = 9.5\nuntil_s = 12.0\nkind = "slow"\ntarget = "four.server"\nfactor = 3.0',
         'at_s = 13.0\nkind = "cache-flush"\ntarget = "dax.item_cache"',
         'at_s = 13.0\nuntil_s = 14.0\nkind = "link-slow"\ntarget = "dax.network"\nzones = [0, 1]\nfactor = 5.0',
-        'at_s = 15.0\nuntil_s = 16.0\nkind = "pause"\ntarget = "dax.replicas"',
+        'at_s = 15.0\nuntil_s = 16.0\nkind = "pause"\ntarget = "dax.storage nodes"',
         'at_s = 17.0\nuntil_s = 18.0\nkind = "load"\nfactor = 3.0',
     )
     documents = [

@@ -157,5 +157,5 @@ def test_who_is_throttled_is_told_by_the_router(engine: str) -> None:
     outcome = simulated(parameters, "strong_read", ConstantArrivals(rate_per_s=100.0), 10.0, engine=engine)
 
     read = outcome.operations["strong_read"]
-    assert read.ok == outcome.stations["replicas"].started.sum() == 10
+    assert read.ok == outcome.stations["storage nodes"].started.sum() == 10
     assert read.errors == {"throttled": 990}
