@@ -33,7 +33,9 @@ def database(
 ) -> Outcome:  # fmt: skip
     """Thirty servers of 0.1 s: 300 requests/s, in windows of a second."""
     station = station or Station("database", Group("database"), 30)
-    system = System({"read": Operation(Route(Serve(station, Constant(value=0.1))), client)}, (schedule(faults),))
+    system = System(
+        {"read": Operation(Route(Serve(station, Constant(value=0.1))), client)}, controls=(schedule(faults),)
+    )
     arrivals = Poisson(rate_per_s=rate_per_s)
     load = arrivals if cut is None else with_load(arrivals, [(*cut, 0.0)])
     work = Workload(load, UniformKeys(), Constant(value=1.0), {"read": 1.0})
