@@ -68,7 +68,7 @@ def refusing(error: str, whose: Client, *controls: Control) -> System:
     }  # fmt: skip
     how: Any = "silent" if error == "timeout" else "refuse"
     down = schedule([Fault(0.0, 1e9, (StationFault(station, 0, how),))]) if error != "throttled" else None
-    return System({"read": Operation(Route(way[error]), whose)}, (*filter(None, [down]), *controls))
+    return System({"read": Operation(Route(way[error]), whose)}, controls=(*filter(None, [down]), *controls))
 
 
 def run(system: System, engine: str, *, requests: int = 0, arrivals: Any = None, duration_s: float = 10.0) -> Outcome:
@@ -185,7 +185,9 @@ def test_a_success_after_a_retry_brings_back_what_it_cost(returns_cost: bool, ok
     whose = Client(
         max_attempts=2, backoff_base_s=0.25, quota=RetryQuota(5.0, 5.0, 10.0, 1.0, returns_cost=returns_cost)
     )
-    system = System({"read": Operation(Route(Serve(station, Constant(value=0.01))), whose)}, (schedule(faults),))
+    system = System(
+        {"read": Operation(Route(Serve(station, Constant(value=0.01))), whose)}, controls=(schedule(faults),)
+    )
 
     read = run(system, engine, arrivals=ConstantArrivals(rate_per_s=1.0), duration_s=9.5).operations["read"]
 

@@ -157,7 +157,7 @@ def test_a_lost_storage_node_takes_all_its_partitions_replicas() -> None:
         work = Workload(
             Poisson(rate_per_s=2_000.0), UniformKeys(count=60_000), Constant(value=1.0), {"read": 0.5, "write": 0.5}
         )
-        return replicate(System(system.operations, (schedule(faults),)), work, Span(0.0, 10.0, 20.0, 1), 1)[0]
+        return replicate(System(system.operations, controls=(schedule(faults),)), work, Span(0.0, 10.0, 20.0, 1), 1)[0]
 
     whole, lost = outcome(False).operations, outcome(True).operations
     assert whole["read"].errors == {}
