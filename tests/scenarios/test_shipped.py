@@ -25,6 +25,7 @@ SHORT = {
     "queue_mmc": (),
     "retry_storm": ("replications=3",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
+    "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
@@ -38,6 +39,7 @@ SWITCHED_OFF = {
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
+    "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""
 
