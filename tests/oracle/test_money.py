@@ -172,8 +172,8 @@ def test_every_node_type_has_a_price_that_grows_with_its_size() -> None:
     sizes = [NODE_DOLLARS_PER_HOUR[name] for name in NODE_TYPES if name.startswith("dax.r5.")]
     assert sizes == sorted(sizes)
     assert all(
-        NODE_DOLLARS_PER_HOUR[name] == pytest.approx(0.255 * memory_gb / 16, rel=0.01)
-        for name, (_, memory_gb) in NODE_TYPES.items()
+        NODE_DOLLARS_PER_HOUR[name] == pytest.approx(0.255 * node_type.memory_gb / 16, rel=0.01)
+        for name, node_type in NODE_TYPES.items()
         if name.startswith("dax.r5.")
     )
 
