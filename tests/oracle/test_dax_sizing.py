@@ -106,8 +106,9 @@ def example(rate_per_s: float, duration_s: float) -> Workload:
                    for kind, shift in (("miss", 0), ("write", total // 2)))  # fmt: skip
     keys = np.where(miss, 1 + np.cumsum(miss), 0)
     block = Block(
-        at / rate_per_s, write.astype(np.int64), keys.astype(np.int64), np.full(count, 2_000), np.full(count, math.inf)
-    )
+        at / rate_per_s, write.astype(np.int64), keys.astype(np.int64), np.full(count, 2_000), np.ones(count, np.int64),
+        np.full(count, math.inf),
+    )  # fmt: skip
     return Workload(
         Poisson(rate_per_s=1.0), UniformKeys(), Constant(value=1.0), {"read": 1.0, "write": 0.0},
         Trace(block, int(keys.max()) + 1, ("read", "write")),
