@@ -101,6 +101,8 @@ def _print_prediction(
     bottleneck = prediction.bottleneck
     if bottleneck is not None:
         _say(console, f"  bottleneck: {bottleneck.name}")
+    if (throttle := prediction.throttle) is not None:
+        _say(console, f"  throttles above {significant(throttle.saturation_per_s)} requests/s: {throttle.name}")
     for charge, words in charges.items():
         _say(console, f"  charged: {charge}: {words}")
     for limit in MODELS[model].limits:
@@ -122,6 +124,7 @@ def _warnings(scenario: Scenario, cost: Cost) -> Iterator[str]:
     if scenario.workload.trace is None and isinstance(scenario.workload.arrivals, Closed):
         return  # clients that wait for answers cannot overload what answers them
     for name, prediction in cost.predictions.items():
+        yield from _throttled(name, prediction)
         for load_ in prediction.stations.values():
             hottest = load_.hottest(prediction.rate_per_s)
             if hottest is not None and hottest >= FULL and scenario.workload.trace is None:
@@ -131,6 +134,16 @@ def _warnings(scenario: Scenario, cost: Cost) -> Iterator[str]:
                 )
             elif hottest is not None and hottest >= BUSY:
                 yield f"{name}: {load_.name} would be {percent(hottest)} busy: it takes long to settle; mind warmup_s"
+
+
+def _throttled(name: str, prediction: Prediction) -> Iterator[str]:
+    """Warn of a load that is throttled once what was saved is used up."""
+    throttle = prediction.throttle
+    if throttle is not None and prediction.rate_per_s > throttle.saturation_per_s:
+        yield (
+            f"{name}: {throttle.name} throttles above {significant(throttle.saturation_per_s)} requests/s, "
+            "once what it has saved is used up"
+        )
 
 
 def _document(scenario: Scenario, cost: Cost) -> dict[str, Any]:
@@ -167,4 +180,11 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
             for load_ in prediction.stations.values()
         },
         "bottleneck": None if prediction.bottleneck is None else prediction.bottleneck.name,
+        "buckets": {
+            load_.name: {
+                "tokens_per_s": float(load_.tokens.sum()) * prediction.rate_per_s,
+                "throttles_above_per_s": None if load_.saturation_per_s == math.inf else load_.saturation_per_s,
+            }
+            for load_ in prediction.buckets.values()
+        },
     }

@@ -133,6 +133,7 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     dollars = NODE_DOLLARS_PER_HOUR[parameters.node_type] if price is None else price
     return System(
         {name: Operation(Route(from_client, *steps[name]), client) for name in operations},
+        controls=table.controls,
         charges=(Hourly("nodes", dollars, nodes.size), *table.charges),
     )
 

@@ -9,8 +9,9 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-What a table may serve, and who is throttled, is `capacity`'s; how several items are asked for, `queries`'; what it
-costs, `prices`'; on which storage nodes its replicas stand, `placement`'s. A node serves the replicas of all its
+What a table may serve is `capacity`'s, who is throttled `admission`'s, what changes that over time `control`'s; how
+several items are asked for, `queries`'; what it costs, `prices`'; on which storage nodes its replicas stand,
+`placement`'s. A node serves the replicas of all its
 partitions with the same servers. As a table grows it has more partitions and more nodes, so that a node has no more to
 do than before: that keeps latency flat.
 
@@ -18,9 +19,8 @@ Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
 
 Limits:
-    Admission knows no delay: the routers' local buckets, which are refilled every few seconds, are one bucket here;
-    adaptive capacity, limits of nodes on bursting, splits for heat, auto scaling and on-demand mode are left out. No
-    failover. Other tables put no load on the storage nodes. Items' sizes do not change latencies.
+    Partitions split for heat alone, not for size or growth of the units. No failover. Other tables put no load on the
+    storage nodes. Items' sizes do not change latencies.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.dynamodb import queries
-from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Admission, Capacity, partitions_of
+from models.dynamodb.admission import Admission
+from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Capacity, partitions_of, spare_partitions
+from models.dynamodb.control import controls
 from models.dynamodb.placement import place
 from models.dynamodb.prices import Prices, charges
 from models.kernel.amounts import Of
@@ -54,10 +56,12 @@ class TableParameters(Parameters):
     """Parameters of a table, wherever it stands."""
 
     capacity: Capacity = parameter(
-        "unlimited", "capacity: unlimited, or provisioned units", assumed="no throttling, unless units are given"
+        "unlimited",
+        "capacity: unlimited, provisioned units, or on demand",
+        assumed="no throttling, unless units are given",
     )
     partitions: Annotated[int, Field(ge=1, le=10_000)] | None = parameter(
-        None, "partitions, by key hash; none: as many as provisioned units need, else 4"
+        None, "partitions, by key hash; none: as many as its units need, else 4"
     )
     router: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.0001), "seconds in the request router", assumed="0.05 to 0.2 ms"
@@ -119,18 +123,18 @@ class DynamodbParameters(TableParameters):
 
 def tier(parameters: TableParameters, region: Region) -> Tier:
     """The table as others ask it."""
-    count = partitions_of(parameters.partitions, parameters.capacity)
+    at_first = partitions_of(parameters.partitions, parameters.capacity)
+    count = at_first + spare_partitions(parameters.capacity)
     routers = Group("routers", region.zones, tuple(range(region.zones)))
     partitions = Group("partitions", count)
     placed = place([region.spread(REPLICAS, partition) for partition in range(count)], parameters.replicas_per_node)
     nodes, peers = (Group(name, len(placed.zones), placed.zones) for name in ("storage nodes", "peers"))
     members, peer = (Membership(group, placed.rows, of=partitions) for group in (nodes, peers))
-    by_key = everybody(partitions)
-    copies = Copies("copies", members, by_key)
+    admission = Admission(parameters.capacity, partitions, at_first, routers, members)
+    copies = Copies("copies", members, admission.by_key)
     router = Serve(Station("routers", routers, 0), parameters.router)
     station = Station("storage nodes", nodes, servers_of(parameters.node_servers))
-    anywhere, find, network = everybody(routers), Choose(by_key, "key"), region.network
-    admission = Admission.of(parameters.capacity, partitions)
+    anywhere, find, network = everybody(routers), admission.find, region.network
     durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
 
     def ask(origin: Group, *work: Step) -> Route:
@@ -143,20 +147,21 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     def at_replica(replica: Replica, of: Of = "item") -> tuple[Step, ...]:
         """A read at one replica, of one item or of several, if the table has units for it."""
         work = (
-            Choose(members, replica), Travel(network, routers, nodes),
+            Travel(network, routers, nodes),
             Serve(station, parameters.read, further=0.0 if of == "item" else parameters.further_item), Read(copies),
             Travel(network, nodes, routers),
         )  # fmt: skip
-        return admission.read(STRONG if replica == LEADER else EVENTUAL, *work, of=of)
+        units = STRONG if replica == LEADER else EVENTUAL
+        return Choose(members, replica), admission.read(units, *work, of=of)
 
     def read(origin: Group, replica: Replica) -> Route:
-        return ask(origin, find, *at_replica(replica))
+        return ask(origin, *find, *at_replica(replica))
 
     def query(origin: Group, replica: Replica) -> Route:
         return queries.query(find, ask(origin, *at_replica(replica, "result")))
 
     def batch_get(origin: Group, replica: Replica) -> Route:
-        return queries.batch_get(ask(origin, queries.at_once(find, *at_replica(replica))))
+        return queries.batch_get(ask(origin, queries.at_once(*find, *at_replica(replica))))
 
     def follower(slot: int) -> Route:
         """From the leader to a follower and back; the follower is remembered beside the leader."""
@@ -171,7 +176,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
             Choose(members, LEADER), Travel(network, routers, nodes), Order(copies), append,
             Travel(network, nodes, routers),
         )  # fmt: skip
-        return ask(origin, find, *admission.write(*work))
+        return ask(origin, *find, admission.write(*work))
 
     return Tier(
         read=lambda origin: read(origin, "random"),
@@ -184,6 +189,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
         batch_bytes=queries.BATCH_BYTES,
         batch_items=queries.BATCH_ITEMS,
         charges=charges(parameters.prices, parameters.capacity),
+        controls=controls(admission),
     )
 
 
@@ -208,7 +214,7 @@ def build(parameters: DynamodbParameters, operations: tuple[str, ...]) -> System
     }
     client = parameters.client.client()
     asked = {name: Operation(Route(from_client, *routes[name].steps), client) for name in operations}
-    return System(asked, charges=table.charges)
+    return System(asked, controls=table.controls, charges=table.charges)
 
 
 BACKEND = Backend(TableParameters, tier)
@@ -219,8 +225,8 @@ MODEL = Model(
     build=build,
     operations=("read", "strong_read", "write", "insert", "read_modify_write", "query", "scan", "batch_get"),
     limits=(
-        "provisioned capacity is admitted without delay: no adaptive capacity, node limits, splits or auto scaling",
-        "no on-demand mode",
+        "partitions split for heat alone, not for size or growth of the units",
+        "other tables take no tokens of a storage node",
         "no failover",
         "other tables put no load on the storage nodes",
         "sizes do not change latencies",

@@ -15,7 +15,7 @@ Source:
 
 from __future__ import annotations
 
-from models.kernel.steps import Choose, Each, Step
+from models.kernel.steps import Each, Step
 from models.kernel.system import Route
 
 PAGE_BYTES = 1 << 20
@@ -33,9 +33,9 @@ LIMITS = (
 )
 
 
-def query(find: Choose, page: Route) -> Route:
+def query(find: tuple[Step, ...], page: Route) -> Route:
     """Page after page, all from the partition of the first key."""
-    return Route(find, Each(page, PAGE_BYTES))
+    return Route(*find, Each(page, PAGE_BYTES))
 
 
 def at_once(*item: Step) -> Each:

@@ -289,18 +289,21 @@ class CompiledPlane:
         check_member(cache.group, member)
         self.f["cache_flush"](self.w, self.program.cache(cache) + member)
 
+    def uses(self, bucket: Bucket) -> bool:
+        return bucket in self.program.buckets
+
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
         state = self.w.buckets[self.program.bucket(bucket) + member]
         return float(state["taken"]), float(state["missed"])
 
-    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float, tokens: float | None = None) -> None:
         check_member(bucket.group, member)
         index = self.program.bucket(bucket) + member
         self.f["refresh_bucket"](self.w, index, self.env.now)
         state = self.w.buckets[index]
         state["rate"], state["burst"] = rate_per_s, burst
-        state["tokens"] = min(state["tokens"], burst)
+        state["tokens"] = min(state["tokens"] if tokens is None else tokens, burst)
 
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
         check_member(membership.group, member)
@@ -553,10 +556,11 @@ class CompiledPlane:
         return np.zeros(max(1, caches * self._key_count()), np.int32)
 
     def _buckets(self) -> Any:
-        parts = [(f, part) for f, part in enumerate(self.program.buckets) for _ in range(part.group.size)]
+        parts = [(f, part, m) for f, part in enumerate(self.program.buckets) for m in range(part.group.size)]
         records = np.zeros(max(1, len(parts)), world.BUCKET)
-        for record, (family, part) in zip(records, parts, strict=False):
+        for record, (family, part, member) in zip(records, parts, strict=False):
             record["family"] = family
+            record["overflow"] = -1 if part.overflow is None else self.program.bucket(part.overflow) + member
             record["rate"], record["burst"], record["tokens"] = part.rate_per_s, part.burst, part.burst
         return records
 

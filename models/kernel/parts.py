@@ -197,13 +197,20 @@ class Bucket:
         name: Unique within the system.
         group: The members that have one each.
         rate_per_s: Tokens that flow in.
-        burst: Tokens that it holds at most.
+        burst: Tokens that it holds at most; inf for one that only counts.
+        overflow: The bucket on the same member that gets what this one cannot hold, whenever this one is looked at.
     """
 
     name: str
     group: Group
     rate_per_s: float
     burst: float
+    overflow: Bucket | None = None
+
+    def __post_init__(self) -> None:
+        below = self.overflow
+        if below is not None and (below.group is not self.group or below.overflow is not None):
+            raise ValueError(f"bucket {self.name}: what it cannot hold goes to a last bucket of the same group")
 
 
 @dataclass(frozen=True, eq=False)

@@ -98,11 +98,16 @@ class Plane(Protocol):
     def flush(self, cache: Cache, member: int) -> None:
         """The cache forgets everything."""
 
-    def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
-        """Tokens that were taken from a bucket since time zero, and tokens wanted by those who found too few."""
+    def uses(self, bucket: Bucket) -> bool:
+        """Whether any route leads through a bucket; one that none leads through cannot be asked or refilled."""
 
-    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
-        """New terms for a token bucket; what it holds is kept up to the new burst."""
+    def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
+        """Tokens that were taken from a bucket since time zero, and tokens wanted by those who found too few, even if
+        others let them in.
+        """
+
+    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float, tokens: float | None = None) -> None:
+        """New terms for a token bucket; what it holds is kept up to the new burst, or replaced by so many tokens."""
 
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
         """Point one slot of a key-to-member table at a member. Where it leads a row of copies, acknowledged writes that

@@ -27,13 +27,14 @@ from models.kernel.closed_forms.caching import (
     lru_hit_ratio,
     ttl_hit_ratio,
 )
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
+from models.kernel.codes import OP_ADMIT, OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
 from models.kernel.laws import as_floats
 from models.kernel.outcome import FloatArray
 from models.kernel.parts import Cache
 from models.kernel.program import END, Program, Site
 from models.kernel.random import Stream, mix
 from models.kernel.sources import Workload, items_of
+from models.kernel.steps.admit import LOOKS
 from models.kernel.steps.choose import KEY, LEG, SLOT
 
 SIZE_BYTES_MAX = 2.0**50
@@ -76,12 +77,34 @@ class StationLoad:
 
 
 @dataclass
+class BucketLoad:
+    """What is wanted of a token bucket family.
+
+    Args:
+        name: Its name.
+        rate_per_s: Tokens that flow into each member's bucket.
+        tokens: Tokens that a request wants of each member, mean over the mix, shape (members,).
+    """
+
+    name: str
+    rate_per_s: float
+    tokens: FloatArray
+
+    @property
+    def saturation_per_s(self) -> float:
+        """The rate of requests from which the member that is asked most throttles for good; inf where none does."""
+        most = float(self.tokens.max())
+        return self.rate_per_s / most if most > 0 else math.inf
+
+
+@dataclass
 class Prediction:
     """What is known of a system before it runs.
 
     Args:
         rate_per_s: Requests a second, offered or (closed loop) at most.
         stations: By name.
+        buckets: Token buckets that do not only count, by name; those that are taken from first, where others may do.
         hit_ratios: Predicted hit ratio of each cache family that is looked up.
         events: Events for each request.
         unloaded_s: Seconds of a request that never waits, by operation.
@@ -89,6 +112,7 @@ class Prediction:
 
     rate_per_s: float
     stations: dict[str, StationLoad] = field(default_factory=dict)
+    buckets: dict[str, BucketLoad] = field(default_factory=dict)
     hit_ratios: dict[str, float] = field(default_factory=dict)
     events: float = 1.0
     unloaded_s: dict[str, float] = field(default_factory=dict)
@@ -97,6 +121,12 @@ class Prediction:
     def bottleneck(self) -> StationLoad | None:
         """The station that saturates first."""
         limited = [load for load in self.stations.values() if load.saturation_per_s < math.inf]
+        return min(limited, key=lambda load: load.saturation_per_s, default=None)
+
+    @property
+    def throttle(self) -> BucketLoad | None:
+        """The token bucket that throttles first."""
+        limited = [load for load in self.buckets.values() if load.saturation_per_s < math.inf]
         return min(limited, key=lambda load: load.saturation_per_s, default=None)
 
 
@@ -167,6 +197,10 @@ class _Reader:
         for part in program.stations:
             zeros = np.zeros(part.group.size)
             self.prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros.copy())
+        for bucket in program.buckets:
+            if bucket.burst < math.inf:
+                load = BucketLoad(bucket.name, bucket.rate_per_s, np.zeros(bucket.group.size))
+                self.prediction.buckets[bucket.name] = load
         for op, name in enumerate(program.operation_names):
             chosen = {index: _one(group.size, 0) for index, group in enumerate(program.groups)}
             unloaded_s = self._follow(program.entries[op], float(self.shares[op]), chosen, self._asked(op), 0)
@@ -195,6 +229,8 @@ class _Reader:
         elif site.op == OP_DELAY:
             took_s = self._delay_s(site, chosen[site.b])
             self.prediction.events += weight * (took_s > 0)
+        elif site.op == OP_ADMIT and not site.d & LOOKS:
+            self._admit(site, weight, chosen[site.b], walk)
         elif site.op == OP_SERVE:
             took_s = self._serve(site, weight, chosen[site.b], walk)
         elif site.op == OP_LOOKUP:
@@ -271,6 +307,20 @@ class _Reader:
             base += part.group.size
         self.prediction.events += weight * (work_s > 0)
         return work_s
+
+    def _units(self, site: Site, walk: _Walk) -> FloatArray:
+        """Units of a walk's items, at one step."""
+        if not site.c:
+            return np.ones(len(walk.items))
+        if site.of == RESULT:
+            return as_floats(np.maximum(1.0, np.ceil(walk.items * self.mean_size_bytes / site.c)))
+        one = max(1.0, math.ceil(self.mean_size_bytes / site.c))
+        return np.full(len(walk.items), one) if site.of == ITEM else walk.items * one
+
+    def _admit(self, site: Site, weight: float, members: FloatArray, walk: _Walk) -> None:
+        load = self.prediction.buckets.get(self.program.bucket_at(site.a).name)
+        if load is not None:
+            load.tokens = load.tokens + weight * site.x * float(self._units(site, walk).mean()) * members
 
     def _hit_ratio(self, site: Site, weight: float, members: FloatArray, walk: _Walk) -> float:
         """Of the lookups of a site, over all members of the cache family."""

@@ -160,7 +160,10 @@ class Program:
     def bucket(self, bucket: Bucket) -> int:
         """Index of the bucket family's first member."""
         self.group(bucket.group)
-        return self._base(self.buckets, bucket)
+        base = self._base(self.buckets, bucket)
+        if bucket.overflow is not None:
+            self.bucket(bucket.overflow)
+        return base
 
     def network(self, network: Network) -> int:
         """Index of a network; its links are a group of their own, and stations where bandwidth is bounded."""

@@ -212,9 +212,9 @@ class Recorder:
         self.meters: list[Meter] = []
         self.lookups = [[0, 0, 0] for part in program.caches for _ in range(part.group.size)]
         self.window_lookups = [[[0, 0] for _ in range(span.windows + 1)] for _ in program.caches]
-        self.tokens = [[0.0] * (span.windows + 1) for _ in range(2 * len(program.buckets))]
+        self.drawn: list[list[tuple[float, float]]] = [[] for _ in range(2 * len(program.buckets))]
+        """Times and tokens: taken from a bucket family, then wanted in vain; added up now and then."""
         self.reads = [0] * len(program.operation_names)
-        self.span_tokens = [0.0] * (2 * len(program.buckets))
         self.rows: list[list[tuple[float, float, bool, int, int]]] = [[] for _ in program.operation_names]
         self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
         self.few: list[list[float]] = [[] for _ in program.operation_names]
@@ -226,6 +226,7 @@ class Recorder:
         if len(rows) >= FLUSH:
             self._flush(operation)
             self.flush_meters()
+            self._flush_drawn()
 
     def unfinished(self, operation: int, attempts: int) -> None:
         """A measured request has not come to its end."""
@@ -244,14 +245,6 @@ class Recorder:
         counts = self.window_lookups[family][int(window) if window < self.windows else self.windows]
         counts[0] += 1
         counts[1] += hit
-
-    def drawn(self, row: int, now: float, tokens: float) -> None:
-        """Tokens were taken, or wanted in vain."""
-        # As `window_of`, which also knows arrays.
-        window = now / self.window_s
-        self.tokens[row][int(window) if window < self.windows else self.windows] += tokens
-        if self.span.warmup_s <= now <= self.span.duration_s:
-            self.span_tokens[row] += tokens
 
     def read(self, operation: int, now: float, measured: bool, age_s: float) -> None:
         """A client was given a version, of this age if it was stale."""
@@ -274,12 +267,23 @@ class Recorder:
         for family, windows in enumerate(self.window_lookups):
             self.tally.window_lookups[family], self.tally.window_hits[family] = zip(*windows, strict=True)
         self.tally.reads[:] = self.reads
-        self.tally.window_tokens[:], self.tally.span_tokens[:] = self.tokens or 0.0, self.span_tokens
+        self._flush_drawn()
         self.flush_meters()
         for operation in range(len(self.rows)):
             self._flush(operation)
             if self.latencies[operation]:
                 self._batch(operation, np.concatenate(self.latencies[operation]))
+
+    def _flush_drawn(self) -> None:
+        tally, span = self.tally, self.span
+        for row, drawn in enumerate(self.drawn):
+            if drawn:
+                times, tokens = np.array(drawn).T
+                drawn.clear()
+                # In order, one by one, as compiled code adds them.
+                np.add.at(tally.window_tokens[row], window_of(times, span.window_s, span.windows), tokens)
+                within = tokens[(span.warmup_s <= times) & (times <= span.duration_s)]
+                np.add.at(tally.span_tokens, np.full(len(within), row), within)
 
     def _flush(self, op: int) -> None:
         rows = self.rows[op]
@@ -372,7 +376,7 @@ def record_read(w: Any, op: int, measured: int, age_s: float) -> None:
 
 
 def record_drawn(w: Any, row: int, tokens: float) -> None:
-    """Compiled form of `Recorder.drawn`."""
+    """Tokens were taken, or wanted in vain; in the SimPy engine `Recorder.drawn` lists them."""
     clock, tally = w.clock[0], w.tally
     tally.window_tokens[row, clock.window_now] += tokens
     if clock.warmup <= clock.now <= clock.duration:

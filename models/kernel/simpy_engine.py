@@ -270,6 +270,11 @@ class SimpyPlane:
         self.buckets = [
             BucketState(part.rate_per_s, part.burst) for part in program.buckets for _ in range(part.group.size)
         ]
+        for part in program.buckets:
+            if part.overflow is not None:
+                first, below = program.bucket(part), program.bucket(part.overflow)
+                for member in range(part.group.size):
+                    self.buckets[first + member].overflow = self.buckets[below + member]
         self.quorums = [QuorumState(part) for part in program.quorums]
         self.sites: list[tuple[Callable[[Token], int], int, int]] = []
         for site in program.sites:
@@ -626,17 +631,20 @@ class SimpyPlane:
         check_member(cache.group, member)
         self.caches[self.program.cache(cache) + member].flush()
 
+    def uses(self, bucket: Bucket) -> bool:
+        return bucket in self.program.buckets
+
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
         state = self.buckets[self.program.bucket(bucket) + member]
         return state.taken, state.missed
 
-    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float) -> None:
+    def refill(self, bucket: Bucket, member: int, rate_per_s: float, burst: float, tokens: float | None = None) -> None:
         check_member(bucket.group, member)
         state = self.buckets[self.program.bucket(bucket) + member]
         state.refresh(self.env.now)
         state.rate, state.burst = rate_per_s, burst
-        state.tokens = min(state.tokens, burst)
+        state.tokens = min(state.tokens if tokens is None else tokens, burst)
 
     def assign(self, membership: Membership, row: int, slot: int, member: int) -> None:
         check_member(membership.group, member)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.parts import Group
-from models.kernel.system import Route
+from models.kernel.system import Control, Route
 
 if TYPE_CHECKING:
     from models.kernel.charges import Charge
@@ -33,6 +33,7 @@ class Tier:
         batch_bytes: Bytes that a batch brings at most; the rest is asked for again.
         batch_items: Items that a batch may ask for at most; more are rejected.
         charges: What the tier costs, whoever asks it.
+        controls: Control processes of its own, for the system that it is part of.
     """
 
     read: Callable[[Group], Route]
@@ -45,6 +46,7 @@ class Tier:
     batch_bytes: int
     batch_items: int
     charges: tuple[Charge, ...] = ()
+    controls: tuple[Control, ...] = ()
 
 
 @dataclass(frozen=True)

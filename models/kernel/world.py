@@ -63,7 +63,7 @@ LEDGER = _record("members by_key width versions spare orders")
 VERSION = _record("after", "superseded_at")
 HISTORY = _record("ordered oldest acknowledged measured", "superseded_at")
 """A key's versions: the last ordered, the oldest not superseded (linked by `after`), the newest acknowledged."""
-BUCKET = _record("family admitted refused", "rate burst tokens last taken missed")
+BUCKET = _record("family admitted refused overflow", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
 QUOTA = _record("returns_cost", "tokens capacity cost timeout_cost throttled_cost refund")

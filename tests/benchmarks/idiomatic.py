@@ -212,6 +212,9 @@ UNIT_S = 1.0 / 75_000.0
 """What a normalised request takes an r5.large."""
 
 
+ITEM_BYTES = 1000
+
+
 class _Region:
     """Three zones and the network between them: one way near 0.15 ms, far 0.4 ms, p99 twice that."""
 
@@ -236,12 +239,14 @@ class _Table:
         self.env = env
         self.rng = rng
         self.region = region
+        self.read_units = self.write_units = 0.0
 
     def read(self, origin: int, key: int) -> ProcessGenerator:
         """An eventually consistent read from a zone: any replica answers."""
         router, travel = self.region.somewhere(), self.region.travel
         yield travel(origin, router)
         yield self.env.timeout(0.0001)
+        self.read_units += 0.5 * max(1, math.ceil(ITEM_BYTES / 4096))
         replica = (hash(key) % 4 + int(self.rng.integers(3))) % 3
         yield travel(router, replica)
         yield self._work(SIGMA_READ)
@@ -253,6 +258,7 @@ class _Table:
         router, travel = self.region.somewhere(), self.region.travel
         yield travel(origin, router)
         yield self.env.timeout(0.0001)
+        self.write_units += max(1, math.ceil(ITEM_BYTES / 1024))
         leader = hash(key) % 4 % 3
         yield travel(router, leader)
         followers = [self.env.process(self._append_on(leader, (leader + other) % 3)) for other in (1, 2)]

@@ -7,14 +7,12 @@ Source:
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 
 from models.dynamodb.capacity import (
     PARTITION_READ_UNITS,
     PARTITION_WRITE_UNITS,
-    Provisioned,
     partitions_needed,
     partitions_of,
 )
@@ -22,30 +20,10 @@ from models.dynamodb.model import DynamodbParameters, build
 from models.kernel.arrivals import ConstantArrivals, Poisson
 from models.kernel.keys import Hotspot, UniformKeys
 from models.kernel.laws import Constant
-from models.kernel.outcome import Outcome
-from models.kernel.recorder import Span
+from models.kernel.predict import predict
+from models.kernel.program import Program
 from models.kernel.sources import Workload
-from tests.strategies.runs import replicate
-
-ENGINES = ("simpy", "compiled")
-
-
-def table(**keys: Any) -> DynamodbParameters:
-    """A table of provisioned capacity."""
-    partitions = keys.pop("partitions", None)
-    capacity = {"mode": "provisioned", "read_units_per_s": 1e6, "write_units_per_s": 1e6, **keys}
-    return DynamodbParameters(capacity=Provisioned(**capacity), partitions=partitions)
-
-
-def simulated(
-    parameters: DynamodbParameters, operation: str, arrivals: Any, duration_s: float, *, keys: Any = None,
-    size_bytes: float = 100.0, engine: str = "compiled", windows: int = 10,
-) -> Outcome:  # fmt: skip
-    """One replication of one operation."""
-    work = Workload(arrivals, keys or UniformKeys(count=10_000), Constant(value=size_bytes), {operation: 1.0})
-    span = Span(0.0, duration_s, duration_s + 10.0, windows)
-    return replicate(build(parameters, (operation,)), work, span, 1, engine)[0]
-
+from tests.strategies.tables import ENGINES, on_demand, simulated, table
 
 # Units.
 
@@ -72,6 +50,26 @@ def test_units_follow_size_and_consistency(operation: str, size_bytes: int, unit
     assert math.floor(1_200 / units) <= outcome.operations[operation].ok <= math.floor(1_203 / units)
     assert outcome.counters[f"{kind} capacity.admitted"] == outcome.operations[operation].ok
     assert outcome.operations[operation].errors == {"throttled": outcome.counters[f"{kind} capacity.throttled"]}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        DynamodbParameters(), table(), table(admission="partition"), table(router_refill_s=2.0), on_demand(),
+        on_demand(split_for_heat={"spare_partitions": 1}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("operation", "units"), [("read", 1.0), ("strong_read", 2.0), ("write", 5.0)])
+def test_units_are_counted_in_every_mode(parameters: DynamodbParameters, operation: str, units: float) -> None:
+    """Items of 4,097 to 5,120 bytes; money is counted by these names."""
+    arrivals = ConstantArrivals(rate_per_s=50.0)
+
+    outcome = simulated(parameters, operation, arrivals, 4.0, size_bytes=5_000, engine="simpy", windows=4)
+
+    drawn = outcome.buckets["write capacity" if operation == "write" else "read capacity"]
+    assert outcome.operations[operation].ok == outcome.operations[operation].requests == 200
+    assert drawn.window_taken.sum() + units >= 200 * units, "the last one may come after the last window"
+    assert drawn.refused == 0.0
 
 
 # The burst example: 150 units, idle for five minutes; then 200 reads/s for 900 s.
@@ -159,3 +157,35 @@ def test_who_is_throttled_is_told_by_the_router(engine: str) -> None:
     read = outcome.operations["strong_read"]
     assert read.ok == outcome.stations["storage nodes"].started.sum() == 10
     assert read.errors == {"throttled": 990}
+
+
+# What is said before it runs.
+
+
+@pytest.mark.parametrize(
+    ("parameters", "bucket", "rate_per_s"),
+    [
+        (table(write_units_per_s=400.0, partitions=4), "write capacity", 400.0 / 2),
+        (table(write_units_per_s=400.0, partitions=4, router_refill_s=2.0), "write capacity", 400.0 / 2),
+        (table(write_units_per_s=400.0, partitions=4, admission="partition"), "write allocation", 100.0 / 2),
+        (table(partitions=1), "write ceiling", 1_000.0 / 2),
+        (on_demand(partitions=8), "write ceiling", 1_000.0 / 2),
+    ],
+)
+def test_the_rate_that_throttles_is_told_before_the_run(
+    parameters: DynamodbParameters, bucket: str, rate_per_s: float
+) -> None:
+    """Writes of 2 KB, two units each, all to one key."""
+    work = Workload(Poisson(rate_per_s=10.0), UniformKeys(count=1), Constant(value=2048.0), {"write": 1.0})
+
+    throttle = predict(Program(build(parameters, ("write",)), "table"), work, 10.0).throttle
+
+    assert throttle is not None
+    assert throttle.name == bucket
+    assert throttle.saturation_per_s == pytest.approx(rate_per_s)
+
+
+def test_unlimited_capacity_never_throttles() -> None:
+    work = Workload(Poisson(rate_per_s=10.0), UniformKeys(), Constant(value=100.0), {"read": 1.0})
+
+    assert predict(Program(build(DynamodbParameters(), ("read",)), "table"), work, 10.0).throttle is None

@@ -34,8 +34,8 @@ from models.kernel.recorder import Recorder
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.sources import ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Each, Fork, Pass, Serve, admit, lookup, serve
-from models.kernel.steps.admit import BucketState
+from models.kernel.steps import Admit, Each, Fork, Pass, Serve, admit, lookup, serve
+from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.hold import RoomState
@@ -299,6 +299,17 @@ def one_key_for_all(bind: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def spilled(refresh: Callable[..., None]) -> Callable[..., None]:
+    """What a bucket cannot hold is lost."""
+
+    def change(bucket: BucketState, now: float) -> None:
+        below, bucket.overflow = bucket.overflow, None
+        refresh(bucket, now)
+        bucket.overflow = below
+
+    return change
+
+
 def goes_on_without(parts: PartsState) -> None:
     """A walk goes on when a part is lost, once the others have ended."""
     parts.vanish = parts.start  # type: ignore[method-assign]
@@ -307,6 +318,11 @@ def goes_on_without(parts: PartsState) -> None:
 def item_by_item(of: int, *some: int) -> int:
     """Sizes of a result are rounded up one by one."""
     return units(ITEMS if of == RESULT else of, *some)
+
+
+def first_set_alone(bind: Callable[..., Any]) -> Callable[..., Any]:
+    """Who finds too few in one set of buckets is throttled at once."""
+    return lambda step, plane, site: bind(step, plane, replace(site, d=site.d & ~TRIES))
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -343,6 +359,8 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "all processes share one quota": changed(SimpyPlane, "_quota", first_quota),
     "a bucket is always full": changed(BucketState, "refresh", after(full_at_once)),
+    "what flows over is lost": changed(BucketState, "refresh", spilled),
+    "no other set of buckets is tried": changed(Admit, "bind", first_set_alone),
     "a pause is no pause": lambda patch: patch.setattr(StationState, "pause", lambda _: None),
     "a station that is up comes up again": lambda patch: patch.setattr(StationState, "up", up_again),
     "a copy takes whatever comes": changed(
@@ -363,7 +381,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a lost walk keeps its key": lambda patch: patch.setattr(RoomState, "hand_over", lambda *_: None),
     "a cleared room is not": lambda patch: patch.setattr(RoomState, "clear", lambda *_: None),
     "a walk passes a dead node": changed(Pass, "bind", lambda _: lambda *_: lambda token: token.site),
-    "tokens drawn are not written down": lambda patch: patch.setattr(Recorder, "drawn", lambda *_: None),
+    "tokens drawn are not written down": lambda patch: patch.setattr(Recorder, "_flush_drawn", lambda _: None),
     "parts have one key": changed(PartsState, "__init__", one_key_for_all),
     "a lost part is not missed": changed(PartsState, "__init__", after(goes_on_without)),
     "a part holds one item more": changed(

@@ -20,6 +20,7 @@ SHORT = {
     "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
     "dax_cold_start": ("replications=3", "duration_s=70.0", "windows=70"),
     "dax_write_heavy": ("duration_s=10.0",),
+    "dynamodb_autoscaling": (),
     "dynamodb_burst": (),
     "dynamodb_hot_partition": ("replications=3",),
     "queue_mmc": (),
@@ -34,6 +35,10 @@ SWITCHED_OFF = {
     "dax_vs_dynamodb": ("systems.dax.item_ttl_s=0.001", "half of all reads come back at least twice as fast"),
     "dax_cold_start": ('systems.daily.table.capacity="unlimited"', "cold, it turns readers away"),
     "dax_write_heavy": ("workload.mix={ read = 0.99, write = 0.01 }", "nine nodes are as busy as three"),
+    "dynamodb_autoscaling": (
+        "systems.scaled.capacity.auto_scaling.max_write_units_per_s=20.0",
+        "what was saved carries a scaled table",
+    ),
     "dynamodb_burst": ("systems.table.capacity.burst_s=0.0", "for a quarter of an hour"),
     "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),

@@ -69,6 +69,7 @@ from models.kernel.standstill import StandstillError
 from models.kernel.steps import (
     Admit,
     Apply,
+    At,
     Choose,
     Drop,
     Each,
@@ -391,8 +392,13 @@ def pieces(draw: DrawFn) -> Pieces:
         )
     buckets = [
         Bucket(f"bucket{index}", draw(pick), draw(st.sampled_from([0.25, 0.5, 1.0, 0.3])) / GRID_S, draw(small) * 1.0)
-        for index in range(draw(st.integers(0, 1)))
+        for index in range(draw(st.sampled_from([0, 1, 1, 2])))
     ]
+    if len(buckets) > 1 and draw(st.booleans()):
+        below = replace(buckets[1], group=buckets[0].group, rate_per_s=0.0)
+        buckets = [replace(buckets[0], overflow=below), below]
+    if buckets and draw(st.integers(0, 3)) == 0:
+        buckets.append(Bucket("meter", draw(pick), 0.0, math.inf))
     rooms = [Room(f"room{index}", draw(pick)) for index in range(draw(st.integers(0, 1)))]
     copies = None
     if draw(st.booleans()):
@@ -455,16 +461,33 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
         elif kind == "drop":
             steps.append(Drop(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":
-            some = tuple(draw(st.lists(st.sampled_from(parts.buckets), min_size=1, max_size=2, unique_by=id)))
-            tokens, unit_bytes = draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))
-            then = draw(routes(parts, depth + 1, held=held)) if draw(st.booleans()) else Route()
-            steps.append(Admit(some, tokens, unit_bytes, then, draw(OFS)))
+            steps.append(draw(admissions(parts, depth, held=held)))
         elif kind == "each":
             page_bytes, most = draw(st.sampled_from([(0, 4), (0, 100), (250, 0), (100, 0), (400, 3)]))
             steps.append(Each(draw(routes(parts, depth + 1)), page_bytes, most))
         else:
             steps.append(draw(forks(parts, depth)))
     return Route(*steps)
+
+
+@st.composite
+def admissions(draw: DrawFn, parts: Pieces, depth: int, *, held: bool) -> Admit:
+    """Tokens of some buckets, and perhaps of the first of several sets that has enough."""
+    some = st.lists(st.sampled_from(parts.buckets), min_size=1, max_size=2, unique_by=id).map(tuple)
+
+    def placed(bucket: Bucket) -> Bucket | At:
+        """As it is, or of a member chosen for it."""
+        tables = [table for table in parts.memberships if table.group is bucket.group]
+        if draw(st.integers(0, 2)):
+            return bucket
+        return At(Choose(draw(st.sampled_from(tables)), draw(st.sampled_from(["key", "round-robin", 0, 1]))), bucket)
+
+    tokens, unit_bytes = draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))
+    then = draw(routes(parts, depth + 1, held=held)) if draw(st.booleans()) else Route()
+    sets = draw(st.lists(some, max_size=2)) if draw(st.booleans()) else []
+    either = tuple(tuple(placed(bucket) for bucket in each) for each in sets)
+    always = tuple(placed(bucket) for bucket in draw(some)) if not either or draw(st.booleans()) else ()
+    return Admit(always, tokens, unit_bytes, then, draw(OFS), either)
 
 
 @st.composite
@@ -588,9 +611,11 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         cache = draw(st.sampled_from(parts.caches))
         choices += [("flush", lambda: (cache, draw(st.integers(0, cache.group.size - 1))))] * 2
     if parts.buckets:
-        bucket = parts.buckets[0]
-        choices.append(("tokens", lambda: (bucket, draw(st.integers(0, bucket.group.size - 1)))))
-        choices.append(("refill", lambda: (bucket, draw(st.integers(0, bucket.group.size - 1)), 0.5 / GRID_S, 1.0)))
+        bucket = draw(st.sampled_from(parts.buckets))
+        which = st.integers(0, bucket.group.size - 1)
+        choices.append(("tokens", lambda: (bucket, draw(which))))
+        terms = st.sampled_from([(0.5 / GRID_S, 1.0), (0.0, 3.0, 2.0), (0.3 / GRID_S, 2.0, 4.0)])
+        choices += [("refill", lambda: (bucket, draw(which), *draw(terms)))] * 2
     if parts.networks:
         network = draw(st.sampled_from(parts.networks))
         link = (network, draw(st.integers(0, network.zones - 1)), draw(st.integers(0, network.zones - 1)))

@@ -5,7 +5,7 @@ return the index of the site to go on with, or `PARKED` when the walk must wait 
 ended.
 """
 
-from models.kernel.steps.admit import Admit
+from models.kernel.steps.admit import Admit, At
 from models.kernel.steps.base import Step
 from models.kernel.steps.choose import Choose
 from models.kernel.steps.each import Each
@@ -17,6 +17,6 @@ from models.kernel.steps.travel import Travel
 from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
-    "Admit", "Apply", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Order", "Pass", "Read", "Serve",
-    "Step", "Travel",
+    "Admit", "Apply", "At", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Order", "Pass", "Read",
+    "Serve", "Step", "Travel",
 ]  # fmt: skip
