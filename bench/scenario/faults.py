@@ -265,12 +265,12 @@ def _nodes(program: Program) -> list[Group]:
     """Groups whose members can fail: something stands on them."""
     stood_on = {id(station.group) for station in program.stations} | {id(cache.group) for cache in program.caches}
     links = list(program.link_groups.values())
-    return [group for group in program.groups if id(group) in stood_on and group not in links]
+    return [group for group in program.groups if group.fails and id(group) in stood_on and group not in links]
 
 
 def _stations(spec: FaultSpec, program: Program, part: str, system: str) -> list[Station]:
     """The stations that a node's or a station's name means."""
-    stations: list[Station] = [station for station in program.stations if station not in program.link_stations.values()]
+    stations = _machines(program)
     if isinstance(spec, StationDown):
         return [_named(stations, part, system)]
     nodes = _nodes(program)
@@ -280,16 +280,21 @@ def _stations(spec: FaultSpec, program: Program, part: str, system: str) -> list
     return [_named(stations, part, system)]
 
 
+def _machines(program: Program) -> list[Station]:
+    """Stations that can fail: neither a link's bandwidth, nor bookkeeping."""
+    links = program.link_stations.values()
+    return [station for station in program.stations if station.group.fails and station not in links]
+
+
 def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None) -> Iterator[Effect]:
     zones = 1 + max((group.zone(m) for group in program.groups for m in range(group.size)), default=0)
     if part != ZONES or zone is None or zone >= zones:
         named = part if zone is None else f"{part}[{zone}]"
         raise _UnknownError(f"{named} is no zone", f"there are zones[0] to zones[{zones - 1}]")
-    for station in program.stations:
-        if station not in program.link_stations.values():
-            for member in range(station.group.size):
-                if station.group.zone(member) == zone:
-                    yield StationFault(station, member, spec.how)
+    for station in _machines(program):
+        for member in range(station.group.size):
+            if station.group.zone(member) == zone:
+                yield StationFault(station, member, spec.how)
     for cache in program.caches:
         yield from (Flush(cache, m) for m in range(cache.group.size) if cache.group.zone(m) == zone)
     for room in program.rooms:

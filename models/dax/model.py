@@ -134,6 +134,9 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     return System(
         {name: Operation(Route(from_client, *steps[name]), client) for name in operations},
         controls=table.controls,
+        probes=table.probes,
+        watchers=table.watchers,
+        controls_draw=bool(table.watchers),
         charges=(Hourly("nodes", dollars, nodes.size), *table.charges),
     )
 

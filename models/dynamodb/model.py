@@ -9,9 +9,10 @@ assumed within "single-digit milliseconds". The tails are fitted, once, to the m
 YCSB A saw (figure 5: reads 1.79, writes 1.66); those of YCSB B (figure 6: reads 1.83, writes 1.63) are predicted, and
 tested.
 
-What a table may serve is `capacity`'s, who is throttled `admission`'s, what changes that over time `control`'s; how
-several items are asked for, `queries`'; what it costs, `prices`'; on which storage nodes its replicas stand,
-`placement`'s. A node serves the replicas of all its
+What a table may serve is `capacity`'s, who is throttled `admission`'s, what changes that over time `control`'s. Who
+leads, and how replicas talk, is `replication`'s, what they do when one is lost, `failover`'s. How several items are
+asked for is `queries`'; what it costs, `prices`'; on which storage nodes replicas stand, `placement`'s. A node serves
+the replicas of all its
 partitions with the same servers. As a table grows it has more partitions and more nodes, so that a node has no more to
 do than before: that keeps latency flat.
 
@@ -19,8 +20,8 @@ Source:
     Elhemali et al., Amazon DynamoDB, USENIX ATC 2022; Amazon DynamoDB Developer Guide (2023).
 
 Limits:
-    Partitions split for heat alone, not for size or growth of the units. No failover. Other tables put no load on the
-    storage nodes. Items' sizes do not change latencies.
+    Partitions split for heat alone, not for size or growth of the units. Other tables put no load on the storage nodes.
+    Items' sizes do not change latencies.
 """
 
 from __future__ import annotations
@@ -33,23 +34,19 @@ from models.dynamodb import queries
 from models.dynamodb.admission import Admission
 from models.dynamodb.capacity import DDB22, EVENTUAL, STRONG, Capacity, partitions_of, spare_partitions
 from models.dynamodb.control import controls
+from models.dynamodb.failover import watchers
 from models.dynamodb.placement import place
 from models.dynamodb.prices import Prices, charges
+from models.dynamodb.replication import REPLICAS, Failover, FailoverParameters, Replicas
 from models.kernel.amounts import Of
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, SecondsLaw
-from models.kernel.parts import Copies, Group, Membership, Quorum, Station, everybody
+from models.kernel.parts import Group, Membership, Station, everybody
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
 from models.kernel.retry_modes import MODES
-from models.kernel.steps import Apply, Choose, Fork, Order, Read, Serve, Step, Travel
+from models.kernel.steps import Choose, Read, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend, Tier
 from models.region import Region, RegionParameters
-
-REPLICAS = 3
-LEADER = 0
-"""Slot of a partition's leader among its replicas."""
-Replica = Literal["random"] | int
-"""Who is asked: any replica, or the one in a slot."""
 
 
 class TableParameters(Parameters):
@@ -88,6 +85,9 @@ class TableParameters(Parameters):
     )
     node_servers: Servers = parameter(
         32, "requests that a storage node works on at once", assumed="16 to 128; a queue's depth of a flash disk is 32"
+    )
+    failover: Failover = parameter(
+        FailoverParameters(), 'what replicas do where faults happen; "off": nothing', assumed="see its keys"
     )
     prices: Prices = parameter(Prices(), "prices of capacity", source="see its keys")
 
@@ -128,14 +128,13 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     routers = Group("routers", region.zones, tuple(range(region.zones)))
     partitions = Group("partitions", count)
     placed = place([region.spread(REPLICAS, partition) for partition in range(count)], parameters.replicas_per_node)
-    nodes, peers = (Group(name, len(placed.zones), placed.zones) for name in ("storage nodes", "peers"))
-    members, peer = (Membership(group, placed.rows, of=partitions) for group in (nodes, peers))
+    nodes = Group("storage nodes", len(placed.zones), placed.zones)
+    members = Membership(nodes, placed.rows, partitions)
     admission = Admission(parameters.capacity, partitions, at_first, routers, members)
-    copies = Copies("copies", members, admission.by_key)
+    servers = servers_of(parameters.node_servers)
+    replicas = Replicas.of(members, placed, admission.by_key, region.network, servers, parameters.append)
     router = Serve(Station("routers", routers, 0), parameters.router)
-    station = Station("storage nodes", nodes, servers_of(parameters.node_servers))
     anywhere, find, network = everybody(routers), admission.find, region.network
-    durable = Quorum("write quorum", REPLICAS, table=(False, False, False, True, False, True, False, True))
 
     def ask(origin: Group, *work: Step) -> Route:
         """Through a request router in any zone."""
@@ -144,52 +143,38 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
             Travel(network, routers, origin),
         )  # fmt: skip
 
-    def at_replica(replica: Replica, of: Of = "item") -> tuple[Step, ...]:
+    def at_replica(strong: bool, of: Of = "item") -> tuple[Step, ...]:
         """A read at one replica, of one item or of several, if the table has units for it."""
-        work = (
-            Travel(network, routers, nodes),
-            Serve(station, parameters.read, further=0.0 if of == "item" else parameters.further_item), Read(copies),
-            Travel(network, nodes, routers),
-        )  # fmt: skip
-        units = STRONG if replica == LEADER else EVENTUAL
-        return Choose(members, replica), admission.read(units, *work, of=of)
+        further = 0.0 if of == "item" else parameters.further_item
+        look_up = (Serve(replicas.station, parameters.read, further=further), Read(replicas.copies))
+        if strong:
+            return replicas.leader, admission.read(STRONG, *replicas.led(routers, *look_up), of=of)
+        return replicas.reader, admission.read(EVENTUAL, *replicas.followed(routers, *look_up), of=of)
 
-    def read(origin: Group, replica: Replica) -> Route:
-        return ask(origin, *find, *at_replica(replica))
+    def read(origin: Group, *, strong: bool) -> Route:
+        return ask(origin, *find, *at_replica(strong))
 
-    def query(origin: Group, replica: Replica) -> Route:
-        return queries.query(find, ask(origin, *at_replica(replica, "result")))
+    def query(origin: Group, *, strong: bool) -> Route:
+        return queries.query(find, ask(origin, *at_replica(strong, "result")))
 
-    def batch_get(origin: Group, replica: Replica) -> Route:
-        return queries.batch_get(ask(origin, queries.at_once(*find, *at_replica(replica))))
+    def batch_get(origin: Group, *, strong: bool) -> Route:
+        return queries.batch_get(ask(origin, queries.at_once(*find, *at_replica(strong))))
 
-    def follower(slot: int) -> Route:
-        """From the leader to a follower and back; the follower is remembered beside the leader."""
-        return Route(
-            Choose(peer, slot), Travel(network, nodes, peers), Choose(members, slot),
-            Serve(station, parameters.append), Apply(copies), Choose(members, LEADER), Travel(network, peers, nodes),
-        )  # fmt: skip
-
-    def write(origin: Group) -> Route:
-        append = Fork(durable, (Route(Serve(station, parameters.append), Apply(copies)), follower(1), follower(2)))
-        work = (
-            Choose(members, LEADER), Travel(network, routers, nodes), Order(copies), append,
-            Travel(network, nodes, routers),
-        )  # fmt: skip
-        return ask(origin, *find, admission.write(*work))
-
+    failover = parameters.failover
     return Tier(
-        read=lambda origin: read(origin, "random"),
-        strong_read=lambda origin: read(origin, LEADER),
-        write=write,
-        query=lambda origin: query(origin, "random"),
-        strong_query=lambda origin: query(origin, LEADER),
-        batch_get=lambda origin: batch_get(origin, "random"),
-        strong_batch_get=lambda origin: batch_get(origin, LEADER),
+        read=lambda origin: read(origin, strong=False),
+        strong_read=lambda origin: read(origin, strong=True),
+        write=lambda origin: ask(origin, *find, admission.write(*replicas.write(routers))),
+        query=lambda origin: query(origin, strong=False),
+        strong_query=lambda origin: query(origin, strong=True),
+        batch_get=lambda origin: batch_get(origin, strong=False),
+        strong_batch_get=lambda origin: batch_get(origin, strong=True),
         batch_bytes=queries.BATCH_BYTES,
         batch_items=queries.BATCH_ITEMS,
         charges=charges(parameters.prices, parameters.capacity),
         controls=controls(admission),
+        probes={} if failover == "off" else replicas.talk(failover),
+        watchers=() if failover == "off" else watchers(replicas, failover),
     )
 
 
@@ -214,7 +199,10 @@ def build(parameters: DynamodbParameters, operations: tuple[str, ...]) -> System
     }
     client = parameters.client.client()
     asked = {name: Operation(Route(from_client, *routes[name].steps), client) for name in operations}
-    return System(asked, controls=table.controls, charges=table.charges)
+    return System(
+        asked, probes=table.probes, controls=table.controls, watchers=table.watchers,
+        controls_draw=bool(table.watchers), charges=table.charges,
+    )  # fmt: skip
 
 
 BACKEND = Backend(TableParameters, tier)
@@ -227,7 +215,7 @@ MODEL = Model(
     limits=(
         "partitions split for heat alone, not for size or growth of the units",
         "other tables take no tokens of a storage node",
-        "no failover",
+        "clocks of replicas agree; a lost storage node is replaced as a whole; no planned handover of a leader",
         "other tables put no load on the storage nodes",
         "sizes do not change latencies",
         *queries.LIMITS,

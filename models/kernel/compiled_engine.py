@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from models.kernel.parts import UNLIMITED, Bucket, Cache, Copies, Group, Members
 from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
 from models.kernel.program import Program
-from models.kernel.random import Stream, stream
+from models.kernel.random import Stream, stream, uniforms
 from models.kernel.recorder import Parts, Span, make_outcome, new_tally, set_now, shift_level, to_area_ticks
 from models.kernel.simpy_engine import Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
@@ -110,6 +110,7 @@ class CompiledPlane:
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
         self.tally, self.journal = new_tally(program, span), Journal()
+        self.control_key = partial(stream, seed, replication, "system", program.name, "control")
         self.w = self._world(seed, replication)
         self.clock = self.w.clock[0]
         self.clock["walks_max"], self.clock["walks_at"] = walks_max, -1.0
@@ -350,6 +351,9 @@ class CompiledPlane:
             self._grow()
         self.f["issue_parked"](self.w, source)
         self._drain()
+
+    def uniform(self, name: str, who: int, ordinal: int) -> float:
+        return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])
 
     def note(self, text: str) -> None:
         self.journal.note(self.env.now, text)

@@ -27,11 +27,13 @@ class Group:
         name: Unique within the system.
         size: Number of members.
         zones: Zone of each member, by index; empty: all in zone 0.
+        fails: Whether faults can hit the members; who holds a lease, say, is kept in books and is no machine.
     """
 
     name: str
     size: int = 1
     zones: tuple[int, ...] = ()
+    fails: bool = True
 
     def __post_init__(self) -> None:
         if self.size < 1:

@@ -138,6 +138,9 @@ class Plane(Protocol):
     def start_source(self, source: int) -> None:
         """Clients of this source go on; arrivals that fell into the gap did not happen."""
 
+    def uniform(self, name: str, who: int, ordinal: int) -> float:
+        """A number in (0, 1) of control's own: always the same for a name, who draws, and the how-manieth it is."""
+
     def note(self, text: str) -> None:
         """Write down what control does, for the outcome's `notes`."""
 

@@ -16,6 +16,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from heapq import heappop, heappush
 from itertools import accumulate, chain, tee
 from operator import itemgetter
@@ -216,11 +217,11 @@ class SimpyPlane:
     # In slots, as CPython 3.11 reaches past thirty attributes of an instance by the long way.
     __slots__ = (
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
-        "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws", "groups",
-        "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "parked", "prime_hits", "prime_lookups",
-        "primed", "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder", "rooms",
-        "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks", "walks_at",
-        "walks_max", "zones",
+        "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws",
+        "groups", "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "parked", "prime_hits",
+        "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder",
+        "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks",
+        "walks_at", "walks_max", "zones",
     )  # fmt: skip
 
     def __init__(
@@ -244,6 +245,7 @@ class SimpyPlane:
         self.settled = self.recorder.settled
         self.keys = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         self.backoff_key = stream(seed, replication, "system", program.name, "client backoff")
+        self.control_key = partial(stream, seed, replication, "system", program.name, "control")
         self.draws = {
             site.index: Draws(self, site, -1 if site.op == OP_CHOOSE else site.law).function()
             for site in program.sites
@@ -690,6 +692,9 @@ class SimpyPlane:
             if self.now < self.span.duration_s:
                 self._issue(source, client)
         self._drain()
+
+    def uniform(self, name: str, who: int, ordinal: int) -> float:
+        return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])
 
     def note(self, text: str) -> None:
         self.journal.note(self.env.now, text)

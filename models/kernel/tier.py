@@ -6,12 +6,12 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.parts import Group
-from models.kernel.system import Control, Route
+from models.kernel.system import Control, Operation, Route
 
 if TYPE_CHECKING:
     from models.kernel.charges import Charge
@@ -34,6 +34,8 @@ class Tier:
         batch_items: Items that a batch may ask for at most; more are rejected.
         charges: What the tier costs, whoever asks it.
         controls: Control processes of its own, for the system that it is part of.
+        probes: Operations of its control's own.
+        watchers: Its control processes that matter where something can fail; they draw random numbers.
     """
 
     read: Callable[[Group], Route]
@@ -47,6 +49,8 @@ class Tier:
     batch_items: int
     charges: tuple[Charge, ...] = ()
     controls: tuple[Control, ...] = ()
+    probes: Mapping[str, Operation] = field(default_factory=dict)
+    watchers: tuple[Control, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -382,6 +382,9 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a cleared room is not": lambda patch: patch.setattr(RoomState, "clear", lambda *_: None),
     "a walk passes a dead node": changed(Pass, "bind", lambda _: lambda *_: lambda token: token.site),
     "tokens drawn are not written down": lambda patch: patch.setattr(Recorder, "_flush_drawn", lambda _: None),
+    "control draws another number": changed(
+        SimpyPlane, "uniform", lambda uniform: lambda plane, name, who, ordinal: uniform(plane, name, who, ordinal + 1)
+    ),
     "parts have one key": changed(PartsState, "__init__", one_key_for_all),
     "a lost part is not missed": changed(PartsState, "__init__", after(goes_on_without)),
     "a part holds one item more": changed(

@@ -166,6 +166,7 @@ def controller(number: int, acts: Sequence[Act], log: Log) -> Callable[[Plane], 
             note(act.verb)
             if act.verb == "probe":
                 operation, key, size, deadline_s, leg = act.arguments
+                note("drawn", plane.uniform("probes", number, leg))
                 answer = plane.submit(operation, key, size, leg)
                 answered = yield from wait(answer, deadline_s)
                 note("answer", answer.value if answered else None)
