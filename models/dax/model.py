@@ -1,23 +1,17 @@
-"""DAX, first form: a write-through cache cluster in front of a table.
+"""Amazon DynamoDB Accelerator (DAX): a write-through cache cluster in front of a table.
 
-The cluster's nodes are spread over the zones; the first is the primary. A client sends a read to any node. A hit is
-answered from the node's item cache; a miss goes through to the table and fills the cache of that node. A write goes to
-the primary, through to the table, into the primary's item cache, and from there to the other nodes, which nobody waits
-for. A strongly consistent read passes through uncached.
+`cluster` has its parts, `routes` what is asked of it, `membership` what happens when a node is lost.
 
-A node's work is counted in normalised requests: a hit costs one for each KB, a miss ten, a write twenty-five on every
-node. The published capacity of a node type is shared by its servers, each of which does 75,000 a second, the capacity
-of the smallest type, so that a larger node is wider, not faster.
+An item that is not there is cached, too: it is one of zero bytes (a law of `value_size_bytes` may have zeros), which
+takes memory for what stands beside the value, and one unit to look up. A write of zero bytes leaves it missing.
 
 Source:
-    DAX developer guide, pages "Sizing your DAX cluster" and "DAX: How it works" (2023).
-
-A batch asks the item cache for its items one by one, all at once; those that miss are read through, each by itself. A
-query passes through.
+    DAX developer guide (2023): "DAX: How it works", "DAX and DynamoDB consistency models", "DAX cluster components",
+    "Sizing your DAX cluster".
 
 Limits:
-    Item cache only: no query cache, no negative entries. Overlapping misses of one key all go to the table. No node
-    failure, promotion or throttling of overload. Memory per item beyond its value is assumed.
+    Memory per item beyond its value is assumed. Replicas do not forward writes: clients send them to the primary, as
+    those for Java, Python and JavaScript do. Further limits stand in `routes` and `membership`.
 """
 
 from __future__ import annotations
@@ -26,26 +20,21 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
-from models.dax.node_types import NODE_TYPES, NodeTypeName
-from models.dax.prices import NODE_DOLLARS_PER_HOUR
-from models.kernel.amounts import Of
-from models.kernel.charges import Hourly
-from models.kernel.laws import NonNegative, Positive, seconds
-from models.kernel.parts import Cache, Group, Membership, Quorum, Station, everybody
+from models.dax import membership
+from models.dax.cluster import Cluster, nodes_of
+from models.dax.membership import DaxMembershipParameters
+from models.dax.routes import Routes
+from models.kernel.laws import NonNegative
+from models.kernel.parts import Cache, Group
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
-from models.kernel.steps import Choose, Each, Fill, Fork, Lookup, Serve, Step, Travel
+from models.kernel.steps import Choose
 from models.kernel.system import Operation, Route, System
 from models.kernel.tier import Backend
 from models.region import Region, RegionParameters
 
 SIZING = "DAX guide, Sizing your DAX cluster (2023)"
 GUIDE = "DAX guide (2023)"
-UNITS_PER_SERVER_S = 75_000
-HIT_UNITS, MISS_UNITS, WRITE_UNITS = 1, 10, 25
-KB = 1000
-"""A KB in the sizing arithmetic."""
 GB = 10**9
-PRIMARY = 0
 
 
 class DaxParameters(Parameters):
@@ -74,6 +63,40 @@ class DaxParameters(Parameters):
     item_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
         100, "bytes of an item beside its value", assumed="DynamoDB counts 100 bytes per item for indexing; 50 to 500"
     )
+    query_ttl_s: NonNegative = parameter(
+        300.0, "seconds that a result lives in the query cache; 0: results are not cached", source=GUIDE
+    )
+    query_share: Annotated[float, Field(gt=0, lt=1)] = parameter(
+        0.25,
+        "share of the memory for items that the query cache takes, where there are queries",
+        assumed="0.05 to 0.5: nothing is published",
+    )
+    copy_queries: bool = parameter(
+        False,
+        "whether results of queries go to all nodes",
+        assumed="either: the guide says so of items alone",
+    )
+    copy_misses: bool = parameter(
+        True,
+        "whether an item that a node has read from the table goes to all nodes",
+        source="DAX guide, DAX and DynamoDB consistency models, GetItem, step 5 (2023)",
+    )
+    copy_units: Annotated[int, Field(ge=0, le=100)] = parameter(
+        0,
+        "normalised requests that such a copy costs each of the other nodes",
+        assumed="0 to 25: the guide counts ten for a miss, however many nodes there are",
+    )
+    single_flight: bool = parameter(
+        False,
+        "whether a node asks the table once for misses of an item that overlap",
+        assumed="either: nothing is published",
+    )
+    queue_limit: Annotated[int, Field(ge=0, le=1_000_000)] = parameter(
+        1_000, "requests that wait at a node before it throttles", assumed="100 to 10,000: 1 to 133 ms of hits"
+    )
+    membership: DaxMembershipParameters = parameter(
+        DaxMembershipParameters(), "how nodes and clients find out who is there", assumed="see its keys"
+    )
     region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
 
@@ -84,75 +107,55 @@ class DaxParameters(Parameters):
         return self
 
 
+QUERIES = ("query", "scan")
+
+
 def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
     """Clients in every zone ask the cluster, which stands before the backend."""
     region = Region.of(parameters.region)
     table = backend.build(parameters.table, region)
-    clients, network = region.clients, region.network
-    node_type = NODE_TYPES[parameters.node_type]
-    capacity_per_s = parameters.units_per_node_s or node_type.units_per_s
-    servers = max(1, round(capacity_per_s / UNITS_PER_SERVER_S))
-    unit_s = servers / capacity_per_s
-    nodes = Group("nodes", parameters.nodes, region.spread(parameters.nodes))
-    station = Station("nodes", nodes, servers)
-    cache = Cache(
-        "item_cache", nodes, "lru",
-        capacity_bytes=int(parameters.memory_share * node_type.memory_gb * GB),
-        ttl_s=parameters.item_ttl_s or None, overhead_bytes=parameters.item_overhead_bytes,
+    capacity_per_s, memory_gb = NODE_TYPES[parameters.node_type]
+    cluster = Cluster.of(
+        region, *_caches(parameters, memory_gb, nodes_of(region, parameters.nodes), operations),
+        capacity_per_s, parameters.queue_limit, single_flight=parameters.single_flight,
     )  # fmt: skip
-
-    def work(units: int, of: Of = "item") -> Serve:
-        return Serve(station, seconds(units * unit_s), unit_bytes=KB, of=of)
-
-    def ask(node: Literal["random"] | int, *what: Step) -> tuple[Step, ...]:
-        """Ask a node, and come back."""
-        return (
-            Choose(everybody(nodes), node), Travel(network, clients, nodes), *what, Travel(network, nodes, clients),
-        )  # fmt: skip
-
-    through = Route(work(MISS_UNITS - HIT_UNITS), *table.read(nodes).steps, Fill(cache))
-    look_up = Lookup(cache, on_miss=through)
-    batch = Route(*ask("random", work(HIT_UNITS, "items"), Each(Route(look_up), most=table.batch_items)))
-    read = ask("random", work(HIT_UNITS), look_up)
-    write = ask(
-        PRIMARY, work(WRITE_UNITS), *table.write(nodes).steps, Fill(cache), *_propagation(region, nodes, work, cache)
-    )
-    query = ask("random", work(MISS_UNITS, "result"), *table.query(nodes).steps)
-    steps: dict[str, tuple[Step, ...]] = {
-        "read": read,
-        "strong_read": ask("random", work(MISS_UNITS), *table.strong_read(nodes).steps),
-        "write": write,
-        "insert": write,
-        "read_modify_write": (*read, *write),
-        "query": query,
-        "scan": query,
-        "batch_get": (Each(batch, table.batch_bytes, table.batch_items),),
+    ask = Routes(cluster, table, parameters.copy_units if parameters.copy_misses else None, parameters.copy_queries)
+    routes = {
+        "read": ask.read,
+        "strong_read": ask.strong_read,
+        "write": ask.write,
+        "insert": ask.write,
+        "read_modify_write": ask.read_modify_write,
+        "query": ask.query,
+        "scan": ask.query,
+        "batch_get": ask.batch_get,
     }
     from_client, client = Choose(region.everywhere, "random"), parameters.client.client()
-    price = parameters.node_dollars_per_hour
-    dollars = NODE_DOLLARS_PER_HOUR[parameters.node_type] if price is None else price
     return System(
-        {name: Operation(Route(from_client, *steps[name]), client) for name in operations},
+        {name: Operation(Route(from_client, *routes[name]()), client) for name in operations},
+        probes={**table.probes, **membership.probes(cluster, parameters.membership)},
         controls=table.controls,
-        probes=table.probes,
-        watchers=table.watchers,
+        watchers=(*table.watchers, *membership.watchers(cluster, parameters.membership)),
         controls_draw=bool(table.watchers),
-        charges=(Hourly("nodes", dollars, nodes.size), *table.charges),
     )
 
 
-def _propagation(region: Region, nodes: Group, work: Any, cache: Cache) -> tuple[Fork, ...]:
-    """The primary sends a write on to the other nodes, and does not wait."""
-    others = nodes.size - 1
-    if others == 0:
-        return ()
-    targets = Group("replica nodes", nodes.size, nodes.zones)
-    replicas = tuple(range(1, nodes.size))
-    leg = Route(
-        Choose(Membership(targets, (replicas,)), "leg"), Travel(region.network, nodes, targets),
-        Choose(Membership(nodes, (replicas,)), "leg"), work(WRITE_UNITS), Fill(cache),
+def _caches(parameters: Any, memory_gb: int, nodes: Group, operations: tuple[str, ...]) -> tuple[Cache, Cache | None]:
+    """The item cache, and the query cache where there are queries and they are cached; they share a node's memory."""
+    memory_bytes = parameters.memory_share * memory_gb * GB
+    has_queries = parameters.query_ttl_s > 0 and any(name in operations for name in QUERIES)
+    query_bytes = int(parameters.query_share * memory_bytes) if has_queries else 0
+    overhead_bytes = parameters.item_overhead_bytes
+    return (
+        Cache(
+            "item_cache", nodes, "lru", capacity_bytes=int(memory_bytes) - query_bytes,
+            ttl_s=parameters.item_ttl_s or None, overhead_bytes=overhead_bytes,
+        ),
+        Cache(
+            "query_cache", nodes, "lru", capacity_bytes=query_bytes, ttl_s=parameters.query_ttl_s,
+            overhead_bytes=overhead_bytes,
+        ) if has_queries else None,
     )  # fmt: skip
-    return (Fork(Quorum("propagation", others, needed=0), leg),)
 
 
 def model(backend: Backend) -> Model:
@@ -168,14 +171,13 @@ def model(backend: Backend) -> Model:
         summary="a DAX cluster in front of a DynamoDB table",
         parameters=parameters,
         build=lambda p, operations: build(p, operations, backend),
-        operations=("read", "strong_read", "write", "insert", "read_modify_write", "query", "scan", "batch_get"),
+        operations=("read", "strong_read", "write", "insert", "read_modify_write", *QUERIES, "batch_get"),
         limits=(
-            "item cache only: no query cache, no negative entries; a query costs a node as much as a miss of its size",
-            "items of a batch that miss are read through one by one",
-            "overlapping misses of one key all go to the table",
-            "no node failure, promotion or throttling of overload",
-            "money is nodes and the table's capacity: no data transfer between zones, no storage",
-            "capacities of nodes other than r5 are assumed; no CPU credits",
-            "no retry mode `adaptive`: clients do not hold requests back",
+            "replicas do not forward writes: clients send them to the primary",
+            "nodes send copies straight away, not in the order of a log; a node whose queue is full loses them",
+            "clients find a node lost by health checks alone, not by reads that fail; those of a zone share one view",
+            "queries that start at one record are taken to ask for the same",
+            "items of a batch that miss are read through one by one, and stay on the node that asked",
+            "no TransactWriteItems, no TransactGetItems",
         ),
     )

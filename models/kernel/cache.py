@@ -75,6 +75,11 @@ class CacheState:
             self.entries[key] = Entry(weight, expires, version)
             self.used += weight
 
+    def has_newer(self, key: int, version: int, now: float) -> bool:
+        """Whether the key is held in a newer version."""
+        entry = self.entries.get(key)
+        return entry is not None and entry.expires > now and entry.version > version
+
     def drop(self, key: int) -> None:
         """Forget the key."""
         entry = self.entries.pop(key, None)
@@ -162,6 +167,12 @@ def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float, 
         w.held[cache.base + key] = i + 1
         cache_link(w, cache, i)
         cache.used += weight
+
+
+def cache_has_newer(w: Any, cache: Any, key: int, version: int, now: float) -> bool:
+    """Compiled form of `CacheState.has_newer`."""
+    i = w.held[cache.base + key] - 1
+    return bool(i >= 0 and w.entries[i].expires > now and w.entries[i].version > version)
 
 
 def cache_drop(w: Any, cache: Any, i: int) -> None:

@@ -221,7 +221,7 @@ def station_start(w: Any, index: int, i: int, token: Any, site: Any) -> bool:
     station, clock = w.stations[index], w.clock[0]
     work_s = draw(w, token, site, site.law)
     if site.c:
-        work_s *= float(units(site.of, token.items, w.requests[token.request].size, site.c, 0))
+        work_s *= float(units(site.of, token.items, w.requests[token.request].size, site.c, site.d))
     if site.x > 0.0:
         work_s *= 1.0 + site.x * float(token.items - 1)
     work_s *= station.slowdown

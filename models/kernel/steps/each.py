@@ -32,8 +32,8 @@ class Each(Step):
     With `page_bytes` the parts are pages, one after the other: each holds as many whole items as fit, and one at least.
     Without, they are items, all at once. A part is a walk of its own, whose key is that of its first item: the walk's
     key and as many keys further as there are items before it, around the ring of keys. The first part that fails fails
-    the walk; if a part is lost without a word, so is the walk when the others have ended. What version of its object a
-    part reads or writes is its own affair.
+    the walk; if a part is lost without a word, so is the walk when the others have ended. The version that the first part
+    has read is the walk's; what the others read or write is their own affair.
 
     Args:
         route: What each part does.
@@ -114,6 +114,8 @@ class PartsState:
             token.error = part.error
         else:
             token.answered += 1
+            if part.leg == 0:
+                token.version, token.access = part.version, part.access
             if token.answered * self.items_in_part(token) < token.items:
                 if self.page_bytes:
                     token.outstanding = 1
@@ -149,13 +151,15 @@ def begin_part(w: Any, i: int, token: Any, site: Any, part: int) -> None:
     walk.items = min(size, token.items - part * size)
 
 
-def join_part(w: Any, i: int, token: Any, error: int) -> None:
+def join_part(w: Any, i: int, token: Any, part: Any) -> None:
     """Compiled form of `PartsState.join`; the walk that waits is in slot i."""
-    if error:
-        token.error = error
+    if part.error:
+        token.error = part.error
     else:
         site = w.sites[token.place]
         token.answered += 1
+        if part.leg == 0:
+            token.version, token.access = part.version, part.access
         if token.answered * items_in_part(token.items, w.requests[token.request].size, site.c) < token.items:
             if site.c:
                 token.outstanding = 1

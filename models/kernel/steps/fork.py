@@ -147,7 +147,7 @@ def join_leg(w: Any, token: Any) -> None:
         return
     parent.outstanding -= 1
     if parent.parts:
-        join_part(w, up, parent, token.error)
+        join_part(w, up, parent, token)
         return
     bit = 1 << token.leg
     if token.error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import all_items
-from models.kernel.cache import cache_drop, cache_fill, cache_lookup
+from models.kernel.cache import cache_drop, cache_fill, cache_has_newer, cache_lookup
 from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
 from models.kernel.ledger import READ
 from models.kernel.parts import Cache
@@ -62,10 +62,17 @@ class Lookup(Step):
 
 @dataclass(frozen=True, eq=False)
 class Fill(Step):
-    """Put the walk's object into the chosen member's cache: one item, or if `whole` all of its items as one."""
+    """Put the walk's object into the chosen member's cache.
+
+    Args:
+        cache: Where.
+        whole: Whether the object is the walk's whole result, as large as its items together; otherwise it is one item.
+        keep_newer: Leave the object as it is where the cache holds a newer version than the walk brings.
+    """
 
     cache: Cache
     whole: bool = False
+    keep_newer: bool = False
     op = OP_FILL
 
     def place(self, program: Program, after: int, depth: int) -> int:
@@ -74,17 +81,19 @@ class Fill(Step):
         return program.add(
             Site(
                 self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), c=int(self.whole),
-                next=after,
+                d=int(self.keep_newer), next=after,
             )
         )  # fmt: skip
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         caches, group, whole = plane.caches[site.a : site.a + self.cache.group.size], site.b, site.c
+        keep_newer = site.d
 
         def fill(token: Token) -> int:
-            request = token.request
-            size = all_items(token.items, request.size) if whole else request.size
-            caches[token.members[group]].fill(token.key, size, plane.now, request.ttl, token.version)
+            request, cache = token.request, caches[token.members[group]]
+            if not (keep_newer and cache.has_newer(token.key, token.version, plane.now)):
+                size = all_items(token.items, request.size) if whole else request.size
+                cache.fill(token.key, size, plane.now, request.ttl, token.version)
             return token.site
 
         return fill
@@ -142,9 +151,10 @@ def look_up(w: Any, token: Any, site: Any) -> int:
 def fill(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Fill`."""
     request = w.requests[token.request]
-    cache = w.caches[site.a + token.members[site.b]]
-    size = all_items(token.items, request.size) if site.c else request.size
-    cache_fill(w, cache, token.key, size, w.clock[0].now, request.ttl, token.version)
+    cache, now = w.caches[site.a + token.members[site.b]], w.clock[0].now
+    if site.d == 0 or not cache_has_newer(w, cache, token.key, token.version, now):
+        size = all_items(token.items, request.size) if site.c else request.size
+        cache_fill(w, cache, token.key, size, now, request.ttl, token.version)
     return int(site.next)
 
 

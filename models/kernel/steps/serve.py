@@ -28,6 +28,7 @@ class Serve(Step):
         station: Where.
         work: Seconds of service, for one unit.
         unit_bytes: If given, the work is done once for each unit of so many bytes, rounded up.
+        least: Units at least; of nothing there are none unless it says so.
         of: What the units are of.
         further: Work of each item of the walk beyond its first, as a part of all that the first makes.
     """
@@ -38,6 +39,7 @@ class Serve(Step):
     carries: bool = False
     of: Of = "item"
     further: float = 0.0
+    least: int = 0
     op = OP_SERVE
     takes_time = True
 
@@ -47,7 +49,7 @@ class Serve(Step):
         return program.add(
             Site(
                 self, self.op, a=program.station(self.station), b=program.group(self.station.group), c=self.unit_bytes,
-                of=OF[self.of], x=self.further, law=program.law(self.work), next=after, carries=int(self.carries),
+                of=OF[self.of], d=self.least, x=self.further, law=program.law(self.work), next=after, carries=int(self.carries),
                 **program.visit(self.station.name),
             )
         )  # fmt: skip
@@ -55,14 +57,15 @@ class Serve(Step):
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         stations = plane.stations[site.a : site.a + self.station.group.size]
         group, draw, unit_bytes, of, further = site.b, plane.draws[site.index], site.c, site.of, site.x
+        least = site.d
 
         def of_one(token: Token) -> float:
-            return draw(token) * float(-(-token.request.size // unit_bytes))
+            return draw(token) * float(max(least, -(-token.request.size // unit_bytes)))
 
         def of_all(token: Token) -> float:
             work_s = draw(token)
             if unit_bytes:
-                work_s *= float(units(of, token.items, token.request.size, unit_bytes, 0))
+                work_s *= float(units(of, token.items, token.request.size, unit_bytes, least))
             return work_s * (1.0 + further * float(token.items - 1)) if further else work_s
 
         work_s = of_all if of != ITEM or further else of_one if unit_bytes else draw
