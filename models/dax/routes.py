@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from models.dax.cluster import HIT_UNITS, MISS_UNITS, WRITE_UNITS, Cluster
 from models.kernel.parts import Group, Membership, Quorum
@@ -129,4 +130,9 @@ class Routes:
             Choose(cluster.others, "leg"), Travel(cluster.region.network, cluster.nodes, cluster.peers),
             cluster.arrive(), cluster.work(units) if units else cluster.alive, fill,
         )  # fmt: skip
-        return (Fork(Quorum(name, cluster.others.width, needed=0), leg),)
+        return (Fork(self._nobody_waits.setdefault(name, Quorum(name, cluster.others.width, needed=0)), leg),)
+
+    @cached_property
+    def _nobody_waits(self) -> dict[str, Quorum]:
+        """Quorums of detached work, by name, as routes share them."""
+        return {}

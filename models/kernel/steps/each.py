@@ -32,8 +32,8 @@ class Each(Step):
     With `page_bytes` the parts are pages, one after the other: each holds as many whole items as fit, and one at least.
     Without, they are items, all at once. A part is a walk of its own, whose key is that of its first item: the walk's
     key and as many keys further as there are items before it, around the ring of keys. The first part that fails fails
-    the walk; if a part is lost without a word, so is the walk when the others have ended. The version that the first part
-    has read is the walk's; what the others read or write is their own affair.
+    the walk; if a part is lost without a word, so is the walk when the others have ended. The version that the first
+    part has read is the walk's; what the others read or write is their own affair.
 
     Args:
         route: What each part does.

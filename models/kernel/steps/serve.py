@@ -49,8 +49,8 @@ class Serve(Step):
         return program.add(
             Site(
                 self, self.op, a=program.station(self.station), b=program.group(self.station.group), c=self.unit_bytes,
-                of=OF[self.of], d=self.least, x=self.further, law=program.law(self.work), next=after, carries=int(self.carries),
-                **program.visit(self.station.name),
+                d=self.least, of=OF[self.of], x=self.further, law=program.law(self.work), next=after,
+                carries=int(self.carries), **program.visit(self.station.name),
             )
         )  # fmt: skip
 
