@@ -149,11 +149,11 @@ def _caches(parameters: Any, memory_gb: int, nodes: Group, operations: tuple[str
     return (
         Cache(
             "item_cache", nodes, "lru", capacity_bytes=int(memory_bytes) - query_bytes,
-            ttl_s=parameters.item_ttl_s or None, overhead_bytes=overhead_bytes,
+            ttl_s=parameters.item_ttl_s or None, overhead_bytes=overhead_bytes, shared=parameters.copy_misses,
         ),
         Cache(
             "query_cache", nodes, "lru", capacity_bytes=query_bytes, ttl_s=parameters.query_ttl_s,
-            overhead_bytes=overhead_bytes,
+            overhead_bytes=overhead_bytes, shared=parameters.copy_queries,
         ) if has_queries else None,
     )  # fmt: skip
 

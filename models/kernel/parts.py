@@ -134,6 +134,7 @@ class Cache:
         capacity_bytes: Bytes that fit, or None; exactly one of the two is given.
         ttl_s: Seconds after its fill that an object expires; None: never. A request's own TTL goes before it.
         overhead_bytes: Added to each object's size.
+        shared: Whether routes bring what one member is filled with to all of them; predictions alone look at it.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Cache:
     capacity_bytes: int | None = None
     ttl_s: float | None = None
     overhead_bytes: int = 0
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if (self.capacity_items is None) == (self.capacity_bytes is None):

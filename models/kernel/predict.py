@@ -332,7 +332,7 @@ class _Reader:
             base += cache.group.size
         size_bytes = self.mean_size_bytes * (float(walk.items.mean()) if site.c else 1.0)
         ratios = {
-            share: self._member_hit_ratio(part, weight * share, size_bytes, walk.popularity)
+            share: self._member_hit_ratio(part, weight * (1.0 if part.shared else share), size_bytes, walk.popularity)
             for share in set(members.tolist())
             if share > 0
         }

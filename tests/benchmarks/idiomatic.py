@@ -302,6 +302,8 @@ class _DaxNode:
             yield from self._work(9)
             yield from self.table.read(self.zone, key)
             self.fill(key)
+            for peer in self.peers:
+                self.env.process(peer.fill_later(self.zone, key, 0))
         yield self.region.travel(self.zone, origin)
 
     def write(self, origin: int, key: int) -> ProcessGenerator:
@@ -311,7 +313,7 @@ class _DaxNode:
         yield from self.table.write(self.zone, key)
         self.fill(key)
         for peer in self.peers:
-            self.env.process(peer.fill_later(self.zone, key))
+            self.env.process(peer.fill_later(self.zone, key, 25))
         yield self.region.travel(self.zone, origin)
 
     def fill(self, key: int) -> None:
@@ -321,10 +323,11 @@ class _DaxNode:
         if len(self.expires_s) > self.capacity_items:
             self.expires_s.popitem(last=False)
 
-    def fill_later(self, origin: int, key: int) -> ProcessGenerator:
-        """A write that the primary took, on its way here."""
+    def fill_later(self, origin: int, key: int, units: int) -> ProcessGenerator:
+        """What another node has written or read, on its way here."""
         yield self.region.travel(origin, self.zone)
-        yield from self._work(25)
+        if units:
+            yield from self._work(units)
         self.fill(key)
 
     def _work(self, units: int) -> ProcessGenerator:
@@ -341,7 +344,8 @@ def ycsb_b(requests: int, seed: int, *, dax: bool) -> Answers:
     table = _Table(env, rng, region)
     nodes = [_DaxNode(env, region, zone, table) for zone in range(3)]
     primary = nodes[0]
-    primary.peers = nodes[1:]
+    for node in nodes:
+        node.peers = [other for other in nodes if other is not node]
     key_cdf = zipf_cdf(1_000_000, 0.99)
     answers = Answers([], [], 0)
 

@@ -325,6 +325,16 @@ def first_set_alone(bind: Callable[..., Any]) -> Callable[..., Any]:
     return lambda step, plane, site: bind(step, plane, replace(site, d=site.d & ~TRIES))
 
 
+def first_part_read_nothing(join: Callable[..., None]) -> Callable[..., None]:
+    """What the first part has read is not the walk's."""
+
+    def change(parts: PartsState, part: Token, token: Token) -> None:
+        part.version = part.access = 0
+        join(parts, part, token)
+
+    return change
+
+
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "data goes before control on a tie": lambda patch: [
         patch.setattr(module, "DATA", -0.5) for module in (simpy_engine, station)
@@ -385,6 +395,11 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "control draws another number": changed(
         SimpyPlane, "uniform", lambda uniform: lambda plane, name, who, ordinal: uniform(plane, name, who, ordinal + 1)
     ),
+    "an older version goes over a newer one": lambda patch: patch.setattr(CacheState, "has_newer", lambda *_: False),
+    "nothing is no work": changed(
+        Serve, "bind", lambda bind: lambda step, plane, site: bind(step, plane, replace(site, d=0))
+    ),
+    "a walk has not read what its first part has": changed(PartsState, "join", first_part_read_nothing),
     "parts have one key": changed(PartsState, "__init__", one_key_for_all),
     "a lost part is not missed": changed(PartsState, "__init__", after(goes_on_without)),
     "a part holds one item more": changed(

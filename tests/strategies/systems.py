@@ -435,7 +435,8 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
         if kind == "serve":
             station = draw(st.sampled_from(parts.stations))
             further = draw(st.sampled_from([0.0, 0.0, 0.5]))
-            steps.append(Serve(station, draw(laws()), draw(st.sampled_from([0, 0, 64])), of=draw(OFS), further=further))
+            unit_bytes, least = draw(st.sampled_from([(0, 0), (0, 0), (64, 0), (64, 1)]))
+            steps.append(Serve(station, draw(laws()), unit_bytes, of=draw(OFS), further=further, least=least))
         elif kind == "choose":
             membership = draw(st.sampled_from(parts.memberships))
             steps.append(Choose(membership, draw(st.sampled_from(["round-robin", "random", "key", "leg", 0, 1, 5]))))
@@ -447,7 +448,7 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
             cache = draw(st.sampled_from(parts.caches))
             miss = draw(routes(parts, depth + 1, held=held))
             whole = draw(st.booleans())
-            filled = (Fill(cache, whole),) if draw(st.booleans()) else ()
+            filled = (Fill(cache, whole, draw(st.booleans())),) if draw(st.booleans()) else ()
             steps.append(Lookup(cache, Route(*miss.steps, *filled), whole))
         elif kind == "hold":
             way = draw(routes(parts, depth + 1, held=True))
@@ -458,7 +459,7 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
             assert parts.copies is not None
             steps.append({"order": Order, "apply": Apply, "read": Read}[kind](parts.copies))
         elif kind == "fill":
-            steps.append(Fill(draw(st.sampled_from(parts.caches)), draw(st.booleans())))
+            steps.append(Fill(draw(st.sampled_from(parts.caches)), draw(st.booleans()), draw(st.booleans())))
         elif kind == "drop":
             steps.append(Drop(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":
