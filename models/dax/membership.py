@@ -31,7 +31,7 @@ import simpy
 from pydantic import Field, model_validator
 
 from models.dax.cluster import HIT_UNITS, PRIMARY, Cluster, equal_shares, without
-from models.kernel.laws import NonNegative, Positive
+from models.kernel.laws import NonNegative
 from models.kernel.parts import Group, Membership
 from models.kernel.plane import Plane
 from models.kernel.registry import Parameters, parameter
@@ -42,6 +42,8 @@ Process = Generator[simpy.Event, Any, None]
 GO = "DAX client for Go 1.2 (2024)"
 CHECK, REFRESH, MESSAGE, VIEWS = "health check", "refresh", "node's message", "views"
 """Operations of the clients' and of the nodes' own."""
+Interval = Annotated[float, Field(ge=0.01, le=100_000)]
+"""Seconds; what is done time and again takes its time."""
 PROBE_BYTES = 1
 """A probe is the smallest request there is: one unit."""
 
@@ -49,18 +51,18 @@ PROBE_BYTES = 1
 class DaxMembershipParameters(Parameters):
     """How nodes and clients find out who is there."""
 
-    check_interval_s: Positive = parameter(5.0, "seconds between a client's checks of a node", source=GO)
-    check_timeout_s: Positive = parameter(1.0, "seconds that a check waits for its answer", source=GO)
+    check_interval_s: Interval = parameter(5.0, "seconds between a client's checks of a node", source=GO)
+    check_timeout_s: Interval = parameter(1.0, "seconds that a check waits for its answer", source=GO)
     check_attempts: Annotated[int, Field(ge=1, le=10)] = parameter(
         3, "checks in a row that must fail", source="DAX client for Python 2.1"
     )
     check_retry_s: NonNegative = parameter(0.5, "seconds between these", source="DAX client for Python 2.1")
-    refresh_interval_s: Positive = parameter(
+    refresh_interval_s: Interval = parameter(
         4.0, "seconds between a client's questions who is the primary", source=f"{GO}, and for Python 2.1"
     )
-    refresh_timeout_s: Positive = parameter(5.0, "seconds until it asks another node", source=GO)
-    heartbeat_s: Positive = parameter(1.0, "seconds between heartbeats of the primary", assumed="0.5 to 2 s")
-    primary_timeout_s: Positive = parameter(
+    refresh_timeout_s: Interval = parameter(5.0, "seconds until it asks another node", source=GO)
+    heartbeat_s: Interval = parameter(1.0, "seconds between heartbeats of the primary", assumed="0.5 to 2 s")
+    primary_timeout_s: Interval = parameter(
         5.0,
         "seconds without heartbeats after which a node takes the primary to be lost",
         assumed='4 to 10 s: the client for JavaScript calls 4 s "a little less than the leader timeout"',

@@ -101,8 +101,8 @@ def test_a_missing_item_lives_as_long_as_others() -> None:
 
 
 # Misses that overlap: a read each millisecond. The first looks its item up at 0.1133 ms (a way and a unit), and fills
-# the cache at 10.6333 (nine units, three ways and the router, the table's 10 ms, two ways). The eleven that look it up
-# by then miss, all of which are answered at 10.7333 where they wait for the first.
+# the cache at 10.7333 (nine units, the router and four ways, the table's 10 ms). The eleven that look it up by then
+# miss, all of which are answered at 10.8333 where they wait for the first.
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -120,7 +120,7 @@ def test_where_they_are_coalesced_one_reads_the_table_and_all_share_its_answer(e
 
     assert int(outcome.stations["replicas"].started.sum()) == 1
     assert outcome.counters["misses.waited"] == 10
-    miss_s = [0.0107333333 - 0.001 * index for index in range(11)]
+    miss_s = [0.0108333333 - 0.001 * index for index in range(11)]
     hit_s = 2 * ONE_WAY_S + UNIT_S
     assert sorted(outcome.operations["read"].latency.few_s) == pytest.approx(sorted(miss_s + [hit_s] * 19), rel=1e-6)
 
@@ -167,7 +167,7 @@ def test_a_read_is_stale_only_where_the_write_has_not_arrived_yet() -> None:
 
 def test_stale_results_are_as_many_as_writes_come_within_their_time_to_live() -> None:
     """A result is filled, hit by queries (rate q) for a time to live T, and stale at age a with 1 - exp(-wa)."""
-    keys, q, w, ttl_s = 20, 20.0, 1.0, 1.0
+    keys, q, w, ttl_s = 100, 20.0, 1.0, 1.0
     one = fixed(("query", "write"), 1e-6, query_ttl_s=ttl_s, region={"zones": 1, "near": at_once(1e-6)},
                 table={"read": at_once(1e-6), "append": at_once(1e-6), "router": at_once(1e-6)})  # fmt: skip
     load = work(

@@ -18,7 +18,7 @@ from tests.tools.command import Result, process, tierbench
 SHORT = {
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
-    "dax_cold_start": ("replications=3", "duration_s=70.0", "windows=70"),
+    "dax_cold_start": ("replications=2", "duration_s=90.0", "windows=90"),
     "dax_cold_start_metastable": ("replications=2", "duration_s=50.0", "windows=50"),
     "dax_node_loss": ("replications=2",),
     "dax_primary_loss": (),
