@@ -16,15 +16,18 @@ Limits:
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, create_model, model_validator
 
 from models.dax import membership
 from models.dax.cluster import Cluster, nodes_of
 from models.dax.membership import DaxMembershipParameters
+from models.dax.node_types import NODE_TYPES, NodeTypeName
+from models.dax.prices import NODE_DOLLARS_PER_HOUR
 from models.dax.routes import Routes
-from models.kernel.laws import NonNegative
+from models.kernel.charges import Hourly
+from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import Cache, Group
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
 from models.kernel.steps import Choose
@@ -114,10 +117,11 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     """Clients in every zone ask the cluster, which stands before the backend."""
     region = Region.of(parameters.region)
     table = backend.build(parameters.table, region)
-    capacity_per_s, memory_gb = NODE_TYPES[parameters.node_type]
+    node_type = NODE_TYPES[parameters.node_type]
     cluster = Cluster.of(
-        region, *_caches(parameters, memory_gb, nodes_of(region, parameters.nodes), operations),
-        capacity_per_s, parameters.queue_limit, single_flight=parameters.single_flight,
+        region, *_caches(parameters, node_type.memory_gb, nodes_of(region, parameters.nodes), operations),
+        parameters.units_per_node_s or node_type.units_per_s, parameters.queue_limit,
+        single_flight=parameters.single_flight,
     )  # fmt: skip
     ask = Routes(cluster, table, parameters.copy_units if parameters.copy_misses else None, parameters.copy_queries)
     routes = {
@@ -131,16 +135,19 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         "batch_get": ask.batch_get,
     }
     from_client, client = Choose(region.everywhere, "random"), parameters.client.client()
+    price = parameters.node_dollars_per_hour
+    dollars = NODE_DOLLARS_PER_HOUR[parameters.node_type] if price is None else price
     return System(
         {name: Operation(Route(from_client, *routes[name]()), client) for name in operations},
         probes={**table.probes, **membership.probes(cluster, parameters.membership)},
         controls=table.controls,
         watchers=(*table.watchers, *membership.watchers(cluster, parameters.membership)),
         controls_draw=bool(table.watchers),
+        charges=(Hourly("nodes", dollars, parameters.nodes), *table.charges),
     )
 
 
-def _caches(parameters: Any, memory_gb: int, nodes: Group, operations: tuple[str, ...]) -> tuple[Cache, Cache | None]:
+def _caches(parameters: Any, memory_gb: float, nodes: Group, operations: tuple[str, ...]) -> tuple[Cache, Cache | None]:
     """The item cache, and the query cache where there are queries and they are cached; they share a node's memory."""
     memory_bytes = parameters.memory_share * memory_gb * GB
     has_queries = parameters.query_ttl_s > 0 and any(name in operations for name in QUERIES)
@@ -179,5 +186,8 @@ def model(backend: Backend) -> Model:
             "queries that start at one record are taken to ask for the same",
             "items of a batch that miss are read through one by one, and stay on the node that asked",
             "no TransactWriteItems, no TransactGetItems",
+            "money is nodes and the table's capacity: no data transfer between zones, no storage",
+            "capacities of nodes other than r5 are assumed; no CPU credits",
+            "no retry mode `adaptive`: clients do not hold requests back",
         ),
     )
