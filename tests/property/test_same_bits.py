@@ -51,6 +51,7 @@ from tests.strategies.systems import (
     expiring_case,
     first_difference,
     grid,
+    older_case,
     run,
     several_case,
     throttled_case,
@@ -129,7 +130,7 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    some = (several_case(), throttled_case(), busy_case(), expiring_case(), *drawn)
+    some = (several_case(), throttled_case(), older_case(), busy_case(), expiring_case(), *drawn)
     return [(case, run(case, "compiled")) for case in some]
 
 

@@ -774,12 +774,40 @@ def throttled_case() -> Case:
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def older_case() -> Case:
+    """A case by hand in which reads bring a version to a cache that has a newer one by then."""
+    node = Group("node")
+    copies, cache = Copies("copies", everybody(node)), Cache("cache", node, capacity_items=2)
+    fill, wait = Fill(cache, keep_newer=True), Serve(Station("disk", node, 0), grid(4))
+    operations = {
+        "read": Operation(Route(Read(copies), wait, fill)),
+        "write": Operation(Route(Order(copies), Apply(copies), fill)),
+        "look": Operation(Route(Lookup(cache))),
+    }
+    mix = {"read": 0.4, "write": 0.2, "look": 0.4}
+    work = Workload(Poisson(rate_per_s=0.5 / GRID_S), UniformKeys(count=1), SIZES[0], mix)
+    return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
 
 
 __all__ = [
-    "GRID_S", "Act", "Answer", "Case", "Seen", "busy_case", "cases", "expiring_case", "first_difference", "run",
-    "several_case", "throttled_case", "unlike", "with_operations",
+    "GRID_S",
+    "Act",
+    "Answer",
+    "Case",
+    "Seen",
+    "busy_case",
+    "cases",
+    "expiring_case",
+    "first_difference",
+    "older_case",
+    "run",
+    "several_case",
+    "throttled_case",
+    "unlike",
+    "with_operations",
 ]  # fmt: skip
