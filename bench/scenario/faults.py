@@ -93,6 +93,9 @@ class ZoneDown(FaultSpec):
     clients: Literal["move", "stay"] = Field(
         "move", description='of the zone: "move" to other zones at once, as behind a load balancer, or "stay"'
     )
+    reroute_s: NonNegative = Field(
+        5.0, description="seconds until load balancers leave the zone's request routers out, and take them in again"
+    )
 
 
 class Pause(FaultSpec):
@@ -217,6 +220,9 @@ def resolve(
                 found.append(system)
                 until_s = spec.end_s if spec.end_s > spec.at_s else math.inf
                 faults[system].append(Fault(spec.at_s, until_s, tuple(effects)))
+                if isinstance(spec, ZoneDown):
+                    away = tuple(_moves(programs[system], _zone(target), lambda group: group.balanced))
+                    faults[system].append(Fault(spec.at_s + spec.reroute_s, until_s + spec.reroute_s, away))
         if not found and unknown is not None:
             problems.append(problem(("faults", index, unknown.key), unknown.what, unknown.remedy))
     return faults, problems
@@ -259,6 +265,13 @@ def _effects(spec: Any, target: str, system: str, programs: Mapping[str, Program
             Clear(r, each, spec.how) for r in program.rooms if r.group is group for each in _members(group, member)
         ]
     return effects
+
+
+def _zone(target: str) -> int:
+    """The zone that a target names, which is known to be one."""
+    match = _TARGET.fullmatch(target)
+    assert match is not None
+    return int(match["member"])
 
 
 def _nodes(program: Program) -> list[Group]:
@@ -305,13 +318,18 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
             if other != zone:
                 yield LinkFault(network, other, zone, spec.how)
     if spec.clients == "move":
-        for table in program.memberships:
-            group = table.group
-            others = [m for m in range(group.size) if group.zone(m) != zone]
-            lost = [(r, s) for r, row in enumerate(table.rows) for s, m in enumerate(row) if group.zone(m) == zone]
-            if group.name == CLIENTS and others:
-                for turn, (row, slot) in enumerate(lost):
-                    yield Move(table, row, slot, others[turn % len(others)])
+        yield from _moves(program, zone, lambda group: group.name == CLIENTS)
+
+
+def _moves(program: Program, zone: int, are_meant: Callable[[Group], bool]) -> Iterator[Effect]:
+    """Whoever chooses a member of such groups in a lost zone gets one in another zone."""
+    for table in program.memberships:
+        group = table.group
+        others = [m for m in range(group.size) if group.zone(m) != zone]
+        lost = [(r, s) for r, row in enumerate(table.rows) for s, m in enumerate(row) if group.zone(m) == zone]
+        if are_meant(group) and others:
+            for turn, (row, slot) in enumerate(lost):
+                yield Move(table, row, slot, others[turn % len(others)])
 
 
 def _link_effects(spec: LinkCut | LinkSlow, network: Network, member: int | None) -> Iterator[Effect]:

@@ -125,7 +125,7 @@ def tier(parameters: TableParameters, region: Region) -> Tier:
     """The table as others ask it."""
     at_first = partitions_of(parameters.partitions, parameters.capacity)
     count = at_first + spare_partitions(parameters.capacity)
-    routers = Group("routers", region.zones, tuple(range(region.zones)))
+    routers = Group("routers", region.zones, tuple(range(region.zones)), balanced=True)
     partitions = Group("partitions", count)
     placed = place([region.spread(REPLICAS, partition) for partition in range(count)], parameters.replicas_per_node)
     nodes = Group("storage nodes", len(placed.zones), placed.zones)

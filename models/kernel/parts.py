@@ -27,6 +27,7 @@ class Group:
         name: Unique within the system.
         size: Number of members.
         zones: Zone of each member, by index; empty: all in zone 0.
+        balanced: Whether a load balancer stands before the members, and leaves out those of a lost zone in time.
         fails: Whether faults can hit the members; who holds a lease, say, is kept in books and is no machine.
     """
 
@@ -34,6 +35,7 @@ class Group:
     size: int = 1
     zones: tuple[int, ...] = ()
     fails: bool = True
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 1:
