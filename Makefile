@@ -10,7 +10,7 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow schema gallery lint bench lock wheel clean
+.PHONY: help setup demo test slow schema gallery studies lint bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ gallery: setup ## Draw the README's picture anew
 	$(BIN)/tierbench run dax_vs_dynamodb --quiet --overwrite --out results/runs/gallery
 	mkdir -p results/gallery
 	cp results/runs/gallery/pictures/percentiles.svg results/gallery/dax-vs-dynamodb-percentiles.svg
+
+studies: setup ## Run the studies whose pictures the README shows anew (a few minutes)
+	$(BIN)/python -m bench.studies.ten_times
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

@@ -5,8 +5,10 @@ long a table takes to read, and how far clients are from their nodes. Their rang
 state; they were fixed before the ratio was looked at. Each cell runs both systems under the same requests, for each of
 three assumptions: both in the middle of their ranges, and the two corners that are best and worst for DAX.
 
-The hit ratio is set by the share of reads that go to a few hot keys; all others are spread so widely that they miss.
-Load is the share of its published capacity that the cluster of three is busy with.
+The hit ratio is set by the share of reads that go to two thousand hot keys; all others are spread so widely that they
+miss, and each node has memory for the hot ones and little more. Load is the share of its published capacity that the
+cluster of three is busy with. The table has partitions for all of it, so that no direct read waits for others: what is
+compared is latency, not what a table that is too small does.
 """
 
 from __future__ import annotations
@@ -29,16 +31,22 @@ from bench.simulate import choose_engine
 from bench.statistics.figures import PERCENTILES, hit_ratio, percentile_ms
 from bench.statistics.intervals import Estimate, estimate, ratio
 
-HIT_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.995, 1.0)
+HIT_SHARES = (0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 LOADS = (0.1, 0.5, 0.8)
 SHOWN = ("p50", "p90", "p99")
+CLAIM = 10.0
 REPLICATIONS = 5
 REQUESTS = 40_000
 """Of a replication, at least."""
 CAPACITY_PER_S = 225_000.0
 """Normalised requests a second of three dax.r5.large."""
 MISS_UNITS = 10.0
-TTL_S = 0.5
+HOT_KEYS, KEYS, SIZE_BYTES = 2_000, 1_000_000, 900
+HELD_ITEMS = 12_000
+"""Items that a node has memory for."""
+ITEM_BYTES = SIZE_BYTES + 100
+NODE_BYTES = 16e9
+PARTITIONS = 64
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Cell:
 def scenario_text(assumption: Assumption, load: float, hit_share: float) -> str:
     """The scenario of one cell."""
     rate_per_s = load * CAPACITY_PER_S / (hit_share + MISS_UNITS * (1.0 - hit_share))
-    duration_s = max(REQUESTS / rate_per_s, 3 * TTL_S)
+    duration_s = REQUESTS / rate_per_s
 
     def law(median_s: float, tail: float) -> str:
         return f'{{ kind = "lognormal", median_s = {median_s!r}, p99_s = {median_s * tail!r} }}'
@@ -93,20 +101,22 @@ windows = 10
 
 [workload]
 arrivals = {{ kind = "poisson", rate_per_s = {rate_per_s!r} }}
-keys = {{ kind = "hotspot", count = 1_000_000, hot_keys = 0.000002, hot_operations = {hit_share!r} }}
-value_size_bytes = {{ kind = "constant", value = 900.0 }}
+keys = {{ kind = "hotspot", count = {KEYS}, hot_keys = {HOT_KEYS / KEYS!r}, hot_operations = {hit_share!r} }}
+value_size_bytes = {{ kind = "constant", value = {SIZE_BYTES}.0 }}
 
 [systems.direct]
 model = "dynamodb"
+partitions = {PARTITIONS}
 {region}
 {read}
 
 [systems.dax]
 model = "dax"
 nodes = 3
-item_ttl_s = {TTL_S!r}
+item_ttl_s = 0.0
+memory_share = {HELD_ITEMS * ITEM_BYTES / NODE_BYTES!r}
 {region}
-table = {{ {read} }}
+table = {{ partitions = {PARTITIONS}, {read} }}
 """
 
 
@@ -148,7 +158,7 @@ def picture_data(some: Sequence[Cell]) -> StudyData:
     ]  # fmt: skip
     names = tuple(assumption.name for assumption in ASSUMPTIONS)
     frame = Frame("study", "Where does DAX read ten times faster than DynamoDB?", finding(some), caption(some))
-    return StudyData(frame, names, rows, "hit ratio, %", (50, 60, 70, 80, 90, 100), 10.0)
+    return StudyData(frame, names, rows, "hit ratio, %", (40, 50, 60, 70, 80, 90, 100), CLAIM)
 
 
 def _curve(some: Sequence[Cell], assumption: Assumption, load: float, percentile: str, look: int) -> Curve:
@@ -169,24 +179,14 @@ def _curve(some: Sequence[Cell], assumption: Assumption, load: float, percentile
 
 def finding(some: Sequence[Cell]) -> str:
     """What the grid says, from its numbers."""
-    holds = [(each, name) for each in some for name in SHOWN if (each.ratios[name].low or 0.0) >= 10.0]
-    best = max(
-        ((each, name) for each in some for name in SHOWN if each.ratios[name].mean is not None),
-        key=lambda pair: pair[0].ratios[pair[1]].mean or 0.0,
-    )
-    most, where = best[0].ratios[best[1]].mean, best[0].hits.mean
+    known = [(each, name, each.ratios[name].mean or 0.0) for each in some for name in SHOWN]
+    holds = [(each, name) for each, name, _ in known if (each.ratios[name].low or 0.0) >= CLAIM]
+    best, at, most = max(known, key=lambda found: found[2])
+    top = f"{most:.1f} times at {at} with {best.hits.mean:.0%} hits ({best.assumption.name})"
     if not holds:
-        return (
-            f"Ten times faster nowhere: at most {most:.1f} times, at {best[1]} and {where:.1%} hits, "
-            f"with {best[0].assumption.name}"
-        )
+        return f"Ten times faster nowhere in the assumed ranges; at most {top}"
     least = min(each.hits.mean or 1.0 for each, _ in holds)
-    every = {name for _, name in holds}
-    under = {each.assumption.name for each, _ in holds}
-    return (
-        f"Ten times faster in {len(holds)} of {len(SHOWN) * len(some)} cases: {', '.join(sorted(every))}, "
-        f"from {least:.1%} hits on, with {' or '.join(sorted(under))}"
-    )
+    return f"Ten times faster in {len(holds)} of {len(known)} cases, from {least:.0%} hits on; at most {top}"
 
 
 def caption(some: Sequence[Cell]) -> str:

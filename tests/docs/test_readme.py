@@ -60,7 +60,7 @@ def test_the_run_folder_holds_what_the_table_says(place: Path) -> None:
     rows = re.findall(r"^\| `([\w./]+)` \|", README, re.MULTILINE)
 
     assert stored.code == 0
-    assert {name for name in rows if not name.endswith("/")} == {"manifest.json", *REQUIRED}
+    assert {name for name in rows if not name.endswith("/")} == {"manifest.json", "notes.csv", *REQUIRED}
     assert all((place / "table" / name).exists() for name in rows)
     assert read_run(place / "table").summary["verdict"] == "pass"
 
