@@ -86,7 +86,7 @@ def test_a_missing_item_is_read_from_the_table_once(engine: str) -> None:
 
     (outcome,) = replicate(fixed(), load, Span(0.0, 1.0, 2.0), 1, engine)
 
-    assert int(outcome.stations["replicas"].started.sum()) == 1
+    assert int(outcome.stations["storage nodes"].started.sum()) == 1
     assert int(outcome.caches["item_cache"].hits.sum()) == 9
     assert outcome.stations["nodes"].span_busy_s.sum() == pytest.approx((10 + 9 * 1) * UNIT_S, abs=2e-8)
 
@@ -97,7 +97,7 @@ def test_a_missing_item_lives_as_long_as_others() -> None:
 
     (outcome,) = replicate(fixed(item_ttl_s=0.35), load, Span(0.0, 2.0, 3.0), 1)
 
-    assert int(outcome.stations["replicas"].started.sum()) == 5
+    assert int(outcome.stations["storage nodes"].started.sum()) == 5
 
 
 # Misses that overlap: a read each millisecond. The first looks its item up at 0.1133 ms (a way and a unit), and fills
@@ -109,7 +109,7 @@ def test_a_missing_item_lives_as_long_as_others() -> None:
 def test_overlapping_misses_all_read_the_table(engine: str) -> None:
     (outcome,) = replicate(fixed(), work(ConstantArrivals(rate_per_s=1000.0)), Span(0.0, 0.03, 1.0), 1, engine)
 
-    assert int(outcome.stations["replicas"].started.sum()) == 11
+    assert int(outcome.stations["storage nodes"].started.sum()) == 11
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -118,7 +118,7 @@ def test_where_they_are_coalesced_one_reads_the_table_and_all_share_its_answer(e
 
     (outcome,) = replicate(coalescing, work(ConstantArrivals(rate_per_s=1000.0)), Span(0.0, 0.03, 1.0), 1, engine)
 
-    assert int(outcome.stations["replicas"].started.sum()) == 1
+    assert int(outcome.stations["storage nodes"].started.sum()) == 1
     assert outcome.counters["misses.waited"] == 10
     miss_s = [0.0108333333 - 0.001 * index for index in range(11)]
     hit_s = 2 * ONE_WAY_S + UNIT_S
@@ -136,8 +136,8 @@ def test_what_a_node_has_read_all_nodes_hold() -> None:
         replicate(system(copy_misses=copies), load, Span(0.0, 20.0, 30.0), 1)[0] for copies in (True, False)
     )
 
-    assert int(alone.stations["replicas"].started.sum()) >= 600
-    assert 200 <= int(shared.stations["replicas"].started.sum()) < 220
+    assert int(alone.stations["storage nodes"].started.sum()) >= 600
+    assert 200 <= int(shared.stations["storage nodes"].started.sum()) < 220
 
 
 def test_a_read_is_stale_only_where_the_write_has_not_arrived_yet() -> None:
@@ -188,7 +188,7 @@ def test_results_that_do_not_live_are_not_cached() -> None:
     (outcome,) = replicate(uncached, work(ConstantArrivals(rate_per_s=10.0), {"query": 1.0}), Span(0.0, 1.0, 2.0), 1)
 
     assert "query_cache" not in outcome.caches
-    assert int(outcome.stations["replicas"].started.sum()) == 10
+    assert int(outcome.stations["storage nodes"].started.sum()) == 10
 
 
 # Overload.
