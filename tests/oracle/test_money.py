@@ -37,7 +37,7 @@ from tests.strategies.runs import replicate
 
 ENGINES = ("simpy", "compiled")
 SPAN = Span(0.0, 4.0, 8.0, 4)
-AMPLE = {"mode": "provisioned", "read_units_per_s": 1e6, "write_units_per_s": 1e6}
+AMPLE = {"mode": "provisioned", "read_units_per_s": 1e6, "write_units_per_s": 1e6, "router_refill_s": 0.0}
 
 
 def on_demand(system: System) -> System:

@@ -73,7 +73,12 @@ def test_units_are_those_of_aws_s_arithmetic(
     """
     units = strong_units * share
     capacity = Provisioned(
-        mode="provisioned", read_units_per_s=1.0, write_units_per_s=1.0, burst_s=50 * units, admission="global"
+        mode="provisioned",
+        read_units_per_s=1.0,
+        write_units_per_s=1.0,
+        burst_s=50 * units,
+        admission="global",
+        router_refill_s=0.0,
     )
     # No partition's ceiling of 3,000 units/s is near ten requests/s.
     system = build(DynamodbParameters(capacity=capacity, consistency=consistency, partitions=1), (operation,))

@@ -56,6 +56,7 @@ from tests.strategies.systems import (
     several_case,
     throttled_case,
     unlike,
+    waiting_case,
     with_operations,
 )
 
@@ -130,7 +131,7 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    some = (several_case(), throttled_case(), older_case(), busy_case(), expiring_case(), *drawn)
+    some = (several_case(), throttled_case(), older_case(), waiting_case(), busy_case(), expiring_case(), *drawn)
     return [(case, run(case, "compiled")) for case in some]
 
 

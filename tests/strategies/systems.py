@@ -789,6 +789,18 @@ def older_case() -> Case:
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def waiting_case() -> Case:
+    """A case by hand in which many wait for one who holds their key, and the room is cleared time and again."""
+    node = Group("node")
+    room, disk = Room("room", node), Station("disk", Group("store"), 0)
+    operations = {"read": Operation(Route(Hold(room, Route(Serve(disk, grid(8))))), Client(40 * GRID_S, 2))}
+    script = tuple(
+        Act(at * GRID_S, "clear", (room, 0, how)) for at, how in ((20, "refuse"), (45, "silent"), (70, "refuse"))
+    )
+    work = Workload(Poisson(rate_per_s=1.0 / GRID_S), UniformKeys(count=2), SIZES[0], {"read": 1.0})
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
@@ -808,6 +820,6 @@ __all__ = [
     "run",
     "several_case",
     "throttled_case",
-    "unlike",
+    "unlike", "waiting_case",
     "with_operations",
 ]  # fmt: skip
