@@ -218,10 +218,10 @@ class SimpyPlane:
     __slots__ = (
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
         "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws",
-        "groups", "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "parked", "prime_hits",
-        "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder",
-        "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s", "unsettled", "walks",
-        "walks_at", "walks_max", "zones",
+        "groups", "holding", "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "parked",
+        "prime_hits", "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas",
+        "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s",
+        "unsettled", "walks", "walks_at", "walks_max", "zones",
     )  # fmt: skip
 
     def __init__(
@@ -264,6 +264,7 @@ class SimpyPlane:
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
         self.memberships = [MembershipState(program, part) for part in program.memberships]
         self.ledger = self._ledger()
+        self.holding: dict[Token, RoomState] = {}
         self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
@@ -337,7 +338,8 @@ class SimpyPlane:
         self.events += 1
         self._next_arrival(index)
         if self.active[index]:
-            self._begin(Request(index, self.sources[index].client_base, *arrival[1:]))
+            _, ordinal, operation, key, size, items, ttl = arrival
+            self._begin(Request(index, self.sources[index].client_base, ordinal, operation, key, size, items, ttl))
 
     def _wake_client(self, client: int, index: int) -> None:
         self.events += 1
@@ -416,7 +418,7 @@ class SimpyPlane:
         if error:
             self.failures[request.operation] += 1
             self.notice(self.error_watches[request.operation], self.failures[request.operation])
-        elif (quota := self._quota(request)) is not None:
+        elif self.quotas[request.operation] and (quota := self._quota(request)) is not None:
             quota.refund(request)
         source = self.closed[request.source]
         if source is not None:
@@ -514,8 +516,7 @@ class SimpyPlane:
     def vanish(self, token: Token) -> None:
         """A walk is lost without a word."""
         token.stamp += 1
-        if token.held is not None:
-            room, token.held = token.held, None
+        if self.holding and (room := self.holding.pop(token, None)) is not None:
             room.hand_over(token)
         parent = token.parent
         if parent is not None and parent.join == token.parent_join:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from models.kernel.station import StationState
     from models.kernel.steps.each import PartsState
     from models.kernel.steps.fork import QuorumState
-    from models.kernel.steps.hold import RoomState
 
 
 class Request:
@@ -42,7 +41,7 @@ class Token:
     """
 
     __slots__ = (
-        "access", "answered", "attempt", "branch", "due", "error", "failed", "held", "items", "join", "key", "leg",
+        "access", "answered", "attempt", "branch", "due", "error", "failed", "items", "join", "key", "leg",
         "members", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp", "station",
         "version", "work_s",
     )  # fmt: skip
@@ -62,9 +61,11 @@ class Token:
         self.request, self.site, self.attempt = request, site, attempt
         self.branch, self.leg, self.members = branch, leg, members
         self.parent, self.parent_join = parent, parent_join
-        self.key: int = request.key if parent is None else parent.key
-        self.items: int = request.items if parent is None else parent.items
-        self.error = self.stamp = self.join = self.version = self.access = 0
+        self.error = self.stamp = self.join = 0
         self.station: StationState | None = None
-        self.held: RoomState | None = None
-        self.parts = None
+        if parent is None:
+            self.key, self.items = request.key, request.items
+            self.version = self.access = 0
+        else:
+            self.key, self.items = parent.key, parent.items
+            self.version, self.access = parent.version, parent.access

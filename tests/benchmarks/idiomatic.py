@@ -233,46 +233,82 @@ class _Region:
 
 
 class _Table:
-    """A DynamoDB table: request routers, four partitions, a leader and two followers of each, one in each zone."""
+    """A DynamoDB table: request routers, four partitions, a leader and two followers of each, one in each zone.
+
+    Every replica stands on a storage node of its own that works on 32 requests at once. Replicas know which write of a
+    key they have, so that stale reads are counted.
+    """
 
     def __init__(self, env: simpy.Environment, rng: np.random.Generator, region: _Region) -> None:
         self.env = env
         self.rng = rng
         self.region = region
         self.read_units = self.write_units = 0.0
+        self.nodes = [simpy.Resource(env, capacity=32) for _ in range(12)]
+        self.held: list[dict[int, int]] = [{} for _ in range(3)]
+        self.ordered = self.reads = self.stale = 0
+        self.acknowledged: dict[int, int] = {}
+        self.superseded_s: dict[tuple[int, int], float] = {}
 
     def read(self, origin: int, key: int) -> ProcessGenerator:
-        """An eventually consistent read from a zone: any replica answers."""
+        """An eventually consistent read from a zone: any replica answers; returns the version that it has."""
         router, travel = self.region.somewhere(), self.region.travel
         yield travel(origin, router)
         yield self.env.timeout(0.0001)
         self.read_units += 0.5 * max(1, math.ceil(ITEM_BYTES / 4096))
-        replica = (hash(key) % 4 + int(self.rng.integers(3))) % 3
+        partition = hash(key) % 4
+        replica = (partition + int(self.rng.integers(3))) % 3
         yield travel(router, replica)
-        yield self._work(SIGMA_READ)
+        yield from self._work(partition, replica, SIGMA_READ)
+        version = self.held[replica].get(key, 0)
         yield travel(replica, router)
         yield travel(router, origin)
+        return version
+
+    def was_read(self, key: int, version: int, arrival_s: float) -> None:
+        """A client has been given a version."""
+        self.reads += 1
+        self.stale += self.superseded_s.get((key, version), math.inf) < arrival_s
+
+    def was_written(self, key: int, version: int) -> None:
+        """A client has been told that its write is there."""
+        before = self.acknowledged.get(key, 0)
+        if version > before:
+            self.acknowledged[key] = version
+            self.superseded_s[key, before] = self.env.now
 
     def write(self, origin: int, key: int) -> ProcessGenerator:
-        """A write from a zone: acknowledged when the leader and one of the two followers have made it durable."""
+        """A write from a zone, acknowledged when the leader and one of two followers have it durable; its version."""
         router, travel = self.region.somewhere(), self.region.travel
         yield travel(origin, router)
         yield self.env.timeout(0.0001)
         self.write_units += max(1, math.ceil(ITEM_BYTES / 1024))
-        leader = hash(key) % 4 % 3
+        partition = hash(key) % 4
+        leader = partition % 3
         yield travel(router, leader)
-        followers = [self.env.process(self._append_on(leader, (leader + other) % 3)) for other in (1, 2)]
-        yield self._work(SIGMA_APPEND) & (followers[0] | followers[1])
+        self.ordered += 1
+        version = self.ordered
+        followers = [
+            self.env.process(self._append_on(partition, leader, (leader + other) % 3, key, version)) for other in (1, 2)
+        ]
+        yield self.env.process(self._append(partition, leader, key, version)) & (followers[0] | followers[1])
         yield travel(leader, router)
         yield travel(router, origin)
+        return version
 
-    def _append_on(self, leader: int, follower: int) -> ProcessGenerator:
+    def _append_on(self, partition: int, leader: int, follower: int, key: int, version: int) -> ProcessGenerator:
         yield self.region.travel(leader, follower)
-        yield self._work(SIGMA_APPEND)
+        yield from self._append(partition, follower, key, version)
         yield self.region.travel(follower, leader)
 
-    def _work(self, sigma: float) -> simpy.Timeout:
-        return self.env.timeout(self.rng.lognormal(math.log(0.002), sigma))
+    def _append(self, partition: int, replica: int, key: int, version: int) -> ProcessGenerator:
+        yield from self._work(partition, replica, SIGMA_APPEND)
+        self.held[replica][key] = max(version, self.held[replica].get(key, 0))
+
+    def _work(self, partition: int, replica: int, sigma: float) -> ProcessGenerator:
+        with self.nodes[3 * partition + replica].request() as turn:
+            yield turn
+            yield self.env.timeout(self.rng.lognormal(math.log(0.002), sigma))
 
 
 class _DaxNode:
@@ -288,47 +324,53 @@ class _DaxNode:
         self.table = table
         self.peers: list[_DaxNode] = []
         self.server = simpy.Resource(env, capacity=1)
-        self.expires_s: OrderedDict[int, float] = OrderedDict()
+        self.held: OrderedDict[int, tuple[float, int]] = OrderedDict()
         self.hits = 0
 
     def read(self, origin: int, key: int) -> ProcessGenerator:
         """Answer from the item cache, or read through it."""
         yield self.region.travel(origin, self.zone)
         yield from self._work(1)
-        if self.expires_s.get(key, 0.0) > self.env.now:
+        expires_s, version = self.held.get(key, (0.0, 0))
+        if expires_s > self.env.now:
             self.hits += 1
-            self.expires_s.move_to_end(key)
+            self.held.move_to_end(key)
         else:
             yield from self._work(9)
-            yield from self.table.read(self.zone, key)
-            self.fill(key)
+            version = yield from self.table.read(self.zone, key)
+            self.fill(key, version)
             for peer in self.peers:
-                self.env.process(peer.fill_later(self.zone, key, 0))
+                self.env.process(peer.fill_later(self.zone, key, version, 0))
         yield self.region.travel(self.zone, origin)
+        return version
 
     def write(self, origin: int, key: int) -> ProcessGenerator:
         """Write through: first the table, then this node's cache, the other nodes' a little later."""
         yield self.region.travel(origin, self.zone)
         yield from self._work(25)
-        yield from self.table.write(self.zone, key)
-        self.fill(key)
+        version = yield from self.table.write(self.zone, key)
+        self.fill(key, version)
         for peer in self.peers:
-            self.env.process(peer.fill_later(self.zone, key, 25))
+            self.env.process(peer.fill_later(self.zone, key, version, 25))
         yield self.region.travel(self.zone, origin)
+        return version
 
-    def fill(self, key: int) -> None:
-        """Put an item at the young end, with a whole TTL before it."""
-        self.expires_s[key] = self.env.now + self.ttl_s
-        self.expires_s.move_to_end(key)
-        if len(self.expires_s) > self.capacity_items:
-            self.expires_s.popitem(last=False)
+    def fill(self, key: int, version: int) -> None:
+        """Put an item at the young end, with a whole TTL before it, unless a newer version is there."""
+        expires_s, there = self.held.get(key, (0.0, 0))
+        if there > version and expires_s > self.env.now:
+            return
+        self.held[key] = (self.env.now + self.ttl_s, version)
+        self.held.move_to_end(key)
+        if len(self.held) > self.capacity_items:
+            self.held.popitem(last=False)
 
-    def fill_later(self, origin: int, key: int, units: int) -> ProcessGenerator:
+    def fill_later(self, origin: int, key: int, version: int, units: int) -> ProcessGenerator:
         """What another node has written or read, on its way here."""
         yield self.region.travel(origin, self.zone)
         if units:
             yield from self._work(units)
-        self.fill(key)
+        self.fill(key, version)
 
     def _work(self, units: int) -> ProcessGenerator:
         with self.server.request() as turn:
@@ -355,9 +397,13 @@ def ycsb_b(requests: int, seed: int, *, dax: bool) -> Answers:
         reads = rng.random() < 0.95
         if dax:
             node = nodes[int(rng.integers(3))] if reads else primary
-            yield from node.read(zone, key) if reads else node.write(zone, key)
+            version = yield from (node.read(zone, key) if reads else node.write(zone, key))
         else:
-            yield from table.read(zone, key) if reads else table.write(zone, key)
+            version = yield from (table.read(zone, key) if reads else table.write(zone, key))
+        if reads:
+            table.was_read(key, version, arrival_s)
+        else:
+            table.was_written(key, version)
         (answers.reads_s if reads else answers.writes_s).append(env.now - arrival_s)
 
     _send(env, rng, requests, rate_per_s=2_000.0, request=request)

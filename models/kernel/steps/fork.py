@@ -58,15 +58,13 @@ class Fork(Step):
             request, attempt, branch, members, join = (
                 token.request, token.attempt, token.branch * 64 + 1, token.members, token.join,
             )  # fmt: skip
-            version, access = token.version, token.access
             for leg, entry in legs:
-                walk = Token(request, entry, attempt, branch + leg, leg, members.copy(), token, join)
-                walk.version, walk.access = version, access
-                start(walk)
+                start(Token(request, entry, attempt, branch + leg, leg, members.copy(), token, join))
             if quorum.met(0):
                 token.join += 1
                 return token.site
             token.quorum, token.answered, token.failed, token.outstanding = quorum, 0, 0, count
+            token.parts = None
             return PARKED
 
         return fork

@@ -55,7 +55,7 @@ class Hold(Step):
         rooms, group, after, first = plane.rooms, site.b, site.other, site.a
 
         def enter(token: Token) -> int:
-            assert token.held is None, "a walk holds one key at a time"
+            assert token not in plane.holding, "a walk holds one key at a time"
             return rooms[first + token.members[group]].enter(token, after)
 
         return enter
@@ -70,7 +70,7 @@ class _Leave(Step):
         share = site.d
 
         def leave(token: Token) -> int:
-            room, token.held = token.held, None
+            room = plane.holding.pop(token, None)
             # A walk that failed before it came here holds nothing, nor does one whose room was cleared.
             if room is not None:
                 if share:
@@ -123,7 +123,8 @@ class RoomState:
         """Hold the key and go the way, or wait behind who holds it, to go on at `after` if it is shared."""
         key = token.key
         if key not in self.owners:
-            self.owners[key], token.held = token, self
+            self.owners[key] = token
+            self.plane.holding[token] = self
             return token.site
         self.waiting.setdefault(key, deque()).append((token, after))
         self.waited += 1
@@ -144,7 +145,8 @@ class RoomState:
         waiting = self.waiting.get(key)
         if waiting:
             token, _ = waiting.popleft()
-            self.owners[key], token.held = token, self
+            self.owners[key] = token
+            self.plane.holding[token] = self
             self.plane.ready.append(token)
         if not waiting:
             self.waiting.pop(key, None)
@@ -152,7 +154,7 @@ class RoomState:
     def clear(self, state: int) -> None:
         """Nobody holds anything; whoever waits is refused or lost, in order of key."""
         for owner in self.owners.values():
-            owner.held = None
+            self.plane.holding.pop(owner, None)
         self.owners.clear()
         waiting, self.waiting = self.waiting, {}
         for key in sorted(waiting):
