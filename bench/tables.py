@@ -30,7 +30,7 @@ PART_WIDTH_MAX = 16
 """Characters of the name of a cache or a station."""
 TEXT_CHARACTERS_MAX = 1000
 ERROR_KINDS_SHOWN = 5
-MONEY_OPERATIONS_MAX = 3
+MONEY_OPERATIONS_MAX = 2
 """Operations whose latency stands beside what it costs."""
 _Row = tuple[str, Sequence[str], Sequence[tuple[str, str]]]
 """Name, remarks, and figures with their uncertainty."""

@@ -221,7 +221,7 @@ def _change_clause(changes: Sequence[_Change], faults: Sequence[Span], *, first:
     """The largest change, or that there is none; of a title, the first clause or another."""
     largest = max(changes, key=lambda change: abs(math.log(change.ratio)))
     if largest.ratio == 1.0 and not first:
-        return "latencies stay as they were"
+        return "latencies are as before most of the time"
     if largest.ratio == 1.0:
         names = sorted({change.when for change in changes})
         return f"No change of latency seen {names[0] if len(names) == 1 else f'during {len(faults)} faults'}"

@@ -427,7 +427,7 @@ def test_a_title_says_who_fails_and_from_when_to_when() -> None:
     little = timeline_finding([], 0.0, [], 4_321, [ends("a", [0.0] * 10 + [0.9] * 20)])
 
     assert alone == "Up to 20 % of a's requests fail from 10 s to 20 s"
-    assert beside == f"{alone}; none of b's; latencies stay as they were"
+    assert beside == f"{alone}; none of b's; latencies are as before most of the time"
     assert both == f"{alone}, up to 50 % of b's from 20 s to the end"
     assert little == "4,321 requests failed"
 
