@@ -3,7 +3,8 @@
 A client sends a read to any node. A hit is answered from the node's item cache. A miss goes through to the table; what
 comes back, be it that there is no such item, is put in the cache of the node that asked, and goes on to those of all
 other nodes, which nobody waits for. A write goes to the primary, through to the table, into the primary's item cache,
-and likewise on to the other nodes. What the table turns away is not cached. A strongly consistent read passes through.
+and likewise on to the other nodes. What the table turns away is not cached. Strongly consistent reads and
+transactions that read pass through.
 
 No node takes an older version of an item for a newer one: whoever reads through DAX after a write sees that write until
 the item is evicted, as the guide says.
@@ -62,6 +63,11 @@ class Routes:
         """A strongly consistent read."""
         work = self.cluster.work(MISS_UNITS)
         return self._ask(self.cluster.readers, work, *self._from_table(self.table.strong_read))
+
+    def transact_read(self) -> Steps:
+        """A transaction that reads one item; it passes through, and nothing is cached."""
+        work = self.cluster.work(MISS_UNITS)
+        return self._ask(self.cluster.readers, work, *self._from_table(self.table.transact_read))
 
     def write(self) -> Steps:
         """A write."""

@@ -25,6 +25,7 @@ class Tier:
     Args:
         read: Any copy may answer.
         strong_read: The answer reflects every acknowledged write.
+        transact_read: A transaction that reads one item.
         write: Durable when it answers.
         query: The items from a key on, as many as the request asks for, in pages; any copy may answer.
         strong_query: The same, reflecting every acknowledged write.
@@ -40,6 +41,7 @@ class Tier:
 
     read: Callable[[Group], Route]
     strong_read: Callable[[Group], Route]
+    transact_read: Callable[[Group], Route]
     write: Callable[[Group], Route]
     query: Callable[[Group], Route]
     strong_query: Callable[[Group], Route]

@@ -100,6 +100,21 @@ def test_a_missing_item_lives_as_long_as_others() -> None:
     assert int(outcome.stations["storage nodes"].started.sum()) == 5
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_transaction_that_reads_passes_through_in_two_phases_and_fills_nothing(engine: str) -> None:
+    """A hop to the node, ten units, and the table: to its router once, to the leader twice, at two units in all."""
+    load = work(ConstantArrivals(rate_per_s=5.0), {"transact_read": 1.0})
+
+    outcome = replicate(fixed(("transact_read",)), load, Span(0.0, 4.0, 9.0), 1, engine)[0]
+
+    through = outcome.operations["transact_read"]
+    one_phase_s = 0.01 + 2 * ONE_WAY_S
+    assert through.latency.mean_s == pytest.approx(4 * ONE_WAY_S + 10 * UNIT_S + ONE_WAY_S + 2 * one_phase_s, rel=1e-9)
+    assert not outcome.caches, "no cache is even looked into"
+    assert outcome.buckets["read capacity"].taken == 2.0 * through.ok
+    assert outcome.stations["storage nodes"].started.sum() == 2 * through.ok
+
+
 # Misses that overlap: a read each millisecond. The first looks its item up at 0.1133 ms (a way and a unit), and fills
 # the cache at 10.7333 (nine units, the router and four ways, the table's 10 ms). The eleven that look it up by then
 # miss, all of which are answered at 10.8333 where they wait for the first.
