@@ -33,7 +33,7 @@ from pydantic import Field, model_validator
 from models.dax.cluster import HIT_UNITS, PRIMARY, Cluster, equal_shares, without
 from models.kernel.laws import NonNegative
 from models.kernel.parts import Group, Membership
-from models.kernel.plane import Plane
+from models.kernel.plane import Plane, when_answered
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Choose, Travel
 from models.kernel.system import Client, Control, Operation, Route
@@ -237,12 +237,8 @@ class Nodes:
 
     def _send(self, source: int, target: int, then: Callable[[], None]) -> None:
         """Send a message; what it says is looked at when it arrives, if it does."""
-        self.plane.env.process(self._deliver(source * self.size + target, then))
-
-    def _deliver(self, leg: int, then: Callable[[], None]) -> Process:
-        arrived = yield self.plane.submit(MESSAGE, size_bytes=PROBE_BYTES, leg=leg)
-        if arrived.ok:
-            then()
+        leg = source * self.size + target
+        when_answered(self.plane.submit(MESSAGE, size_bytes=PROBE_BYTES, leg=leg), then)
 
     @property
     def now(self) -> float:

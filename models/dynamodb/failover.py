@@ -36,7 +36,6 @@ from typing import Any
 import simpy
 
 from models.dynamodb.replication import (
-    LEADER,
     MESSAGE,
     RECORD,
     REPLICAS,
@@ -46,7 +45,8 @@ from models.dynamodb.replication import (
     message_leg,
     replica,
 )
-from models.kernel.plane import Plane
+from models.kernel.ledger import LEADER
+from models.kernel.plane import Plane, when_answered
 from models.kernel.system import Control
 
 Process = Generator[simpy.Event, Any, None]
@@ -322,11 +322,11 @@ class Partition:
 
     def _send(self, source: int, target: int, then: Callable[[], None]) -> None:
         """A message from one replica to another; `then` happens when, and if, it arrives."""
-        _when(self.plane.submit(MESSAGE, leg=message_leg(self.index, source, target)), then)
+        when_answered(self.plane.submit(MESSAGE, leg=message_leg(self.index, source, target)), then)
 
     def _record(self, me: int, then: Callable[[], None]) -> None:
         """A replica writes down what it promises."""
-        _when(self.plane.submit(RECORD, leg=replica(self.index, me)), then)
+        when_answered(self.plane.submit(RECORD, leg=replica(self.index, me)), then)
 
     def _uniform(self) -> float:
         self.draws += 1
@@ -347,15 +347,3 @@ class Partition:
         if text not in node.silence:
             node.silence += text + "; "
             self._say(f"{text} (zone {self._zone(me)})")
-
-
-def _when(answer: simpy.Event, then: Callable[[], None]) -> None:
-    """Do something as soon as control's own request has been answered well."""
-
-    def look(event: simpy.Event) -> None:
-        answered: Any = event.value
-        if answered.ok:
-            then()
-
-    assert answer.callbacks is not None
-    answer.callbacks.append(look)

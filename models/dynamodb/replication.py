@@ -19,17 +19,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from models.dynamodb.capacity import DDB22
 from models.dynamodb.placement import Placement
 from models.kernel.laws import ConstantSeconds, Law, NonNegative, Positive, SecondsLaw, seconds
+from models.kernel.ledger import LEADER
 from models.kernel.parts import Copies, Group, Membership, Network, Quorum, Station, everybody
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Apply, Choose, Fork, Order, Pass, Serve, Step, Travel
 from models.kernel.system import Client, Operation, Route
 
-DDB22 = "Elhemali et al., USENIX ATC 2022"
 REPLICAS = 3
-LEADER = 0
-"""Slot of a partition's leader among its replicas, as routers know them."""
 THINK, MESSAGE, RECORD, ROLES = "replica thinks", "replica's message", "replica's record", "replica's roles"
 """Operations of the replicas' own."""
 

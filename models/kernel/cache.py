@@ -56,12 +56,7 @@ class CacheState:
             self.drop(key)
             return False
         self.version = entry.version
-        if entry.size != (size + self.overhead if self.in_bytes else 1):
-            self._touch(key, entry, self._weight(size))
-        else:
-            entry.marked = True
-            if self.policy == LRU:
-                self.entries.move_to_end(key)
+        self._touch(key, entry, self._weight(size))
         return True
 
     def fill(self, key: int, size: int, now: float, ttl: float, version: int) -> None:

@@ -18,7 +18,8 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
-from models.kernel.codes import CONTROL, FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
+from models.kernel.codes import FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
+from models.kernel.controlled import Controlled
 from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.ledger import LEADER
@@ -27,7 +28,7 @@ from models.kernel.parts import UNLIMITED, Bucket, Cache, Copies, Group, Members
 from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
 from models.kernel.program import Program
-from models.kernel.random import Stream, stream, uniforms
+from models.kernel.random import Stream, stream
 from models.kernel.recorder import Parts, Span, make_outcome, new_tally, set_now, shift_level, to_area_ticks
 from models.kernel.simpy_engine import Environment
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
@@ -82,7 +83,7 @@ class HybridEnvironment(Environment):
             self.plane.wake_control()
 
 
-class CompiledPlane:
+class CompiledPlane(Controlled):
     """The data plane of one replication, walked in compiled code. Implements `plane.Plane`.
 
     Args:
@@ -222,9 +223,6 @@ class CompiledPlane:
 
     # ------------------------------------------------------------ control
 
-    def until(self, time_s: float) -> simpy.Event:
-        return self.env.at(max(time_s, self.env.now), CONTROL)
-
     def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
         check_key(key, self._key_count())
         index = self.program.operation(operation)
@@ -290,9 +288,6 @@ class CompiledPlane:
         check_member(cache.group, member)
         self.f["cache_flush"](self.w, self.program.cache(cache) + member)
 
-    def uses(self, bucket: Bucket) -> bool:
-        return bucket in self.program.buckets
-
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
         state = self.w.buckets[self.program.bucket(bucket) + member]
@@ -351,15 +346,6 @@ class CompiledPlane:
             self._grow()
         self.f["issue_parked"](self.w, source)
         self._drain()
-
-    def uniform(self, name: str, who: int, ordinal: int) -> float:
-        return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])
-
-    def note(self, text: str) -> None:
-        self.journal.note(self.env.now, text)
-
-    def level(self, name: str, value: float) -> None:
-        self.journal.level(self.env.now, name, value)
 
     def _station_call(self, name: str, index: int, *arguments: Any) -> None:
         self._ensure_heap(len(self.w.tokens))

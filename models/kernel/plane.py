@@ -9,7 +9,8 @@ instant, control goes before data.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import simpy
 
@@ -27,6 +28,18 @@ class Answer(NamedTuple):
     error: str
     latency_s: float
     at_s: float
+
+
+def when_answered(answer: simpy.Event, then: Callable[[], None]) -> None:
+    """Do something as soon as control's own request has been answered well, if it ever is."""
+
+    def look(event: simpy.Event) -> None:
+        answered: Any = event.value
+        if answered.ok:
+            then()
+
+    assert answer.callbacks is not None
+    answer.callbacks.append(look)
 
 
 def check_factor(factor: float) -> None:

@@ -28,7 +28,8 @@ import simpy
 from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
-from models.kernel.codes import CONTROL, DATA, FIRST, OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.codes import DATA, FIRST, OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.controlled import Controlled
 from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
 from models.kernel.ledger import LEADER, READ, LedgerState
@@ -202,7 +203,7 @@ def arrivals(source: OpenSource) -> Iterator[Arrival]:
     return chain.from_iterable(map(Block.rows, blocks, starts))
 
 
-class SimpyPlane:
+class SimpyPlane(Controlled):
     """The data plane of one replication, walked in Python. Implements `plane.Plane`.
 
     Args:
@@ -560,9 +561,6 @@ class SimpyPlane:
 
     # ------------------------------------------------------------ control
 
-    def until(self, time_s: float) -> simpy.Event:
-        return self.env.at(max(time_s, self.env.now), CONTROL)
-
     def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
         self._control()
         check_key(key, self.sources[0].workload.key_count)
@@ -634,9 +632,6 @@ class SimpyPlane:
         check_member(cache.group, member)
         self.caches[self.program.cache(cache) + member].flush()
 
-    def uses(self, bucket: Bucket) -> bool:
-        return bucket in self.program.buckets
-
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
         state = self.buckets[self.program.bucket(bucket) + member]
@@ -693,15 +688,6 @@ class SimpyPlane:
             if self.now < self.span.duration_s:
                 self._issue(source, client)
         self._drain()
-
-    def uniform(self, name: str, who: int, ordinal: int) -> float:
-        return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])
-
-    def note(self, text: str) -> None:
-        self.journal.note(self.env.now, text)
-
-    def level(self, name: str, value: float) -> None:
-        self.journal.level(self.env.now, name, value)
 
     def _control(self) -> None:
         """Control acts: the data plane is at the same instant, and what follows is not its own doing."""

@@ -101,7 +101,6 @@ class PartsState:
         size = self.items_in_part(token)
         walk.key = (token.key + part * size) % self.key_count
         walk.items = min(size, token.items - part * size)
-        walk.version, walk.access = token.version, token.access
         self.start(walk)
 
     def items_in_part(self, token: Token) -> int:

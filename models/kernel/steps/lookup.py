@@ -46,16 +46,7 @@ class Lookup(Step):
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         cache, group, miss, whole = site.a, site.b, site.other, site.c
         caches, looked_up = plane.caches[cache : cache + self.cache.group.size], plane.looked_up
-        versions, family, count = plane.ledger is not None, plane.families[cache], plane.recorder.looked_up
-
-        def look_one_up(token: Token) -> int:
-            member, request, now = token.members[group], token.request, plane.now
-            hit = caches[member].lookup(token.key, request.size, now)
-            if plane.priming:
-                looked_up(cache + member, request, hit)
-            else:
-                count(cache + member, family, now, request.measured, hit)
-            return token.site if hit else miss
+        versions = plane.ledger is not None
 
         def look_up(token: Token) -> int:
             member, request = token.members[group], token.request
@@ -66,7 +57,7 @@ class Lookup(Step):
                 token.version, token.access = caches[member].version, READ
             return token.site if hit else miss
 
-        return look_up if versions or whole else look_one_up
+        return look_up
 
 
 @dataclass(frozen=True, eq=False)

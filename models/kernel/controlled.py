@@ -1,0 +1,45 @@
+"""What both engines do alike for control: the clock, the journal, control's own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.codes import CONTROL
+from models.kernel.random import uniforms
+
+if TYPE_CHECKING:
+    import simpy
+
+    from models.kernel.journal import Journal
+    from models.kernel.parts import Bucket
+    from models.kernel.program import Program
+    from models.kernel.random import Stream
+
+
+class Controlled:
+    """The part of `plane.Plane` that no engine has a way of its own with."""
+
+    __slots__ = ()
+
+    env: Any
+    program: Program
+    journal: Journal
+    control_key: Callable[[str], Stream]
+    """The key of a stream of control's own, by its name."""
+
+    def until(self, time_s: float) -> simpy.Event:
+        event: simpy.Event = self.env.at(max(time_s, self.env.now), CONTROL)
+        return event
+
+    def uses(self, bucket: Bucket) -> bool:
+        return bucket in self.program.buckets
+
+    def uniform(self, name: str, who: int, ordinal: int) -> float:
+        return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])
+
+    def note(self, text: str) -> None:
+        self.journal.note(self.env.now, text)
+
+    def level(self, name: str, value: float) -> None:
+        self.journal.level(self.env.now, name, value)
