@@ -94,7 +94,9 @@ class ZoneDown(FaultSpec):
         "move", description='of the zone: "move" to other zones at once, as behind a load balancer, or "stay"'
     )
     reroute_s: NonNegative = Field(
-        5.0, description="seconds until load balancers leave the zone's request routers out, and take them in again"
+        5.0,
+        description="seconds until load balancers leave the zone's request routers out, and take them in again; "
+        "assumed: 1 to 30",
     )
 
 
@@ -213,16 +215,12 @@ def resolve(
         every = programs if target.startswith(f"{EVERY}.") else [target.split(".", 1)[0]]
         for system in every:
             try:
-                effects = _effects(spec, target, system, programs)
+                meant = _faults(spec, target, system, programs)
             except _UnknownError as error:
                 unknown = error
             else:
                 found.append(system)
-                until_s = spec.end_s if spec.end_s > spec.at_s else math.inf
-                faults[system].append(Fault(spec.at_s, until_s, tuple(effects)))
-                if isinstance(spec, ZoneDown):
-                    away = tuple(_moves(programs[system], _zone(target), lambda group: group.balanced))
-                    faults[system].append(Fault(spec.at_s + spec.reroute_s, until_s + spec.reroute_s, away))
+                faults[system].extend(meant)
         if not found and unknown is not None:
             problems.append(problem(("faults", index, unknown.key), unknown.what, unknown.remedy))
     return faults, problems
@@ -235,8 +233,8 @@ class _UnknownError(Exception):
         self.what, self.remedy, self.key = what, remedy, key
 
 
-def _effects(spec: Any, target: str, system: str, programs: Mapping[str, Program]) -> list[Effect]:
-    """What a fault does to the parts of a system."""
+def _faults(spec: Any, target: str, system: str, programs: Mapping[str, Program]) -> list[Fault]:
+    """What a fault means for a system: its effects, and those that come of it a while later."""
     match = _TARGET.fullmatch(target)
     if match is None:
         raise _UnknownError(f"{target!r} names no part", "write SYSTEM.PART or SYSTEM.PART[MEMBER], as in dax.nodes[0]")
@@ -244,6 +242,16 @@ def _effects(spec: Any, target: str, system: str, programs: Mapping[str, Program
     if system not in programs:
         raise _UnknownError(f"there is no system {system!r}", hint(system, programs, "systems"))
     program, member = programs[system], None if given is None else int(given)
+    until_s = spec.end_s if spec.end_s > spec.at_s else math.inf
+    found = [Fault(spec.at_s, until_s, tuple(_effects(spec, program, part, member, system)))]
+    if isinstance(spec, ZoneDown) and member is not None:
+        away = tuple(_moves(program, member, lambda group: group.balanced))
+        found.append(Fault(spec.at_s + spec.reroute_s, until_s + spec.reroute_s, away))
+    return found
+
+
+def _effects(spec: Any, program: Program, part: str, member: int | None, system: str) -> list[Effect]:
+    """What a fault does to the parts of a system."""
     if isinstance(spec, ZoneDown):
         return list(_zone_effects(spec, program, part, member))
     if isinstance(spec, LinkCut | LinkSlow):
@@ -265,13 +273,6 @@ def _effects(spec: Any, target: str, system: str, programs: Mapping[str, Program
             Clear(r, each, spec.how) for r in program.rooms if r.group is group for each in _members(group, member)
         ]
     return effects
-
-
-def _zone(target: str) -> int:
-    """The zone that a target names, which is known to be one."""
-    match = _TARGET.fullmatch(target)
-    assert match is not None
-    return int(match["member"])
 
 
 def _nodes(program: Program) -> list[Group]:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -30,6 +31,11 @@ from bench.scenario.load import build
 from bench.simulate import choose_engine
 from bench.statistics.figures import PERCENTILES, hit_ratio, percentile_ms
 from bench.statistics.intervals import Estimate, estimate, ratio
+from models.dax.cluster import HIT_UNITS, MISS_UNITS
+from models.dax.node_types import NODE_TYPES
+from models.dynamodb.model import TableParameters
+from models.kernel.laws import LognormalSeconds
+from models.region import FAR, NEAR
 
 HIT_SHARES = (0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 LOADS = (0.1, 0.5, 0.8)
@@ -38,20 +44,24 @@ CLAIM = 10.0
 REPLICATIONS = 5
 REQUESTS = 40_000
 """Of a replication, at least."""
-CAPACITY_PER_S = 225_000.0
-"""Normalised requests a second of three dax.r5.large."""
-MISS_UNITS = 10.0
+NODES, NODE = 3, NODE_TYPES["dax.r5.large"]
 HOT_KEYS, KEYS, SIZE_BYTES = 2_000, 1_000_000, 900
 HELD_ITEMS = 12_000
 """Items that a node has memory for."""
 ITEM_BYTES = SIZE_BYTES + 100
-NODE_BYTES = 16e9
 PARTITIONS = 64
+
+
+READ = cast(LognormalSeconds, TableParameters().read)
+"""What a replica's read takes by default."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """One choice out of the assumed ranges: seconds of a replica's read (median), one-way latencies (medians)."""
+    """One choice out of the assumed ranges: medians of a replica's read and of one way, near and far, seconds.
+
+    Tails are in proportion to those of the models' defaults.
+    """
 
     name: str
     read_s: float
@@ -61,13 +71,9 @@ class Assumption:
 
 ASSUMPTIONS = (
     Assumption("slow table, short ways", 0.003, 0.0001, 0.00025),
-    Assumption("middle of both ranges", 0.002, 0.00015, 0.0004),
+    Assumption("middle of both ranges", READ.median, NEAR.median, FAR.median),
     Assumption("fast table, long ways", 0.0015, 0.00025, 0.00055),
 )
-TAIL = 2.3
-"""p99 by median of a read, as fitted in `models.dynamodb`."""
-SPREAD = 2.0
-"""p99 by median of a way, as in `models.region`."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,15 @@ class Cell:
 
 def scenario_text(assumption: Assumption, load: float, hit_share: float) -> str:
     """The scenario of one cell."""
-    rate_per_s = load * CAPACITY_PER_S / (hit_share + MISS_UNITS * (1.0 - hit_share))
+    units = HIT_UNITS * hit_share + MISS_UNITS * (1.0 - hit_share)
+    rate_per_s = load * (NODES * NODE.units_per_s) / units
     duration_s = REQUESTS / rate_per_s
 
-    def law(median_s: float, tail: float) -> str:
-        return f'{{ kind = "lognormal", median_s = {median_s!r}, p99_s = {median_s * tail!r} }}'
+    def law(median_s: float, like: LognormalSeconds) -> str:
+        return f'{{ kind = "lognormal", median_s = {median_s!r}, p99_s = {median_s * (like.p99 / like.median)!r} }}'
 
-    region = f"region = {{ near = {law(assumption.near_s, SPREAD)}, far = {law(assumption.far_s, SPREAD)} }}"
-    read = f"read = {law(assumption.read_s, TAIL)}"
+    region = f"region = {{ near = {law(assumption.near_s, NEAR)}, far = {law(assumption.far_s, FAR)} }}"
+    read = f"read = {law(assumption.read_s, READ)}"
     return f"""
 schema = 1
 name = "dax-ten-times"
@@ -112,9 +119,9 @@ partitions = {PARTITIONS}
 
 [systems.dax]
 model = "dax"
-nodes = 3
+nodes = {NODES}
 item_ttl_s = 0.0
-memory_share = {HELD_ITEMS * ITEM_BYTES / NODE_BYTES!r}
+memory_share = {HELD_ITEMS * ITEM_BYTES / (NODE.memory_gb * 1e9)!r}
 {region}
 table = {{ partitions = {PARTITIONS}, {read} }}
 """
@@ -157,7 +164,7 @@ def picture_data(some: Sequence[Cell]) -> StudyData:
         for percentile in SHOWN
     ]  # fmt: skip
     names = tuple(assumption.name for assumption in ASSUMPTIONS)
-    frame = Frame("study", "Where does DAX read ten times faster than DynamoDB?", finding(some), caption(some))
+    frame = Frame("Study", "Where does DAX read ten times faster than DynamoDB?", finding(some), caption(some))
     return StudyData(frame, names, rows, "hit ratio, %", (40, 50, 60, 70, 80, 90, 100), CLAIM)
 
 
