@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from bench.errors import ScenarioError
 from bench.scenario.load import load
+from bench.simulate import Engine, simulate
 from models.kernel.arrivals import ConstantArrivals, EvenSchedule, Poisson, Schedule, with_load
 from models.kernel.faults import Effect, Fault, Flush, LinkFault, Move, StationFault, schedule
 from models.kernel.keys import UniformKeys
@@ -305,6 +306,46 @@ def test_bursts_and_clients_that_wait_have_their_own_load(tmp_path: Path) -> Non
     ):
         with pytest.raises(ScenarioError, match="only steady or scheduled arrivals"):
             load(path, [f"workload.arrivals={arrivals}"])
+
+
+LOST_ZONE = """
+schema = 1
+name = "lost-zone"
+duration_s = 20.0
+windows = 20
+[workload]
+arrivals = { kind = "poisson", rate_per_s = 1000.0 }
+[systems.table]
+model = "dynamodb"
+partitions = 1
+failover = "off"
+client = { timeout_s = 0.1 }
+[[faults]]
+at_s = 5.0
+until_s = 15.0
+kind = "zone-down"
+target = "table.zones[2]"
+reroute_s = 4.0
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_routers_of_a_lost_zone_are_asked_until_they_are_left_out(tmp_path: Path, engine: Engine) -> None:
+    """Nobody replaces the third of the replicas that is lost. With a third of the routers, (2/3)^2 of the reads come
+    through, and two thirds without those; when the zone is back, two thirds of the routers do for all.
+    """
+    path = tmp_path / "lost-zone.toml"
+    path.write_text(LOST_ZONE, "utf-8")
+
+    read = simulate(load(path), "table", 0, engine).outcome.operations["read"]
+
+    def answered(from_s: int, until_s: int) -> float:
+        ok, failed = (int(each[from_s:until_s].sum()) for each in (read.window_ok, read.window_errors))
+        return ok / (ok + failed)
+
+    assert answered(0, 5) == answered(16, 20) == 1.0
+    assert answered(6, 9) == pytest.approx(4 / 9, abs=0.035)
+    assert answered(10, 15) == pytest.approx(2 / 3, abs=0.025)
 
 
 def test_faults_run_alike_on_both_engines_and_show(tmp_path: Path) -> None:
