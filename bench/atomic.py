@@ -1,9 +1,10 @@
-"""Writing a folder whole or not at all.
+"""Writing a folder, or a single file, whole or not at all.
 
-The files are written into a sibling of the folder, `.NAME.partial-*`, and forced to disk, one after the other; then the
-sibling takes the folder's name in one step, or changes places with a folder of that name. An exception on the way,
-Ctrl-C included, removes the sibling. If the process is killed, the sibling stays, but never under the folder's name,
-and the next write to the same place clears it away; a lock tells it from one that is still being written.
+A folder's files are written into a sibling of the folder, `.NAME.partial-*`, and forced to disk, one after the other;
+then the sibling takes the folder's name in one step, or changes places with a folder of that name. An exception on the
+way, Ctrl-C included, removes the sibling. If the process is killed, the sibling stays, but never under the folder's
+name, and the next write to the same place clears it away; a lock tells it from one that is still being written. A
+single file is written beside its place and takes its name in the same way.
 """
 
 from __future__ import annotations
@@ -44,6 +45,29 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     with _parents_made(folder.parent):
         _sweep(folder)
         _write_whole(folder, files)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file in place of one of that name, if there is one.
+
+    Args:
+        path: The file; folders that are missing above it are made.
+        content: All of it.
+
+    Raises:
+        OSError: If the system refuses; then everything is as it was before.
+    """
+    with _parents_made(path.parent):
+        _sweep(path)
+        partial = path.with_name(f"{_prefix(path)}{secrets.token_hex(6)}")
+        try:
+            with partial.open("xb") as file, _locked(partial):
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -125,12 +149,25 @@ def _sweep(folder: Path) -> None:
     for leftover in folder.parent.glob(f"{glob.escape(_prefix(folder))}*"):
         lock = _lock(leftover)
         if lock is not None:
-            shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
             _unlock(lock)
 
 
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Within, a sweep leaves this alone."""
+    lock = _lock(path)
+    try:
+        yield
+    finally:
+        _unlock(lock)
+
+
 def _lock(folder: Path) -> int | None:
-    """Lock a folder; None if somebody else has, or if the system cannot."""
+    """Lock a folder or file; None if somebody else has, or if the system cannot."""
     if sys.platform == "win32":
         return None
     import fcntl

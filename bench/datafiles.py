@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.statistics.curves import SystemSeries, time_series
+from bench.statistics.values import Figure, figures_from, rows_of
 from bench.terminal import safe_text
 from models.kernel.outcome import FINE, Outcome
 
@@ -24,6 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 NOTE_CHARACTERS_MAX = 400
 
 _DISTRIBUTION_COLUMNS = ("system", "operation", "replication", "lower_s", "upper_s", "count")
+_VALUES_COLUMNS = ("system", "figure", "unit", "better", "replication", "value")
 _NOTES_COLUMNS = ("system", "replication", "at_s", "text")
 _SERIES_COLUMNS = ("system", "from_s", "until_s", "kind", "name", "quantity", "value", "low", "high")
 
@@ -120,6 +122,27 @@ def parse_distributions(text: str) -> list[StoredDistribution]:
         )
         for key, found in rows.items()
     ]
+
+
+def values_text(figures: Iterable[Figure]) -> str:
+    """Each figure of each system, with its value in each replication."""
+    rows = rows_of(figures)
+    return csv_text(_VALUES_COLUMNS, ((*row[:5], math.nan if row[5] is None else row[5]) for row in rows))
+
+
+def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
+    """What `values_text` wrote.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    return figures_from(
+        (
+            (system, name, unit, better, int(replication), float(value) if value else None)
+            for system, name, unit, better, replication, value in _rows(text, _VALUES_COLUMNS)
+        ),
+        certain,
+    )
 
 
 def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:

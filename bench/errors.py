@@ -2,6 +2,7 @@
 
     TierbenchError                70  base class; itself never raised
     ├── UsageError                 2  the command line asks for something that does not exist
+    ├── WorkerError               70  processes that do the work die
     ├── ProblemsError                 base class; holds problems, each with its place
     │   ├── ScenarioError          3  a scenario's content, or an assignment with `--set`, is wrong
     │   └── LimitError             6  a bound is hit: on what a file may hold or on what a run may cost
@@ -70,6 +71,10 @@ class UsageError(TierbenchError):
     """The command line asks for something that does not exist."""
 
     exit_code = 2
+
+
+class WorkerError(TierbenchError):
+    """Processes that do the work die again and again."""
 
 
 class ProblemsError(TierbenchError):

@@ -8,6 +8,7 @@ import platform
 import sys
 import tempfile
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,12 +47,19 @@ def _folder() -> Path | None:
         return None
 
 
-def _stamp() -> str:
-    import models.kernel
-
+@cache
+def sources_digest(*packages: str) -> str:
+    """Digest of all that some of our packages say: "models", or what else is to be told from before a change."""
     digest = hashlib.blake2b(digest_size=12)
-    for path in sorted(Path(next(iter(models.kernel.__path__))).rglob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for package in packages:
+        for path in sorted(Path(next(iter(import_module(package).__path__))).rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamp() -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(sources_digest("models.kernel").encode())
     digest.update(repr((sys.version, platform.machine(), platform.processor())).encode())
     for name in ("numpy", "numba", "llvmlite"):
         try:

@@ -7,34 +7,28 @@ when changes nothing.
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 from bench.expectations import Judgement, judge, overall
-from bench.scenario.document import Document
-from bench.scenario.load import Scenario, build
+from bench.scenario.load import Scenario
 from bench.simulate import Engine, Replication, simulate, warm_up
 from bench.statistics.warmup import warmup_cuts
 from bench.summary import fingerprint, summarise
+from bench.workers import Recipe, Task, cores, do_all
 from models.kernel.outcome import Outcome
 
 SCHEMA = 1
-Task = tuple[str, int]
+Part = tuple[str, int]
 """A system's name and a replication of it."""
-WORKERS_MAX = 64
 
 
 @dataclass(frozen=True)
@@ -68,24 +62,25 @@ def run(scenario: Scenario, engine: Engine, tick: Callable[[int], None] = lambda
         engine: Which engine walks the routes.
         tick: Called now and then with a number of requests that have been fed in since.
     """
+    return gather(scenario, replicate(scenario, engine, range(int(scenario.spec.replications)), tick))
+
+
+def replicate(
+    scenario: Scenario, engine: Engine, replications: range, tick: Callable[[int], None] = lambda _: None
+) -> dict[Part, Replication]:
+    """Simulate some replications of all systems of a scenario."""
+    parts = [(name, replication) for replication in replications for name in scenario.systems]
+    workers = min(cores(), len(parts))
+    if engine == "simpy" and workers > 1:
+        return _in_processes(scenario, parts, workers, tick)
+    return _in_threads(scenario, engine, parts, workers, tick)
+
+
+def gather(scenario: Scenario, done: Mapping[Part, Replication]) -> Run:
+    """Make a run of its replications: as many as the scenario asks for, of each of its systems."""
     names, count = list(scenario.systems), int(scenario.spec.replications)
-    tasks = [(name, replication) for replication in range(count) for name in names]
-    done: dict[Task, Replication] = {}
-    told: Counter[Task] = Counter()
-
-    def tell(task: Task, requests: int) -> None:
-        told[task] += requests
-        tick(requests)
-
-    with _pool(scenario, engine, len(tasks), tell) as submit:
-        futures = {submit(*task): task for task in tasks}
-        for future in as_completed(futures):
-            task = futures[future]
-            outcome = (done.setdefault(task, future.result())).outcome
-            # A process of its own, and a closed loop, say nothing on the way.
-            tick(max(0, outcome.simulated_requests + outcome.primed_requests - told[task]))
     outcomes = {name: [done[name, replication].outcome for replication in range(count)] for name in names}
-    certain = frozenset(name for name in names if all(getattr(outcome, "certain", False) for outcome in outcomes[name]))
+    certain = frozenset(name for name in names if all(outcome.certain for outcome in outcomes[name]))
     judgements = judge(scenario.spec.expect, outcomes, scenario.shapes, certain=certain, course=scenario.course)
     memory_mb = _peak_memory_mb()
     document = {
@@ -106,74 +101,49 @@ def _peak_memory_mb() -> float:
     return max(peaks) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-@contextmanager
-def _pool(
-    scenario: Scenario, engine: Engine, tasks: int, tell: Callable[[Task, int], None]
-) -> Iterator[Callable[[str, int], Future[Replication]]]:
-    """Something that simulates a replication in the background."""
-    workers = max(1, min(os.cpu_count() or 1, tasks, WORKERS_MAX))
-    cancelled = threading.Event()
+def _in_processes(
+    scenario: Scenario, parts: Sequence[Part], workers: int, tick: Callable[[int], None]
+) -> dict[Part, Replication]:
+    recipe = Recipe.of(scenario)
+    done: dict[Part, Replication] = {}
+    with closing(do_all((Task(recipe, (name,), index, "simpy") for name, index in parts), workers)) as results:
+        for task, replications in results:
+            for name, replication in replications.items():
+                done[name, task.replication] = replication
+                tick(replication.outcome.simulated_requests + replication.outcome.primed_requests)
+    return done
 
-    def tell_or_end(task: Task, requests: int) -> None:
+
+def _in_threads(
+    scenario: Scenario, engine: Engine, parts: Sequence[Part], workers: int, tick: Callable[[int], None]
+) -> dict[Part, Replication]:
+    """The compiled loop holds no lock, so threads are enough; what is one at a time anyway runs in one."""
+    cancelled = threading.Event()
+    told: Counter[Part] = Counter()
+
+    def tell(part: Part, requests: int) -> None:
         if cancelled.is_set():
             raise Cancelled
-        tell(task, requests)
+        told[part] += requests
+        tick(requests)
 
-    pool: Executor
-    processes: Sequence[BaseProcess] = ()
-    if engine == "compiled" or workers == 1:
-        pool = ThreadPoolExecutor(workers)
-
-        def submit(name: str, replication: int) -> Future[Replication]:
-            return pool.submit(simulate, scenario, name, replication, engine, partial(tell_or_end, (name, replication)))
-
-        if engine == "compiled":
-            warm_up()
-    else:
-        arguments = (scenario.path, scenario.document, scenario.assignments, scenario.trace_sha256)
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, arguments)
-
-        def submit(name: str, replication: int) -> Future[Replication]:
-            return pool.submit(_work, name, replication, engine)
-
+    if engine == "compiled":
+        warm_up()
+    done: dict[Part, Replication] = {}
+    pool = ThreadPoolExecutor(max(1, workers))
     try:
-        yield submit
+        futures = {pool.submit(simulate, scenario, *part, engine, partial(tell, part)): part for part in parts}
+        for future in as_completed(futures):
+            part = futures[future]
+            outcome = (done.setdefault(part, future.result())).outcome
+            # A closed loop says nothing on the way.
+            tick(max(0, outcome.simulated_requests + outcome.primed_requests - told[part]))
     except BaseException:
         cancelled.set()
-        if isinstance(pool, ProcessPoolExecutor):
-            # Shutting down forgets them.
-            processes = list((pool._processes or {}).values())
-        pool.shutdown(wait=isinstance(pool, ThreadPoolExecutor), cancel_futures=True)
-        for process in processes:
-            process.terminate()
         raise
-    pool.shutdown()
-
-
-_scenario: Scenario | None = None
-
-
-def _begin_worker(path: Path, document: Document, assignments: tuple[str, ...], trace_sha256: str | None) -> None:
-    """A worker process makes its own systems of what its parent read; the parent answers for Ctrl-C."""
-    global _scenario  # noqa: PLW0603 - a worker process has one scenario for all its life
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _scenario = build(path, document, assignments)
-    if _scenario.trace_sha256 != trace_sha256:
-        raise RuntimeError("the trace changed while the run began")
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed has nobody to work for."""
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _work(name: str, replication: int, engine: Engine) -> Replication:
-    assert _scenario is not None
-    return simulate(_scenario, name, replication, engine)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return done
 
 
 def _warnings(scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], unsettled: Sequence[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@
     summary.json         the document of `run`
     scenario.toml        the scenario with every default filled in
     distributions.csv    latencies: non-empty bins by system, operation and replication
+    values.csv           every figure of every system, replication by replication
     series.csv           the course over time
     notes.csv            what control did, and when
     pictures/NAME.*      each picture as SVG, as PNG, and as the numbers in it
@@ -37,16 +38,20 @@ from bench.datafiles import (
     parse_distributions,
     parse_notes,
     parse_series,
+    parse_values,
     series_text,
+    values_text,
 )
 from bench.errors import LimitError, Problem, ResultError, UsageError
+from bench.machine import sources_digest
 from bench.pictures.data import Picture
+from bench.statistics.values import Figure, figures_of
 from models.kernel.outcome import Outcome
 
 SCHEMA = 1
 KIND = "tierbench-run"
 MANIFEST = "manifest.json"
-REQUIRED = ("summary.json", "scenario.toml", "distributions.csv", "series.csv")
+REQUIRED = ("summary.json", "scenario.toml", "values.csv", "distributions.csv", "series.csv")
 DEFAULT_PLACE = Path("results", "runs")
 """Below the current directory."""
 DERIVED = frozenset({"report.html"})
@@ -134,6 +139,15 @@ class StoredRun:
         if name not in self.manifest["files"]:
             raise ResultError(f"{path}: is no file of this run; it has {', '.join(self.manifest['files'])}")
         return b"".join(_checked(self.folder, name, self.manifest))
+
+    def figures(self) -> list[Figure]:
+        """Every figure of every system, replication by replication.
+
+        Raises:
+            ResultError: If the file is not what it should be.
+        """
+        with _reading(self.folder / "values.csv"):
+            return parse_values(self.content("values.csv").decode(), self.manifest["certain"])
 
     def distributions(self) -> list[StoredDistribution]:
         """Latencies by system, operation and replication.
@@ -276,6 +290,7 @@ def _files(contents: RunContents) -> dict[str, bytes]:
     files = {
         "summary.json": _json(contents.summary),
         "scenario.toml": contents.scenario_toml.encode(errors="backslashreplace"),
+        "values.csv": values_text(figures_of(contents.outcomes, contents.certain)).encode(),
         "distributions.csv": distributions_text(contents.outcomes).encode(),
         "series.csv": series_text(contents.outcomes, contents.certain).encode(),
         "notes.csv": notes_text(contents.outcomes).encode(),
@@ -306,9 +321,11 @@ def _manifest(contents: RunContents, files: Mapping[str, bytes]) -> dict[str, An
         "fingerprint": contents.summary["fingerprint"],
         "seed": contents.seed,
         "replications": contents.replications,
+        "certain": sorted(contents.certain),
         "engine": "+".join(sorted({system["engine"] for system in contents.summary["systems"].values()})),
         "versions": {"python": platform.python_version()}
-        | {name: _version(name) for name in ("tierbench", "numpy", "simpy", "numba")},
+        | {name: _version(name) for name in ("tierbench", "numpy", "simpy", "numba")}
+        | {"models": sources_digest("models")},
         "command": contents.command,
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -381,6 +398,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         for key in ("scenario", "fingerprint", "command"):
             if not isinstance(manifest.get(key), str):
                 raise ValueError(f"its {key} is no text")  # noqa: TRY004 - wrong content, not a wrong call
+        certain = manifest.get("certain")
+        if not isinstance(certain, list) or not all(isinstance(name, str) for name in certain):
+            raise ValueError("it does not say which systems left nothing to chance")
         for name, entry in files.items():
             _check_entry(name, entry)
         for name in REQUIRED:

@@ -89,7 +89,7 @@ def estimate(values: Sequence[float | None], level: float = LEVEL, *, certain: b
     mean = math.fsum(known) / count
     # hypot neither overflows nor loses small deviations, as a plain sum of squares may.
     deviation = math.hypot(*(value - mean for value in known)) / math.sqrt(count - 1)
-    half = _t_quantile(level, count - 1) * deviation / math.sqrt(count)
+    half = t_quantile(level, count - 1) * deviation / math.sqrt(count)
     return Estimate(mean, mean - half, mean + half, tuple(known), exact=False)
 
 
@@ -157,7 +157,7 @@ def band(rows: Sequence[Sequence[float] | FloatArray], level: float = LEVEL, *, 
 
 
 @lru_cache(maxsize=64)
-def _t_quantile(level: float, degrees: int) -> float:
+def t_quantile(level: float, degrees: float) -> float:
     """Two-sided quantile of Student's t.
 
     SciPy's special functions, not its `stats`, which calls the same one and takes three times as long to import.

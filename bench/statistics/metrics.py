@@ -35,6 +35,9 @@ from bench.statistics import figures
 from models.kernel.outcome import Distribution, OperationOutcome, Outcome
 
 Unit = Literal["ms", "/s", "$/h", "$/million", "per replication", ""]
+Better = Literal["lower", "higher", ""]
+"""Which side of a figure is the better one. Neither for what only says what happened (how much was asked), for what has
+a figure with a better side already (errors have their ratio), and for extremes, which grow with the length of a run."""
 Reading = Callable[[Outcome], float | None]
 """A figure of one replication; None where that has none."""
 
@@ -87,6 +90,7 @@ class Metric:
         unit: Its unit; counts are per replication.
         read: Its value in one replication; None where that has none.
         windowed: Whether a stretch of time has this figure, too (`bench.statistics.windows`).
+        better: Which side is the better one.
     """
 
     system: str
@@ -95,6 +99,7 @@ class Metric:
     unit: Unit
     read: Reading
     windowed: bool = False
+    better: Better = ""
 
 
 def known_metrics(shapes: Mapping[str, Shape]) -> dict[str, Metric]:
@@ -127,54 +132,58 @@ def _errors_of(kind: str) -> _Read:
     return _operation(lambda operation: int(operation.errors.get(kind, 0)))
 
 
-_Table = Mapping[str, tuple[str, Unit, _Read]]
-"""Name within a part, how it is called in a sentence, unit, reading."""
+_Table = Mapping[str, tuple[str, Unit, Better, _Read]]
+"""Name within a part, how it is called in a sentence, unit, better side, reading."""
 
 _OPERATIONS: _Table = {
-    "latency_ms.mean": ("mean latency", "ms", _latency(figures.latency_mean_ms)),
+    "latency_ms.mean": ("mean latency", "ms", "lower", _latency(figures.latency_mean_ms)),
     **{
-        f"latency_ms.{name}": (name, "ms", _latency(partial(figures.percentile_ms, fraction=fraction)))
+        f"latency_ms.{name}": (name, "ms", "lower", _latency(partial(figures.percentile_ms, fraction=fraction)))
         for name, fraction in figures.PERCENTILES.items()
     },
-    "latency_ms.max": ("maximum latency", "ms", _latency(figures.latency_max_ms)),
-    "throughput_per_s": ("throughput", "/s", figures.throughput_per_s),
-    "requests": ("requests", "per replication", _operation(lambda operation: int(operation.requests))),
-    "ok": ("answers", "per replication", _operation(lambda operation: int(operation.ok))),
-    "unfinished": ("unfinished requests", "per replication", _operation(lambda operation: int(operation.unfinished))),
-    "attempts": ("attempts", "per replication", _operation(lambda operation: int(operation.attempts))),
-    "errors": ("errors", "per replication", _operation(figures.errors)),
-    "error_ratio": ("error ratio", "", _operation(figures.error_ratio)),
-    "stale_ratio": ("stale ratio", "", _operation(figures.stale_ratio)),
-    "stale_ms.mean": ("mean age of stale reads", "ms", _operation(figures.stale_mean_ms)),
+    "latency_ms.max": ("maximum latency", "ms", "", _latency(figures.latency_max_ms)),
+    "throughput_per_s": ("throughput", "/s", "higher", figures.throughput_per_s),
+    "requests": ("requests", "per replication", "", _operation(lambda operation: int(operation.requests))),
+    "ok": ("answers", "per replication", "", _operation(lambda operation: int(operation.ok))),
+    "unfinished": ("unfinished requests", "per replication", "lower", _operation(lambda each: int(each.unfinished))),
+    "attempts": ("attempts", "per replication", "", _operation(lambda operation: int(operation.attempts))),
+    "errors": ("errors", "per replication", "", _operation(figures.errors)),
+    "error_ratio": ("error ratio", "", "lower", _operation(figures.error_ratio)),
+    "stale_ratio": ("stale ratio", "", "lower", _operation(figures.stale_ratio)),
+    "stale_ms.mean": ("mean age of stale reads", "ms", "lower", _operation(figures.stale_mean_ms)),
     **{
         f"stale_ms.{name}": (
             f"{name} age of stale reads",
             "ms",
+            "lower",
             _operation(partial(figures.stale_percentile_ms, fraction=figures.PERCENTILES[name])),
         )
         for name in figures.STALE_PERCENTILES
     },
-    "stale_ms.max": ("maximum age of stale reads", "ms", _operation(figures.stale_max_ms)),
+    "stale_ms.max": ("maximum age of stale reads", "ms", "", _operation(figures.stale_max_ms)),
 }
 _CACHES: _Table = {
-    "lookups": ("lookups", "per replication", figures.lookups),
-    "hits": ("hits", "per replication", figures.hits),
-    "misses": ("misses", "per replication", figures.misses),
-    "hit_ratio": ("hit ratio", "", figures.hit_ratio),
+    "lookups": ("lookups", "per replication", "", figures.lookups),
+    "hits": ("hits", "per replication", "", figures.hits),
+    "misses": ("misses", "per replication", "", figures.misses),
+    "hit_ratio": ("hit ratio", "", "higher", figures.hit_ratio),
 }
 _STATIONS: _Table = {
-    "utilization": ("utilization", "", figures.utilization),
-    "mean_queue": ("mean queue", "", figures.mean_queue),
+    "utilization": ("utilization", "", "", figures.utilization),
+    "mean_queue": ("mean queue", "", "lower", figures.mean_queue),
 }
 _BUCKETS: _Table = {
-    "taken_per_s": ("taken", "/s", figures.taken_per_s),
-    "refused_per_s": ("refused", "/s", figures.refused_per_s),
+    "taken_per_s": ("taken", "/s", "", figures.taken_per_s),
+    "refused_per_s": ("refused", "/s", "lower", figures.refused_per_s),
 }
 _MONEY: Mapping[str, tuple[str, Unit, Reading]] = {
     "dollars_per_hour": ("hourly cost", "$/h", figures.dollars_per_hour),
     "dollars_per_million_requests": ("cost of requests", "$/million", figures.dollars_per_million_requests),
 }
 
+
+LOST, THROTTLED = "writes.lost", ".throttled"
+"""Counters of which less is better: acknowledged writes that are gone, and how those of turned-away requests end."""
 
 _STALE_AGES = {name for name in _OPERATIONS if name.startswith("stale_ms.")}
 _WHOLE = {"latency_ms.max", "requests", "unfinished", "attempts", *_STALE_AGES}
@@ -184,7 +193,7 @@ _WHOLE = {"latency_ms.max", "requests", "unfinished", "attempts", *_STALE_AGES}
 def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
     """All figures of one system, each with its name within the document's section."""
     errors: _Table = {
-        f"errors.{kind}": (f"{kind} errors", "per replication", _errors_of(kind)) for kind in shape.error_kinds
+        f"errors.{kind}": (f"{kind} errors", "per replication", "", _errors_of(kind)) for kind in shape.error_kinds
     }
     sections: list[tuple[str, Collection[str], _Table, Callable[[Outcome], Collection[str]]]] = [
         ("ops", shape.operations, {**_OPERATIONS, **errors}, lambda outcome: outcome.operations),
@@ -194,18 +203,21 @@ def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
     ]
     for section, parts, table, present in sections:
         for part in parts:
-            for name, (label, unit, read) in table.items():
+            for name, (label, unit, better, read) in table.items():
                 reading = _where_present(present, part, read)
                 path = f"{part}.{name}"
                 windowed = name not in _WHOLE and not name.startswith("errors.")
                 full, words = f"{system}.{section}.{path}", f"{system}.{part} {label}"
-                yield path, Metric(system, full, words, unit, reading, windowed)
+                yield path, Metric(system, full, words, unit, reading, windowed, better)
     for path, (words, unit, reading) in _money(shape.charges).items():
-        yield path, Metric(system, f"{system}.{path}", f"{system} {words}", unit, reading, windowed=True)
+        full, label = f"{system}.{path}", f"{system} {words}"
+        yield path, Metric(system, full, label, unit, reading, windowed=True, better="lower")
     names = {*shape.counters, *(f"{cache}.{word}" for cache in shape.caches for word in ("lookups", "hits"))}
     for name in sorted(names):
         path = f"counters.{name}"
-        yield path, Metric(system, f"{system}.{path}", f"{system}.{name}", "per replication", _counter(name))
+        side: Better = "lower" if name == LOST or name.endswith(THROTTLED) else ""
+        reading = _counter(name)
+        yield path, Metric(system, f"{system}.{path}", f"{system}.{name}", "per replication", reading, better=side)
     path = "cost.events"
     yield path, Metric(system, f"{system}.{path}", f"{system} events", "per replication", lambda each: int(each.events))
 

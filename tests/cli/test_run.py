@@ -39,7 +39,7 @@ at_most = 100.0
 """
 SIMPY = ("--engine", "simpy")
 FILES = {
-    "manifest.json", "summary.json", "scenario.toml", "distributions.csv", "series.csv", "notes.csv",
+    "manifest.json", "summary.json", "scenario.toml", "values.csv", "distributions.csv", "series.csv", "notes.csv",
     *(f"pictures/{name}.{kind}" for name in ("percentiles", "timeline", "bars") for kind in ("svg", "png", "csv")),
 }  # fmt: skip
 

@@ -93,7 +93,7 @@ def test_a_run_is_read_as_it_was_written(place: Path) -> None:
     assert run.content("pictures/bars.csv").decode() == PICTURE.csv
     assert listing(folder) == [
         "distributions.csv", "manifest.json", "notes.csv", "pictures", "pictures/bars.csv", "pictures/bars.png",
-        "pictures/bars.svg", "scenario.toml", "series.csv", "summary.json",
+        "pictures/bars.svg", "scenario.toml", "series.csv", "summary.json", "values.csv",
     ]  # fmt: skip
 
 
