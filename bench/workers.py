@@ -69,13 +69,14 @@ class Task:
 
 
 def work(task: Task) -> dict[str, Replication]:
-    """Do a task; a worker keeps the scenarios that it has made last."""
-    scenario = _scenario(task.recipe)
+    """Do a task."""
+    scenario = made(task.recipe)
     return {name: simulate(scenario, name, task.replication, task.engine) for name in task.systems}
 
 
 @lru_cache(maxsize=4)
-def _scenario(recipe: Recipe) -> Scenario:
+def made(recipe: Recipe) -> Scenario:
+    """The scenario of a recipe; those that were made last are kept."""
     scenario = build(recipe.path, recipe.document, recipe.assignments)
     if scenario.trace_sha256 != recipe.trace_sha256:
         raise RuntimeError("the trace changed while the run went on")

@@ -8,23 +8,20 @@ What the values mean is no business of this file.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from bench.errors import LimitError, Problem, ScenarioError
-from bench.limits import ASSIGNMENT_CHARACTERS_MAX, ASSIGNMENTS_MAX, FILE_BYTES_MAX, LINES_MAX, NESTING_DEPTH_MAX
-from bench.scenario.locate import KeyPath, Location, Locations, Walk, match_name, path_text, read_name, walk
+from bench.limits import ASSIGNMENTS_MAX, FILE_BYTES_MAX, LINES_MAX
+from bench.scenario.assignments import SET, RefusedError, read_assignment, split_message
+from bench.scenario.locate import KeyPath, Location, Locations, Walk, path_text, walk
 from bench.scenario.suggest import syntax_hint
 from bench.terminal import safe_text
-
-SET: Final = "--set"
-"""The source of what was given on the command line."""
-
 
 _TOO_LARGE = "a scenario is a page or two; put data into a trace file"
 
@@ -34,12 +31,12 @@ class Origin:
     """Where a value came from.
 
     Args:
-        kind: The file or the command line.
+        kind: The file or an option of the command line.
         location: Its place in the file; None for the command line.
         assignment: The whole `path=value`; empty for the file.
     """
 
-    kind: Literal["file", "--set"]
+    kind: Literal["file", "--set", "--sweep"]
     location: Location | None = None
     assignment: str = ""
 
@@ -50,7 +47,9 @@ class Origin:
 
     def __str__(self) -> str:
         """`line 12` or `--set path=value`."""
-        return f"{SET} {safe_text(self.assignment, 100)}" if self.location is None else f"line {self.location.line}"
+        return (
+            f"{self.kind} {safe_text(self.assignment, 100)}" if self.location is None else f"line {self.location.line}"
+        )
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,13 @@ class Document:
         name: The file's name as the user gave it.
         data: Tables, lists and values, as `tomllib` gives them; not to be changed.
         locations: The place of every path that came from the file.
-        assignments: The assignment that gave a path, and with it all that lies below and has no entry of its own.
+        assignments: What gave a path after the file was read, and with it all that lies below without an own entry.
     """
 
     name: str
     data: Mapping[str, object]
     locations: Locations
-    assignments: Mapping[KeyPath, str] = field(default_factory=dict)
+    assignments: Mapping[KeyPath, Origin] = field(default_factory=dict)
 
     def override(self, assignments: Sequence[str]) -> Document:
         """Put in what was given as `--set path=value`, one after the other.
@@ -89,30 +88,49 @@ class Document:
         if len(assignments) > ASSIGNMENTS_MAX:
             what = f"{len(assignments):,} assignments; the limit is {ASSIGNMENTS_MAX:,}"
             raise LimitError([Problem(SET, what=what, remedy="put them into the file")])
+        return self._with((Origin(SET, assignment=each), partial(read_assignment, each)) for each in assignments)
+
+    def put(self, values: Iterable[tuple[KeyPath, object, Origin]]) -> Document:
+        """Put in values at their paths, one after the other, as `override` does.
+
+        Args:
+            values: Path, value, and where the value came from: its place in the file or on the command line.
+
+        Returns:
+            A new document; this one stays as it is.
+
+        Raises:
+            ScenarioError: With every value that cannot be put in its place.
+        """
+        return self._with((origin, partial(_given, path, value)) for path, value, origin in values)
+
+    def without(self, name: str) -> Document:
+        """A document that lacks one of the root's keys."""
+        return Document(
+            self.name,
+            {key: value for key, value in self.data.items() if key != name},
+            {path: location for path, location in self.locations.items() if path[0] != name},
+            {path: origin for path, origin in self.assignments.items() if path[0] != name},
+        )
+
+    def _with(self, values: Iterable[tuple[Origin, Callable[[], tuple[KeyPath, object]]]]) -> Document:
+        """A document with values put in, each of which is yet to be read."""
         data = self.data
         locations = dict(self.locations)
         given = dict(self.assignments)
         problems = []
-        for assignment in assignments:
+        for origin, read in values:
             try:
-                path, value = _read_assignment(assignment)
+                path, value = read()
                 changed = _changed(data, path, value)
-            except _RefusedError as refused:
-                problems.append(
-                    Problem(
-                        SET,
-                        key=path_text(refused.path),
-                        what=refused.what,
-                        remedy=refused.remedy,
-                        assignment=assignment,
-                    )
-                )
+            except RefusedError as refused:
+                problems.append(self._problem(origin, refused.path, refused.what, refused.remedy))
                 continue
             for gone in _paths_at(data, path):
                 locations.pop(gone, None)
                 given.pop(gone, None)
             made = next((path[:size] for size in range(1, len(path)) if not _holds(data, path[:size])), path)
-            given[made] = given[path] = assignment
+            given[made] = given[path] = origin
             data = changed
         if problems:
             raise ScenarioError(problems)
@@ -138,20 +156,25 @@ class Document:
         Returns:
             The problem with its place; without a line if only the root exists.
         """
-        key = path_text(path)
         origin = self._nearest(path)
         if origin is None:
-            return Problem(self.name, key=key, what=what, remedy=remedy)
+            return Problem(self.name, key=path_text(path), what=what, remedy=remedy)
+        return self._problem(origin, path, what, remedy, at if _holds(self.data, path) else "key")
+
+    def _problem(
+        self, origin: Origin, path: KeyPath, what: str, remedy: str, at: Literal["key", "value"] = "key"
+    ) -> Problem:
+        """The problem with something that came from there."""
         if origin.location is None:
-            return Problem(SET, key=key, what=what, remedy=remedy, assignment=origin.assignment)
-        place = origin.location[2:] if at == "value" and _holds(self.data, path) else origin.location[:2]
-        return Problem(self.name, *place, key=key, what=what, remedy=remedy)
+            return Problem(origin.kind, key=path_text(path), what=what, remedy=remedy, assignment=origin.assignment)
+        place = origin.location[2:] if at == "value" else origin.location[:2]
+        return Problem(self.name, *place, key=path_text(path), what=what, remedy=remedy)
 
     def _nearest(self, path: KeyPath) -> Origin | None:
         """Where the deepest part of `path` that the document has came from; None for the root."""
         for size in range(len(path), 0, -1):
             if path[:size] in self.assignments:
-                return Origin(SET, assignment=self.assignments[path[:size]])
+                return self.assignments[path[:size]]
             if path[:size] in self.locations:
                 return Origin("file", self.locations[path[:size]])
         return None
@@ -258,7 +281,7 @@ def _parse(text: str, name: str) -> Document:
 
 def _syntax_problems(error: str, text: str, name: str, walked: Walk) -> list[Problem]:
     """What `tomllib` says, with its place and with what to do."""
-    message, line, column = _split_message(error, text)
+    message, line, column = split_message(error, text)
     if walked.repeats and message.startswith(("Cannot", "Duplicate")):
         return [
             Problem(
@@ -286,109 +309,13 @@ def _syntax_problems(error: str, text: str, name: str, walked: Walk) -> list[Pro
 _OPEN_STRING = ("Unterminated string", "Expected \"'", "Illegal character '\\n'", "Found invalid character '\\n'")
 
 
-def _split_message(error: str, text: str) -> tuple[str, int, int]:
-    """`tomllib`'s message without the place, and the place: line and column."""
-    # Keys are quoted inside the message, so only its very end is the place.
-    found = re.search(r" \(at line ([0-9]+), column ([0-9]+)\)\Z", error)
-    if found is not None:
-        return error[: found.start()], int(found[1]), int(found[2])
-    lines = text.split("\n")
-    return error.removesuffix(" (at end of document)"), len(lines), len(lines[-1]) + 1
-
-
 def _refusal(name: str, what: str, remedy: str, line: int | None = None, column: int | None = None) -> ScenarioError:
     """An error with the one problem."""
     return ScenarioError([Problem(name, line, column, what=what, remedy=remedy)])
 
 
-class _RefusedError(Exception):
-    """An assignment that cannot be read or carried out; `path` is as far as it is understood."""
-
-    def __init__(self, what: str, remedy: str, path: KeyPath = ()) -> None:
-        self.what = what
-        self.remedy = remedy
-        self.path = path
-
-
-_INDEX = re.compile(r"[ \t]*+\[[ \t]*+([0-9]{1,9})[ \t]*+\]")
-_PATH_REMEDY = "write names with dots between, and [n] for an element: systems.dax.nodes=5, expect[0].at_least=3"
-# What a shell user types without quotes: a name, a path. Brackets and quotes would be TOML gone wrong.
-_WORD = re.compile(r"""[^\s"'\[\]{},\#]++""", re.VERBOSE)
-_NUMBER_LIKE = re.compile(r"[+-]?[0-9][0-9_.eE:+-]*")
-
-
-def _read_assignment(assignment: str) -> tuple[KeyPath, object]:
-    """Take `path=value` apart."""
-    if len(assignment) > ASSIGNMENT_CHARACTERS_MAX:
-        what = f"an assignment of {len(assignment):,} characters; the limit is {ASSIGNMENT_CHARACTERS_MAX:,}"
-        raise LimitError([Problem(SET, what=what, remedy="put it into the file", assignment=assignment)])
-    path, position = _read_path(assignment)
-    written = assignment[position:].strip()
-    if not written:
-        raise _RefusedError("the value is missing", 'write it behind =; an empty text is ""', path)
-    text = f"value = {written}"
-    try:
-        walk(text, SET)
-    except LimitError as error:
-        found = error.problems[0]
-        problem = Problem(SET, key=path_text(path), what=found.what, remedy=found.remedy, assignment=assignment)
-        raise LimitError([problem]) from None
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        if _is_word(written):
-            return path, written
-        message, line, column = _split_message(str(error), text)
-        shown = text.split("\n")[line - 1]
-        remedy = syntax_hint(message, shown[: column - 1], shown[column - 1 :])
-        raise _RefusedError(f"not a TOML value: {message[:1].lower()}{message[1:]}", remedy, path) from None
-    if data.keys() != {"value"}:
-        raise _RefusedError("more than one value", "give each key an assignment of its own", path)
-    return path, data["value"]
-
-
-def _is_word(written: str) -> bool:
-    """Whether a value without quotes is plainly meant as text: no number or truth value gone wrong."""
-    if _NUMBER_LIKE.fullmatch(written) or written.casefold() in {"true", "false"}:
-        return False
-    return _WORD.fullmatch(written) is not None and written.isprintable()
-
-
-def _read_path(assignment: str) -> tuple[KeyPath, int]:
-    """Read the path in front of `=`; return it with the position behind the sign."""
-    path: KeyPath = ()
-    position = 0
-    while True:
-        position = _behind_space(assignment, position)
-        match = match_name(assignment, position)
-        name = None if match is None else read_name(match[0])
-        if match is None or name is None:
-            what = "the path is not complete" if path else "there is no name of a key"
-            raise _RefusedError(what, _PATH_REMEDY, path)
-        parts: list[str | int] = [name]
-        position = match.end()
-        while (index := _INDEX.match(assignment, position)) is not None:
-            parts.append(int(index[1]))
-            position = index.end()
-        path = (*path, *parts)
-        if len(path) > NESTING_DEPTH_MAX:
-            what = f"a path of more than {NESTING_DEPTH_MAX} parts"
-            raise LimitError([Problem(SET, what=what, remedy="no scenario is so deep", assignment=assignment)])
-        position = _behind_space(assignment, position)
-        if assignment.startswith("=", position):
-            return path, position + 1
-        if not assignment.startswith(".", position):
-            has_sign = "=" in assignment[position:]
-            what = f"the path is wrong behind {path_text(path)}" if has_sign else "there is no = in it"
-            raise _RefusedError(what, _PATH_REMEDY, path)
-        position += 1
-
-
-def _behind_space(text: str, position: int) -> int:
-    """The position behind spaces and tabs."""
-    while text.startswith((" ", "\t"), position):
-        position += 1
-    return position
+def _given(path: KeyPath, value: object) -> tuple[KeyPath, object]:
+    return path, value
 
 
 def _changed(data: Mapping[str, object], path: KeyPath, value: object) -> dict[str, object]:
@@ -415,14 +342,14 @@ def _check_step(node: object, path: KeyPath, depth: int) -> None:
     if isinstance(part, int):
         if not isinstance(node, list):
             what = f"{here} is {_kind(node)}, not a list" if node != {} else f"there is no list {here}"
-            raise _RefusedError(what, "set it as a whole", path)
+            raise RefusedError(what, "set it as a whole", path)
         if part >= len(node):
             there = f"the last one is [{len(node) - 1}]" if node else "the list is empty"
-            raise _RefusedError(f"there is no element [{part}]", f"{there}; to make it longer, set it as a whole", path)
+            raise RefusedError(f"there is no element [{part}]", f"{there}; to make it longer, set it as a whole", path)
     elif isinstance(node, list):
-        raise _RefusedError(f"{here} is a list", f"name an element: {path_text((*path[:depth], 0, part))}", path)
+        raise RefusedError(f"{here} is a list", f"name an element: {path_text((*path[:depth], 0, part))}", path)
     elif not isinstance(node, dict):
-        raise _RefusedError(f"{here} is {_kind(node)}, not a table", "set it as a whole", path)
+        raise RefusedError(f"{here} is {_kind(node)}, not a table", "set it as a whole", path)
 
 
 def _copied(node: object) -> object:

@@ -18,7 +18,7 @@ from bench import expectations
 from bench.errors import Problem, ScenarioError
 from bench.presets import PRESETS
 from bench.scenario import faults
-from bench.scenario.document import SET, Document, read_document
+from bench.scenario.document import Document, read_document
 from bench.scenario.problems import problems_from_validation
 from bench.scenario.schema import TraceSpec, scenario_model
 from bench.scenario.suggest import hint
@@ -200,7 +200,7 @@ def _trace(spec: TraceSpec | None, document: Document, folder: Path, problems: l
         return None
     origin = document.origin(("workload", "trace", "file"))
     path = Path(spec.file)
-    if origin is None or origin.kind != SET:
+    if origin is None or origin.kind == "file":
         path = folder / path
         if Path(spec.file).is_absolute() or not _is_inside(path, folder):
             remedy = "put the trace beside the scenario, or give its path with --set workload.trace.file=PATH"

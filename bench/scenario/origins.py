@@ -51,7 +51,7 @@ def _settings(
     for name in sorted(fields, key=lambda name: name != "model"):
         field = fields[name]
         value, key = getattr(spec, name), (*path, field.alias or name)
-        if key in (("expect",), ("schema",)):
+        if key in (("expect",), ("schema",), ("sweep",)):
             continue
         if key == ("systems",):
             for system, parameters in value.items():

@@ -50,7 +50,7 @@ def problems_from_validation(
     expected = _expected(root)
     findings = _settled([_follow(details, document, expected, at) for details in error.errors(include_url=False)])
     placed = [(document.problem(finding.path, "", at=finding.points_at), finding) for finding in findings]
-    order = {assignment: number for number, assignment in enumerate(document.assignments.values())}
+    order = {origin.assignment: number for number, origin in enumerate(document.assignments.values())}
     placed.sort(key=lambda pair: (order.get(pair[0].assignment, -1), pair[0].line or 0, pair[0].column or 0))
     problems = []
     for number, (place, finding) in enumerate(placed):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import cache, reduce
 from operator import or_
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, Field, StringConstraints, create_model
+from pydantic import BaseModel, Field, JsonValue, StringConstraints, create_model, model_validator
 
 from bench.expectations import Expectation
 from bench.presets import PRESETS
@@ -26,6 +26,7 @@ DURATION_S_MAX = 4.0e6
 """Ticks of 2**-40 s fill 63 bits after twice that."""
 SYSTEMS_MAX = 50
 REPLICATIONS_MAX = 10_000
+CELLS_MAX = 2_000
 
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
 
@@ -80,6 +81,54 @@ class WorkloadSpec(Parameters):
     trace: TraceSpec | None = Field(None, description="recorded requests instead")
 
 
+class Range(Parameters):
+    """Values from one number to another; whole numbers if both ends are."""
+
+    from_: int | float = Field(alias="from", description="the first value")
+    to: int | float = Field(description="the last value")
+    count: Annotated[int, Field(ge=2, le=CELLS_MAX)] = Field(description="how many values")
+    spacing: Literal["linear", "log"] = Field("linear", description="equal steps, or equal factors")
+
+    @model_validator(mode="after")
+    def _has_logarithms(self) -> Self:
+        if self.spacing == "log" and min(self.from_, self.to) <= 0:
+            raise ValueError("equal factors need positive ends")
+        return self
+
+    def values(self) -> list[int | float]:
+        """The values, each once, in order; of factors, four digits."""
+        steps = [index / (self.count - 1) for index in range(self.count)]
+        if self.spacing == "log":
+            found = [float(f"{self.from_ * (self.to / self.from_) ** step:.4g}") for step in steps]
+        else:
+            found = [float(f"{self.from_ + (self.to - self.from_) * step:.12g}") for step in steps]
+        found[0], found[-1] = float(self.from_), float(self.to)
+        if isinstance(self.from_, int) and isinstance(self.to, int):
+            return list(dict.fromkeys(map(round, found)))
+        return list(dict.fromkeys(found))
+
+
+Axis = Annotated[list[JsonValue], Field(min_length=1, max_length=CELLS_MAX)] | Range
+Path = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+
+class SweepSpec(Parameters):
+    """Cells: the scenario again and again, each time with other values; paths are written as `--set` has them."""
+
+    grid: Annotated[dict[Path, Axis], Field(max_length=8)] = Field(
+        {}, description="values by path, in quotes if it has dots; every combination is a cell"
+    )
+    zipped: Annotated[dict[Path, Axis], Field(max_length=50)] = Field(
+        {}, alias="zip", description="values by path, lists of one length: the first of each, then the second of each"
+    )
+    rows: Annotated[list[dict[Path, JsonValue]], Field(max_length=CELLS_MAX)] = Field(
+        [], alias="list", description="instead: one table of values by path for each cell"
+    )
+    refine: Annotated[int, Field(ge=0, le=100)] = Field(
+        0, description="further cells around the knee of each system, on the first axis of numbers"
+    )
+
+
 @cache
 def scenario_model() -> type[BaseModel]:
     """The model of a whole scenario file, with the systems of the catalogue."""
@@ -130,6 +179,7 @@ class ScenarioBase(Parameters):
     )
     workload: WorkloadSpec = Field(WorkloadSpec(), description="what clients ask for")
     faults: Annotated[list[AnyFault], Field(max_length=1000)] = Field([], description="what happens to parts, and when")
+    sweep: SweepSpec | None = Field(None, description="cells of `tierbench sweep`")
     expect: Annotated[list[Expectation], Field(max_length=1000)] = Field([], description="what must hold")
 
 

@@ -13,8 +13,9 @@ Limits:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -27,7 +28,9 @@ from models.kernel.closed_forms.caching import (
     lru_hit_ratio,
     ttl_hit_ratio,
 )
+from models.kernel.closed_forms.queueing import approximate_ggc_wait_mean_s
 from models.kernel.codes import OP_ADMIT, OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
+from models.kernel.keys import KeyLaw
 from models.kernel.laws import as_floats
 from models.kernel.outcome import FloatArray
 from models.kernel.parts import Cache
@@ -54,12 +57,14 @@ class StationLoad:
         servers: Servers of each member, 0 for unlimited.
         visits: Visits of a request to each member, mean over the mix, shape (members,).
         work_s: Seconds of work that a request brings to each member, mean over the mix, shape (members,).
+        squares_s2: Mean of the squares of its visits' work, added up over the visits of a request, shape (members,).
     """
 
     name: str
     servers: int
     visits: FloatArray
     work_s: FloatArray
+    squares_s2: FloatArray
 
     def utilization(self, rate_per_s: float) -> float | None:
         """Mean over members at a rate of requests; None where servers are unlimited."""
@@ -68,6 +73,20 @@ class StationLoad:
     def hottest(self, rate_per_s: float) -> float | None:
         """The same for the busiest member."""
         return float(self.work_s.max()) * rate_per_s / self.servers if self.servers else None
+
+    def waits_s(self, rate_per_s: float) -> FloatArray:
+        """Mean wait of a visit to each member at a rate of requests, shape (members,); inf where it saturates.
+
+        Source:
+            Lee and Longton 1959, as `approximate_ggc_wait_mean_s`, of each member alone, as if visits were random.
+        """
+        waits = np.zeros(len(self.visits))
+        for member in np.flatnonzero(self.work_s) if self.servers else ():
+            visits, work_s = float(self.visits[member]), float(self.work_s[member])
+            mean_s = work_s / visits
+            cv = math.sqrt(max(0.0, float(self.squares_s2[member]) / visits / mean_s**2 - 1.0))
+            waits[member] = approximate_ggc_wait_mean_s(rate_per_s * visits, mean_s, self.servers, service_cv=cv)
+        return waits
 
     @property
     def saturation_per_s(self) -> float:
@@ -144,6 +163,16 @@ def predict(program: Program, workload: Workload, duration_s: float) -> Predicti
     return _Reader(program, workload, rate_per_s, shares).read()
 
 
+def mean_responses_s(program: Program, workload: Workload, prediction: Prediction) -> dict[str, float]:
+    """Mean seconds of a request with all of its waiting, by operation; inf where a station on its way saturates.
+
+    Each station is taken alone, as `StationLoad.waits_s` has it: exact for one M/M/c or M/G/1 station, an approximation
+    for routes through several. Buckets that throttle, retries and rooms are left out.
+    """
+    waits = {name: load.waits_s(prediction.rate_per_s) for name, load in prediction.stations.items()}
+    return _Reader(program, workload, prediction.rate_per_s, workload_shares(workload), waits).read().unloaded_s
+
+
 def open_rate_per_s(workload: Workload, duration_s: float) -> float:
     """Mean rate of an open workload, requests/s."""
     if workload.trace is not None:
@@ -184,19 +213,20 @@ class _Walk:
 
 @dataclass
 class _Reader:
-    """One reading of all routes."""
+    """One reading of all routes; with `waits_s`, a visit to a station takes its wait, too."""
 
     program: Program
     workload: Workload
     rate_per_s: float
     shares: FloatArray
+    waits_s: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def read(self) -> Prediction:
         program = self.program
         self.prediction = Prediction(self.rate_per_s)
         for part in program.stations:
             zeros = np.zeros(part.group.size)
-            self.prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros.copy())
+            self.prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros, zeros)
         for bucket in program.buckets:
             if bucket.burst < math.inf:
                 load = BucketLoad(bucket.name, bucket.rate_per_s, np.zeros(bucket.group.size))
@@ -268,11 +298,16 @@ class _Reader:
         row_share = chosen[self.program.group(membership.of)] if membership.of is not None else np.ones(1)
         slot_share = np.full(membership.width, 1.0 / membership.width)
         if site.b == KEY:
-            keys = np.arange(len(walk.popularity), dtype=np.int64)
-            slot_share = np.bincount(mix(keys) % membership.width, walk.popularity, membership.width)
+            slot_share = self._by_key(membership.width, walk.popularity)
         elif site.b in (LEG, SLOT):
             slot_share = _one(membership.width, (walk.leg if site.b == LEG else site.c) % membership.width)
         return as_floats(np.bincount(rows.ravel(), np.outer(row_share, slot_share).ravel(), membership.group.size))
+
+    def _by_key(self, width: int, popularity: FloatArray) -> FloatArray:
+        """How likely a key belongs to each slot."""
+        if popularity is self.popularity and self.workload.trace is None:
+            return _slot_shares(self.workload.keys, width)
+        return _shares_of(popularity, width)
 
     def _links(self, site: Site, chosen: dict[int, FloatArray]) -> FloatArray:
         """Probability of each link between zones."""
@@ -291,22 +326,26 @@ class _Reader:
         return near * laws[site.law].mean() + (1.0 - near) * laws[site.c].mean()
 
     def _serve(self, site: Site, weight: float, members: FloatArray, walk: _Walk) -> float:
-        work_s = self.program.laws.laws[site.law].mean()
+        law = self.program.laws.laws[site.law]
         times = 1.0 + site.x * (walk.items - 1.0)
         if site.c and site.of == RESULT:
             times = times * np.ceil(walk.items * self.mean_size_bytes / site.c)
         elif site.c:
             times = times * math.ceil(self.mean_size_bytes / site.c) * (1.0 if site.of == ITEM else walk.items)
-        work_s *= float(times.mean())
-        base = 0
+        work_s = law.mean() * float(times.mean())
+        square_s2 = (law.variance() + law.mean() ** 2) * float((times**2).mean())
+        base, took_s = 0, work_s
         for part in self.program.stations:
             if base == site.a:
                 load = self.prediction.stations[part.name]
                 load.visits = load.visits + weight * members
                 load.work_s = load.work_s + weight * work_s * members
+                load.squares_s2 = load.squares_s2 + weight * square_s2 * members
+                if part.name in self.waits_s:
+                    took_s += float(self.waits_s[part.name][members > 0] @ members[members > 0])
             base += part.group.size
         self.prediction.events += weight * (work_s > 0)
-        return work_s
+        return took_s
 
     def _units(self, site: Site, walk: _Walk) -> FloatArray:
         """Units of a walk's items, at one step."""
@@ -369,6 +408,17 @@ class _Reader:
         if trace is not None:
             return float(trace.block.sizes_bytes.mean())
         return min(self.workload.sizes.mean(), SIZE_BYTES_MAX)
+
+
+@lru_cache(maxsize=64)
+def _slot_shares(keys: KeyLaw, width: int) -> FloatArray:
+    """How likely each slot is that of a key; most sites, and most scenarios of a sweep, ask for the same."""
+    return _shares_of(keys.popularity(), width)
+
+
+def _shares_of(popularity: FloatArray, width: int) -> FloatArray:
+    slots = mix(np.arange(len(popularity), dtype=np.int64)) % width
+    return as_floats(np.bincount(slots, popularity, width))
 
 
 def _neighbours(popularity: FloatArray, items: FloatArray) -> FloatArray:

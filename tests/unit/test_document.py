@@ -402,7 +402,7 @@ def test_what_an_assignment_replaces_leaves_no_trace() -> None:
     document = read().override(["workload.keys.exponent=1.0", "workload=1", "workload=2"])
 
     assert not [path for path in document.locations if path[0] == "workload"]
-    assert dict(document.assignments) == {("workload",): "workload=2"}
+    assert {path: str(origin) for path, origin in document.assignments.items()} == {("workload",): "--set workload=2"}
 
 
 @pytest.mark.parametrize(
