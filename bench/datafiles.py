@@ -1,6 +1,7 @@
 """The tables of a run folder, as comma-separated values: how latencies are distributed, what happens over time, notes.
 
-Numbers are written so that they can be read back exactly; an empty cell is a number that does not exist.
+Numbers are written so that they can be read back exactly; an empty cell is a number that does not exist. A text that a
+spreadsheet would take for a formula has an apostrophe before it, which our own reader takes off again.
 """
 
 from __future__ import annotations
@@ -80,12 +81,23 @@ class StoredNote:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
-    """A table as text; nan becomes an empty cell."""
+    """A table as text; nan becomes an empty cell, and no text a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(["" if cell != cell else cell for cell in row] for row in rows)  # noqa: PLR0124 - only nan is not itself
+    writer.writerows(map(_cell, row) for row in rows)
     return text.getvalue()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t")
+_QUOTE = "'"
+
+
+def _cell(value: str | float) -> str | float:
+    if isinstance(value, str):
+        # A text that has an apostrophe gets another, so that one can always be taken off.
+        return _QUOTE + value if value.startswith((*_FORMULA, _QUOTE)) else value
+    return "" if math.isnan(value) else value
 
 
 def distributions_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
@@ -110,7 +122,7 @@ def parse_distributions(text: str) -> list[StoredDistribution]:
         ValueError: If it is something else.
     """
     rows: dict[tuple[str, str, int], list[tuple[float, float, int]]] = {}
-    for system, operation, replication, lower, upper, count in _rows(text, _DISTRIBUTION_COLUMNS):
+    for system, operation, replication, lower, upper, count in csv_rows(text, _DISTRIBUTION_COLUMNS):
         found = rows.setdefault((system, operation, int(replication)), [])
         found.append((float(lower), float(upper), int(count)))
     return [
@@ -139,7 +151,7 @@ def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
     return figures_from(
         (
             (system, name, unit, better, int(replication), float(value) if value else None)
-            for system, name, unit, better, replication, value in _rows(text, _VALUES_COLUMNS)
+            for system, name, unit, better, replication, value in csv_rows(text, _VALUES_COLUMNS)
         ),
         certain,
     )
@@ -166,7 +178,7 @@ def parse_notes(text: str) -> list[StoredNote]:
     """
     return [
         StoredNote(system, int(replication), float(at_s), note)
-        for system, replication, at_s, note in _rows(text, _NOTES_COLUMNS)
+        for system, replication, at_s, note in csv_rows(text, _NOTES_COLUMNS)
     ]
 
 
@@ -194,8 +206,8 @@ def parse_series(text: str) -> list[SeriesRow]:
         ValueError: If it is something else.
     """
     return [
-        SeriesRow(system, float(start), float(end), kind, name, quantity, *map(_number, numbers))
-        for system, start, end, kind, name, quantity, *numbers in _rows(text, _SERIES_COLUMNS)
+        SeriesRow(system, float(start), float(end), kind, name, quantity, *map(number, numbers))
+        for system, start, end, kind, name, quantity, *numbers in csv_rows(text, _SERIES_COLUMNS)
     ]
 
 
@@ -227,8 +239,12 @@ def _series_rows(system: str, series: SystemSeries) -> Iterator[tuple[str | floa
             yield system, *window, kind, name, quantity, *numbers
 
 
-def _rows(text: str, columns: Sequence[str]) -> Iterator[list[str]]:
-    """Rows below the header, each with as many cells as there are columns."""
+def csv_rows(text: str, columns: Sequence[str]) -> Iterator[list[str]]:
+    """Rows below the header of what `csv_text` wrote, each with as many cells as there are columns.
+
+    Raises:
+        ValueError: If it is something else.
+    """
     rows = csv.reader(io.StringIO(text), strict=True)
     try:
         if next(rows, None) != list(columns):
@@ -236,10 +252,11 @@ def _rows(text: str, columns: Sequence[str]) -> Iterator[list[str]]:
         for row in rows:
             if len(row) != len(columns):
                 raise ValueError(f"line {rows.line_num} has {len(row)} cells instead of {len(columns)}")
-            yield row
+            yield [cell.removeprefix(_QUOTE) for cell in row]
     except csv.Error as error:
         raise ValueError(f"line {rows.line_num}: {error}") from error
 
 
-def _number(cell: str) -> float:
+def number(cell: str) -> float:
+    """The number in a cell; nan where there is none."""
     return float(cell) if cell else math.nan

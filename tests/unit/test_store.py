@@ -103,7 +103,7 @@ def test_the_manifest_says_how_to_make_the_run_again(stored: Path) -> None:
     assert manifest["command"] == "tierbench run small.toml --seed 7"
     assert (manifest["schema"], manifest["seed"], manifest["replications"]) == (1, 7, REPLICATIONS)
     assert manifest["engine"] == "compiled"
-    assert set(manifest["versions"]) == {"tierbench", "python", "numpy", "simpy", "numba"}
+    assert set(manifest["versions"]) == {"tierbench", "python", "numpy", "simpy", "numba", "models"}
     assert manifest["versions"]["numpy"] == np.__version__
     for name, entry in manifest["files"].items():
         content = (stored / name).read_bytes()
@@ -285,7 +285,7 @@ def test_the_old_run_comes_back_if_the_new_one_cannot_take_its_place(
 
 
 def count_syncs(monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseException) -> list[int]:
-    """Let the given call of fsync, counted from 0, fail; of a run with one picture there are 10."""
+    """Let the given call of fsync, counted from 0, fail; before the folder takes its name, there are 12."""
     calls: list[int] = []
     sync = os.fsync
 
@@ -299,7 +299,7 @@ def count_syncs(monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseExcept
     return calls
 
 
-@pytest.mark.parametrize("fail_at", range(10))
+@pytest.mark.parametrize("fail_at", range(12))
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_on_the_way_leaves_nothing(
     place: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseException
@@ -314,7 +314,7 @@ def test_a_failure_on_the_way_leaves_nothing(
     assert listing(place) == []
 
 
-@pytest.mark.parametrize("fail_at", range(10))
+@pytest.mark.parametrize("fail_at", range(12))
 def test_a_failure_on_the_way_keeps_the_run_that_was_there(
     stored: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int
 ) -> None:
@@ -331,13 +331,13 @@ def test_a_failure_on_the_way_keeps_the_run_that_was_there(
 def test_everything_is_forced_to_disk_before_the_folder_takes_its_name(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary of the two tests above: there are 9 files and 2 folders to force, and then the folder above."""
+    """Canary of the two tests above: there are 10 files and 2 folders to force, and then the folder above."""
     target = open_target(place / "run")
     calls = count_syncs(monkeypatch, -1, AssertionError())
 
     write_run(target, contents())
 
-    assert len(calls) == 12
+    assert len(calls) == 13
 
 
 KILLED = """
@@ -502,6 +502,10 @@ def test_a_pipe_is_refused_and_not_waited_for(stored: Path) -> None:
         lambda manifest: manifest.update(schema=[1]),
         lambda manifest: manifest.pop("schema"),
         lambda manifest: manifest.pop("command"),
+        lambda manifest: manifest.pop("certain"),
+        lambda manifest: manifest.update(certain=[1]),
+        lambda manifest: manifest.update(seed="7"),
+        lambda manifest: manifest.update(versions=None),
         lambda manifest: manifest.update(files=[]),
         lambda manifest: manifest.update(files={}),
         lambda manifest: manifest["files"].pop("summary.json"),

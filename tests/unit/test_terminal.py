@@ -23,6 +23,11 @@ from bench.terminal import safe_text
         ("\ud800", r"\ud800"),
         ("\U000e0041", r"\U000e0041"),
         (r"C:\x1b", r"C:\x1b"),
+        # Commands to a build server, wherever they stand.
+        ("::error::x", r":\x3aerror:\x3ax"),
+        ("a ::: b", r"a :\x3a\x3a b"),
+        ("##[error]x ##[[", r"##\x5berror]x ##\x5b["),
+        ("a: #[b", "a: #[b"),
     ],
 )
 def test_what_is_not_printable_is_shown_by_its_number(text: str, shown: str) -> None:
@@ -39,18 +44,21 @@ def test_what_is_not_printable_is_shown_by_its_number(text: str, shown: str) -> 
         # An escape stands as a whole or not at all.
         ("a\nbc\nd", 8, "a…d"),
         ("\n" * 3, 9, r"\x0a…\x0a"),
+        ("a::b::c", 12, r"a:\x3a…\x3ac"),
     ],
 )
 def test_long_text_is_cut_in_the_middle(text: str, limit: int, shown: str) -> None:
     assert shown == safe_text(text, limit)
 
 
-@given(st.text(st.characters(), max_size=300), st.integers(1, 250))
+@given(st.text(st.characters() | st.sampled_from(":#["), max_size=300), st.integers(1, 250))
 def test_any_text_becomes_short_printable_and_stays_as_it_is_then(text: str, limit: int) -> None:
     shown = safe_text(text, limit)
 
     assert shown.isprintable()
     assert len(shown) <= limit
+    assert "::" not in shown
+    assert "##[" not in shown
     assert shown == safe_text(shown, limit)
 
 
