@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.statistics.curves import SystemSeries, time_series
-from bench.statistics.values import Figure, figures_from, rows_of
+from bench.statistics.values import Figure, Row, figures_from, rows_of
 from bench.terminal import safe_text
 from models.kernel.outcome import FINE, Outcome
 
@@ -27,6 +27,7 @@ NOTE_CHARACTERS_MAX = 400
 
 _DISTRIBUTION_COLUMNS = ("system", "operation", "replication", "lower_s", "upper_s", "count")
 _VALUES_COLUMNS = ("system", "figure", "unit", "better", "replication", "value")
+_CELL_VALUES_COLUMNS = ("cell", *_VALUES_COLUMNS)
 _NOTES_COLUMNS = ("system", "replication", "at_s", "text")
 _SERIES_COLUMNS = ("system", "from_s", "until_s", "kind", "name", "quantity", "value", "low", "high")
 
@@ -155,6 +156,33 @@ def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
         ),
         certain,
     )
+
+
+def cell_values_text(cells: Iterable[Iterable[Figure]]) -> str:
+    """The figures of each cell of a sweep."""
+    return csv_text(
+        _CELL_VALUES_COLUMNS,
+        (
+            (index, *row[:5], math.nan if row[5] is None else row[5])
+            for index, figures in enumerate(cells)
+            for row in rows_of(figures)
+        ),
+    )
+
+
+def parse_cell_values(text: str, certain: Collection[str] = ()) -> list[list[Figure]]:
+    """What `cell_values_text` wrote.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    cells: dict[int, list[Row]] = {}
+    for cell, system, name, unit, better, replication, value in csv_rows(text, _CELL_VALUES_COLUMNS):
+        row = (system, name, unit, better, int(replication), float(value) if value else None)
+        cells.setdefault(int(cell), []).append(row)
+    if list(cells) != list(range(len(cells))):
+        raise ValueError("its cells are not in order")
+    return [figures_from(rows, certain) for rows in cells.values()]
 
 
 def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:

@@ -48,6 +48,22 @@ was hit; 70 internal error; 130 interrupted.
 """
 
 
+ABOUT_SWEEP = """Run a scenario again and again, each time with other values.
+
+FILE is a scenario file, or the name of a scenario that ships. The values come from its [sweep], or from --sweep: with
+several of these, every combination is a cell. All cores work; finished cells are kept in results/cells, so that a sweep
+that was ended goes on where it stopped when the same command is given again.
+
+\b
+Examples:
+  tierbench sweep queue_mmc --sweep workload.arrivals.rate_per_s=800,1600,2400,3200,3600
+  tierbench sweep my.toml --sweep "systems.dax.nodes={ from = 1, to = 11, count = 6 }"
+  tierbench sweep my.toml --refine 6 --json > sweep.json
+
+Exit codes: 0 all expectations pass in all cells; 1 one failed; 5 one is unknown; else as `tierbench run`.
+"""
+
+
 class Verbs(click.Group):
     """Verbs in the order of use, suggested when mistyped."""
 
@@ -75,7 +91,20 @@ set_option = click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Override a key, as in systems.dax.nodes=5."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress, no table.")
+engine_option = click.option(
+    "--engine", type=click.Choice(["simpy", "compiled", "auto"]), default="auto", show_default=True,
+    help="What walks the routes; the results are the same bits.",
+)  # fmt: skip
+seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
+replications_option = click.option("--replications", type=click.IntRange(1), help="Independent repetitions.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a run folder that is there.")
+
+
+def with_shorthand(assignments: tuple[str, ...], seed: int | None, replications: int | None) -> tuple[str, ...]:
+    """What was set, and what has an option of its own."""
+    shorthand = {"seed": seed, "replications": replications}
+    return (*assignments, *(f"{key}={value}" for key, value in shorthand.items() if value is not None))
 
 
 @cli.command("list")
@@ -111,21 +140,40 @@ def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
 @cli.command(help=ABOUT_RUN, short_help="Run a scenario; print and store what came of it.")
 @scenario_argument
 @set_option
-@click.option("--engine", type=click.Choice(["simpy", "compiled", "auto"]), default="auto", show_default=True,
-              help="What walks the routes; the results are the same bits.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
-@click.option("--replications", type=click.IntRange(1), help="Independent repetitions.")
+@engine_option
+@seed_option
+@replications_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/runs.")
 @overwrite_option
 @json_option
-@click.option("--quiet", is_flag=True, help="No progress, no table.")
+@quiet_option
 def run(file: str, assignments: tuple[str, ...], seed: int | None, replications: int | None, **options: Any) -> None:
     """Run a scenario and leave with the exit code of its verdict."""
     from bench.cli.running import run_scenario
 
-    shorthand = {"seed": seed, "replications": replications}
-    given = tuple(f"{key}={value}" for key, value in shorthand.items() if value is not None)
-    sys.exit(run_scenario(file, (*assignments, *given), **options))
+    sys.exit(run_scenario(file, with_shorthand(assignments, seed, replications), **options))
+
+
+@cli.command(help=ABOUT_SWEEP, short_help="Run a scenario with many values; show where things bend.")
+@scenario_argument
+@set_option
+@click.option("--sweep", "sweeps", multiple=True, metavar="PATH=V1,V2,…", help="An axis, in place of [sweep].")
+@click.option("--refine", type=click.IntRange(0, 100), help="Further cells around each system's knee.")
+@engine_option
+@seed_option
+@replications_option
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes at once; by default one for each core.")
+@click.option("--cells", type=click.Path(path_type=Path), help="Where finished cells are kept, not in results/cells.")
+@click.option("--fresh", is_flag=True, help="Simulate cells that are kept already once more.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/sweeps.")
+@overwrite_option
+@json_option
+@quiet_option
+def sweep(file: str, assignments: tuple[str, ...], seed: int | None, replications: int | None, **options: Any) -> None:
+    """Sweep over a scenario and leave with the exit code of its verdict."""
+    from bench.cli.sweeping import sweep_scenario
+
+    sys.exit(sweep_scenario(file, with_shorthand(assignments, seed, replications), **options))
 
 
 @cli.command(short_help="Print the JSON schema of scenario files.")

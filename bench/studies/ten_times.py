@@ -23,7 +23,7 @@ import numpy as np
 
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel
-from bench.pictures.study import StudyData, draw
+from bench.pictures.multiples import Multiple, MultiplesData, draw
 from bench.pictures.style import render, style_sheet
 from bench.run import run
 from bench.scenario.document import read_document
@@ -150,22 +150,24 @@ def cell(assumption: Assumption, load: float, hit_share: float) -> Cell:
     return Cell(assumption, load, estimate([hit_ratio(each, "item_cache") for each in dax]), ratios)
 
 
-def picture_data(some: Sequence[Cell]) -> StudyData:
+def picture_data(some: Sequence[Cell]) -> MultiplesData:
     """A row of panels for each percentile, a panel for each load, a curve for each assumption."""
     loads = sorted({each.load for each in some})
     rows = [
         [
-            Panel(
+            Multiple(Panel(
                 f"{percentile}, nodes {load:.0%} busy", "times faster",
                 [_curve(some, a, load, percentile, look) for look, a in enumerate(ASSUMPTIONS)], "ratio",
-            )
+            ))
             for load in loads
         ]
         for percentile in SHOWN
     ]  # fmt: skip
     names = tuple(assumption.name for assumption in ASSUMPTIONS)
     frame = Frame("Study", "Where does DAX read ten times faster than DynamoDB?", finding(some), caption(some))
-    return StudyData(frame, names, rows, "hit ratio, %", (40, 50, 60, 70, 80, 90, 100), CLAIM)
+    return MultiplesData(
+        frame, names, rows, "hit ratio, %", (40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0), levels=(1.0, CLAIM)
+    )
 
 
 def _curve(some: Sequence[Cell], assumption: Assumption, load: float, percentile: str, look: int) -> Curve:

@@ -38,10 +38,12 @@ class Expected:
 
     Args:
         means_ms: Mean latency by operation; inf beyond saturation; empty where there is none, as for closed loops.
+        rate_per_s: The rate of requests, all operations together.
         saturation_per_s: The rate of requests at which the bottleneck is always busy; inf where there is none.
     """
 
     means_ms: Mapping[str, float]
+    rate_per_s: float
     saturation_per_s: float
 
 
@@ -281,6 +283,7 @@ def _expected(scenario: Scenario, cost: Cost, name: str) -> Expected:
     bottleneck = prediction.bottleneck
     saturation_per_s = math.inf if bottleneck is None else bottleneck.saturation_per_s
     if scenario.workload.trace is None and isinstance(scenario.workload.arrivals, Closed):
-        return Expected({}, saturation_per_s)
+        return Expected({}, prediction.rate_per_s, saturation_per_s)
     means_s = mean_responses_s(Program(scenario.systems[name], name), scenario.workload, prediction)
-    return Expected({op: 1e3 * mean_s for op, mean_s in means_s.items()}, saturation_per_s)
+    means_ms = {op: 1e3 * mean_s for op, mean_s in means_s.items()}
+    return Expected(means_ms, prediction.rate_per_s, saturation_per_s)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.pictures.study import draw
+from bench.pictures.multiples import draw
 from bench.pictures.style import render, style_sheet
 from bench.run import run
 from bench.scenario.document import read_document

@@ -1,0 +1,124 @@
+"""`sweep`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bench import library
+from bench.cli import INTERRUPTED, quiet_stdout
+from bench.cli.running import VERDICT_CODES
+from bench.cost import EVENTS_PER_S
+from bench.simulate import Choice, choose_engine
+from bench.sweep.kept import DEFAULT_PLACE, Keeper
+from bench.sweep.plan import Plan, make_plan
+from bench.targets import open_target
+from bench.terminal import safe_text
+from bench.workers import cores
+
+
+def sweep_scenario(
+    file: str,
+    assignments: tuple[str, ...],
+    sweeps: tuple[str, ...],
+    refine: int | None,
+    engine: Choice,
+    workers: int | None,
+    cells: Path | None,
+    fresh: bool,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Sweep over a scenario, store and print what came of it; returns the exit code of its verdict."""
+    from bench.sweep import results
+    from bench.sweep.pictures import draw_all
+    from bench.sweep.run import sweep
+    from bench.sweep.tables import print_sweep
+
+    chosen = choose_engine(engine)
+    target = open_target(results.SWEEP, out, overwrite=overwrite)
+    plan = make_plan(library.find(file), assignments, sweeps, chosen, refine)
+    keeper = Keeper(DEFAULT_PLACE if cells is None else cells, fresh=fresh)
+    hands = cores() if workers is None else workers
+    errors = Console(stderr=True, highlight=False)
+    if not quiet:
+        errors.print(_announcement(plan, hands), markup=False, style="dim", soft_wrap=True)
+    started = time.monotonic()
+    try:
+        with _progress(errors, plan, shown=errors.is_terminal and not quiet) as tick:
+            finished = sweep(plan, keeper, hands, tick)
+    except KeyboardInterrupt:
+        again = f"finished cells are kept in {keeper.folder}; the same command goes on from there"
+        click.echo(f"tierbench: interrupted; {safe_text(again, 1000)}", err=True)
+        return INTERRUPTED
+    if not quiet:
+        errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
+    document = results.document_of(plan, finished)
+    pictures = draw_all(plan, finished, document["fingerprint"])
+    command = _command(file, assignments, sweeps, refine)
+    folder = results.write_sweep(target, plan, finished, document, pictures, command)
+    try:
+        _tell(document, as_json=as_json)
+        if not as_json and not quiet:
+            print_sweep(Console(highlight=False), plan, finished, document, folder, list(pictures))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        quiet_stdout()
+    return VERDICT_CODES[document["verdict"]]
+
+
+def _tell(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(document, allow_nan=False, indent=2))
+
+
+def _announcement(plan: Plan, hands: int) -> str:
+    """What it will cost, before it begins."""
+    requests, events = (sum(getattr(cell, what) for cell in plan.cells) for what in ("requests", "events"))
+    seconds = max(1.0, events / EVENTS_PER_S[plan.engine] / hands)
+    count = len(plan.cells)
+    return (
+        f"{count} {'cell' if count == 1 else 'cells'} of {max(cell.replications for cell in plan.cells)} replications, "
+        f"{hands} {'worker' if hands == 1 else 'workers'}: about {requests:,.0f} requests, {seconds:,.0f} s"
+    )
+
+
+def _command(file: str, assignments: tuple[str, ...], sweeps: tuple[str, ...], refine: int | None) -> str:
+    words = ["tierbench", "sweep", file]
+    words += [word for assignment in assignments for word in ("--set", assignment)]
+    words += [word for axis in sweeps for word in ("--sweep", axis)]
+    return shlex.join([*words, *([] if refine is None else ["--refine", str(refine)])])
+
+
+@contextmanager
+def _progress(console: Console, plan: Plan, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Replications done and to do, and the time left, on a terminal."""
+    if not shown:
+        yield lambda _done, _more: None
+        return
+    columns = (
+        TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("replications"), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    total = sum(cell.replications for cell in plan.cells)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+
+        def tick(done: int, more: int) -> None:
+            nonlocal total
+            total += more
+            progress.update(task, total=total, advance=done)
+
+        yield tick
