@@ -1,14 +1,12 @@
 """The product of `run` on a terminal: what was asked, the verdict, a table for each operation, and what was written.
 
-Everything comes from the document of the run, so a stored run prints the same. Whatever a scenario named is printed as
-text, never as markup, with control characters made visible. Colour only repeats what the words say; a pipe gets the
-same words in the same places, and a narrow terminal gets lists instead of tables.
+Everything comes from the document of the run, so a stored run prints the same. How it is printed safely, and in which
+width, stands in `bench.pages`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.quantities import interval, milliseconds_interval, percent, significant
+from bench.pages import NAME_WIDTH_MAX, TEXT_CHARACTERS_MAX, Page, bounds, figure, grid
+from bench.quantities import milliseconds_interval, percent, significant
 from bench.terminal import safe_text
 
 LATENCIES = {"mean": "mean", "p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
 """Latency figures of the document, and how their columns are headed."""
 
-TABLE_WIDTH_MIN = 80
-"""Columns of a terminal that a table needs; below, the same figures are listed."""
-
-NAME_WIDTH_MAX = 20
 PART_WIDTH_MAX = 16
 """Characters of the name of a cache or a station."""
-TEXT_CHARACTERS_MAX = 1000
 ERROR_KINDS_SHOWN = 5
 MONEY_OPERATIONS_MAX = 2
 """Operations whose latency stands beside what it costs."""
@@ -40,7 +34,6 @@ STAGES_SHOWN = 12
 _FACTS = ("engine", "hit ratio", "stale reads", "writes lost", "most used station", "simulated/s")
 """What is said of a system as a whole, in this order."""
 _STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
-_ASCII = {"±": "+/-", "×": "x", "…": "...", "–": "-", "−": "-", "µ": "u", "≥": ">=", "≤": "<="}
 
 
 @dataclass(frozen=True)
@@ -98,34 +91,11 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
     page.gap()
     for note in _notes(systems):
         page.line(note, "dim")
-    for warning in surroundings.warnings:
-        page.line(f"warning: {warning}", "yellow")
-    for path in surroundings.written:
-        page.unbroken("written", path)
-    if surroundings.next_command:
-        page.unbroken("next", surroundings.next_command)
+    page.ending(surroundings.warnings, surroundings.written, surroundings.next_command)
 
 
-class _Page:
+class _Page(Page):
     """Prints pieces of the product in a form that suits the console."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._narrow = console.width < TABLE_WIDTH_MIN
-
-    def gap(self) -> None:
-        """An empty line."""
-        self._console.print()
-
-    def line(self, text: str, style: str = "") -> None:
-        """Text, wrapped to the width."""
-        self._console.print(self._text(text, style))
-
-    def unbroken(self, label: str, text: str) -> None:
-        """Something to copy: the terminal may wrap it, we put no line break into it."""
-        line = self._text(f"{label}: ", "dim")
-        line.append_text(self._text(text))
-        self._console.print(line, soft_wrap=True)
 
     def verdict(self, verdict: str, tally: str, scenario: str) -> None:
         """The verdict, how it came about, and of which scenario."""
@@ -139,7 +109,7 @@ class _Page:
         header = [operation, "answers/s", *LATENCIES.values()]
         rows = []
         for name, figures in systems.items():
-            cells = [_figure(figures["throughput_per_s"])]
+            cells = [figure(figures["throughput_per_s"])]
             cells += [_latency(figures["latency_ms"].get(key)) for key in LATENCIES]
             rows.append((name, _failures(figures), cells))
         self._figures(header, rows, "red")
@@ -152,7 +122,7 @@ class _Page:
         rows = []
         for name, system in systems.items():
             money = system["money"]
-            cells = [_figure(money["dollars_per_hour"]), _figure(money["dollars_per_million_requests"])]
+            cells = [figure(money["dollars_per_hour"]), figure(money["dollars_per_million_requests"])]
             latencies = {operation: each["latency_ms"].get("p99") for operation, each in system["ops"].items()}
             cells += [_latency(latencies.get(operation)) for operation in operations]
             rows.append((name, _charges(money["charges"]), cells))
@@ -166,7 +136,7 @@ class _Page:
             for name, known in facts.items():
                 self._list(name, [(key, ", ".join(known[key])) for key in known], [])
             return
-        table = _grid(["system", *header], numbers=False)
+        table = grid(["system", *header], numbers=False)
         for name, known in facts.items():
             cells = [self._text("\n".join(known.get(key, ["–"]))) for key in header]
             table.add_row(self._text(safe_text(name, NAME_WIDTH_MAX), "bold"), *cells)
@@ -207,7 +177,7 @@ class _Page:
             for name, remarks, cells in rows:
                 self._list(f"{header[0]}, {name}", [*zip(header[1:], map(" ".join, cells), strict=True)], remarks)
             return
-        table = _grid(header)
+        table = grid(header)
         for name, remarks, cells in rows:
             first = Text.assemble(self._text(safe_text(name, NAME_WIDTH_MAX), "bold"))
             for remark in remarks:
@@ -216,57 +186,10 @@ class _Page:
             table.add_row(first, *(self._cell(*cell) for cell in cells))
         self._print(table)
 
-    def _print(self, table: Table) -> None:
-        """A table; for a pipe, without the spaces that fill its lines."""
-        if self._console.is_terminal:
-            self._console.print(table)
-            return
-        with self._console.capture() as captured:
-            self._console.print(table)
-        for line in captured.get().splitlines():
-            self._console.out(line.rstrip(), highlight=False)
-
-    def _list(self, title: str, entries: Sequence[tuple[str, str]], extra: Iterable[str]) -> None:
-        """Entries below a title, for narrow terminals."""
-        self.line(title, "bold")
-        width = max((len(label) for label, _ in entries), default=0)
-        for label, value in entries:
-            self.line(f"  {label:{width}}  {value}".rstrip())
-        for text in extra:
-            self.line(f"  {text}")
-
     def _cell(self, value: str, plus_minus: str) -> Text:
         cell = self._text(value)
         cell.append_text(self._text(f"\n{plus_minus}", "dim"))
         return cell
-
-    def _text(self, text: str, style: str = "") -> Text:
-        """Text as it may be printed: no markup, nothing invisible, nothing that the console's encoding lacks."""
-        lines = [safe_text(line, TEXT_CHARACTERS_MAX) for line in text.split("\n")]
-        return Text("\n".join(map(self._encodable, lines)), style=style)
-
-    def _encodable(self, text: str) -> str:
-        encoding = self._console.encoding
-        try:
-            text.encode(encoding)
-        except UnicodeEncodeError:
-            plain = "".join(_ASCII.get(character, character) for character in text)
-            return plain.encode(encoding, "backslashreplace").decode(encoding)
-        return text
-
-
-def _grid(header: Sequence[str], *, numbers: bool = True) -> Table:
-    """A table without lines: the first column is a name, the others are numbers, unless said otherwise."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if numbers else (0, 2, 0, 0), header_style="bold")
-    for index, name in enumerate(header):
-        right = numbers and index > 0
-        table.add_column(
-            Text(safe_text(name, NAME_WIDTH_MAX)),
-            justify="right" if right else "left",
-            no_wrap=right or index == 0,
-            overflow="fold",
-        )
-    return table
 
 
 def _tally(expectations: Sequence[Mapping[str, Any]]) -> str:
@@ -280,19 +203,8 @@ def _tally(expectations: Sequence[Mapping[str, Any]]) -> str:
     return f"of {len(expectations)} {'expectation' if len(expectations) == 1 else 'expectations'}: {', '.join(found)}"
 
 
-def _bounds(estimate: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Mean, low and high of an estimate of the document, nan where it has none."""
-    mean, ends = estimate["mean"], estimate["ci95"]
-    low, high = (math.nan, math.nan) if ends is None else ends
-    return (math.nan if mean is None else mean), low, high
-
-
-def _figure(estimate: Mapping[str, Any]) -> tuple[str, str]:
-    return interval(*_bounds(estimate))
-
-
 def _latency(estimate: Mapping[str, Any] | None) -> tuple[str, str]:
-    return ("–", "") if estimate is None or estimate["mean"] is None else milliseconds_interval(*_bounds(estimate))
+    return ("–", "") if estimate is None or estimate["mean"] is None else milliseconds_interval(*bounds(estimate))
 
 
 def _failures(figures: Mapping[str, Any]) -> list[str]:
