@@ -23,6 +23,7 @@ TABLE_WIDTH_MIN = 80
 NAME_WIDTH_MAX = 20
 TEXT_CHARACTERS_MAX = 1000
 
+VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 _ASCII = {"±": "+/-", "×": "x", "…": "...", "–": "-", "−": "-", "µ": "u", "≥": ">=", "≤": "<=", "→": "->"}
 
 
@@ -40,6 +41,13 @@ class Page:
     def line(self, text: str, style: str = "") -> None:
         """Text, wrapped to the width."""
         self._console.print(self._text(text, style))
+
+    def verdict(self, verdict: str, tally: str, scenario: str) -> None:
+        """The verdict, how it came about, and of which scenario."""
+        line = self._text(f"{scenario}: ")
+        line.append_text(self._text(verdict, VERDICT_STYLES.get(verdict, "bold")))
+        line.append_text(self._text(f" ({tally})"))
+        self._console.print(line)
 
     def unbroken(self, label: str, text: str) -> None:
         """Something to copy: the terminal may wrap it, we put no line break into it."""
@@ -114,3 +122,14 @@ def bounds(estimate: Mapping[str, Any]) -> tuple[float, float, float]:
 def figure(estimate: Mapping[str, Any]) -> tuple[str, str]:
     """An estimate of a document: its value, and its uncertainty."""
     return interval(*bounds(estimate))
+
+
+def tally(expectations: Sequence[Mapping[str, Any]]) -> str:
+    """How the verdict came about."""
+    if not expectations:
+        return "nothing is expected"
+    counts = dict.fromkeys(("fail", "unknown", "pass"), 0)
+    for expectation in expectations:
+        counts[expectation["verdict"]] += 1
+    found = [f"{count} {verdict}" for verdict, count in counts.items() if count]
+    return f"of {len(expectations)} {'expectation' if len(expectations) == 1 else 'expectations'}: {', '.join(found)}"

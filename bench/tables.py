@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.pages import NAME_WIDTH_MAX, TEXT_CHARACTERS_MAX, Page, bounds, figure, grid
+from bench.pages import NAME_WIDTH_MAX, TEXT_CHARACTERS_MAX, VERDICT_STYLES, Page, bounds, figure, grid, tally
 from bench.quantities import milliseconds_interval, percent, significant
 from bench.terminal import safe_text
 
@@ -33,7 +33,6 @@ STAGES_SHOWN = 12
 
 _FACTS = ("engine", "hit ratio", "stale reads", "writes lost", "most used station", "simulated/s")
 """What is said of a system as a whole, in this order."""
-_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
     page = _Page(console)
     if surroundings.question:
         page.line(surroundings.question, "bold")
-    page.verdict(str(document["verdict"]), _tally(document["expectations"]), str(document["scenario"]))
+    page.verdict(str(document["verdict"]), tally(document["expectations"]), str(document["scenario"]))
     systems: Mapping[str, Mapping[str, Any]] = document["systems"]
     for operation in dict.fromkeys(name for system in systems.values() for name in system["ops"]):
         having = {name: system["ops"][operation] for name, system in systems.items() if operation in system["ops"]}
@@ -96,13 +95,6 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
 
 class _Page(Page):
     """Prints pieces of the product in a form that suits the console."""
-
-    def verdict(self, verdict: str, tally: str, scenario: str) -> None:
-        """The verdict, how it came about, and of which scenario."""
-        line = self._text(f"{scenario}: ")
-        line.append_text(self._text(verdict, _STYLES.get(verdict, "bold")))
-        line.append_text(self._text(f" ({tally})"))
-        self._console.print(line)
 
     def operation(self, operation: str, systems: Mapping[str, Mapping[str, Any]]) -> None:
         """Figures of one operation: a row for each system, with the failures below its name."""
@@ -157,7 +149,7 @@ class _Page(Page):
             reason = reasons[index] if index < len(reasons) else ""
             if reason and not _is_exact(expectation):
                 body.append_text(self._text(f"\n{safe_text(reason, TEXT_CHARACTERS_MAX)}", "dim"))
-            table.add_row(self._text(verdict, _STYLES.get(verdict, "bold")), body)
+            table.add_row(self._text(verdict, VERDICT_STYLES.get(verdict, "bold")), body)
         self._print(table)
 
     def stages(self, stages: Sequence[tuple[float, str, str]], *, several: bool) -> None:
@@ -190,17 +182,6 @@ class _Page(Page):
         cell = self._text(value)
         cell.append_text(self._text(f"\n{plus_minus}", "dim"))
         return cell
-
-
-def _tally(expectations: Sequence[Mapping[str, Any]]) -> str:
-    """How the verdict came about."""
-    if not expectations:
-        return "nothing is expected"
-    counts = dict.fromkeys(("fail", "unknown", "pass"), 0)
-    for expectation in expectations:
-        counts[expectation["verdict"]] += 1
-    found = [f"{count} {verdict}" for verdict, count in counts.items() if count]
-    return f"of {len(expectations)} {'expectation' if len(expectations) == 1 else 'expectations'}: {', '.join(found)}"
 
 
 def _latency(estimate: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -165,7 +165,7 @@ def run(file: str, assignments: tuple[str, ...], seed: int | None, replications:
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes at once; by default one for each core.")
 @click.option("--cells", type=click.Path(path_type=Path), help="Where finished cells are kept, not in results/cells.")
 @click.option("--fresh", is_flag=True, help="Simulate cells that are kept already once more.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/sweeps.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, not one in results/sweeps.")
 @overwrite_option
 @json_option
 @quiet_option

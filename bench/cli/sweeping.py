@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cli.running import VERDICT_CODES
+from bench.cli.running import VERDICT_CODES, shortest
 from bench.cost import EVENTS_PER_S
 from bench.simulate import Choice, choose_engine
 from bench.sweep.kept import DEFAULT_PLACE, Keeper
@@ -70,18 +69,17 @@ def sweep_scenario(
     command = _command(file, assignments, sweeps, refine)
     folder = results.write_sweep(target, plan, finished, document, pictures, command)
     try:
-        _tell(document, as_json=as_json)
-        if not as_json and not quiet:
-            print_sweep(Console(highlight=False), plan, finished, document, folder, list(pictures))
+        if as_json:
+            click.echo(json.dumps(document, allow_nan=False, indent=2))
+        elif not quiet:
+            files = ("sweep.json", "cells.csv", *(f"pictures/{name}.png" for name in pictures))
+            written = [shortest(folder / name) for name in files]
+            again = f"tierbench compare {shlex.quote(shortest(folder))} OTHER-SWEEP"
+            print_sweep(Console(highlight=False), plan, finished, document, written, again)
         sys.stdout.flush()
     except BrokenPipeError:
         quiet_stdout()
     return VERDICT_CODES[document["verdict"]]
-
-
-def _tell(document: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(document, allow_nan=False, indent=2))
 
 
 def _announcement(plan: Plan, hands: int) -> str:

@@ -41,9 +41,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Keeper:
-    """A folder of finished cells."""
+    """A folder of finished cells.
+
+    Args:
+        folder: Where it is.
+        fresh: Whatever is there is left unread, and written anew.
+    """
 
     folder: Path
+    fresh: bool = False
 
     def find(self, key: str) -> Kept | None:
         """The cell of that key, if it is finished.
@@ -52,6 +58,8 @@ class Keeper:
             ResultError: If its file is not what was written.
         """
         path = self._path(key)
+        if self.fresh:
+            return None
         try:
             with path.open("rb") as file:
                 return _parsed(key, file.read(BYTES_MAX + 1))

@@ -85,6 +85,9 @@ def refinements(plan: Plan, finished: Sequence[Finished]) -> list[Parameters]:
             line = next(line for line in lines(finished, axis) if top in line)
             values = [each.cell.parameters[axis] for each in line]
             at = line.index(top)
+            if at == len(line) - 1:
+                # Still rising at the end: the knee lies beyond.
+                continue
             for neighbour in values[max(0, at - 1) : at] + values[at + 1 : at + 2]:
                 middle = _between(values[at], neighbour)
                 parameters = {**top.cell.parameters, axis: middle}

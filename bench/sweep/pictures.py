@@ -243,9 +243,9 @@ def heat_data(seen: View, fingerprint: str) -> HeatData | None:
         "Over two axes",
         seen.plan.scenario.spec.question,
         _heat_finding(grids, xs, ys, names[x_path], names[y_path], seen.operation),
-        _caption(seen, fingerprint, notes),
+        _caption(seen, fingerprint, notes, whiskers=False),
     )
-    return HeatData(frame, panels, x_path, y_path, [value_text(x) for x in xs], [value_text(y) for y in ys])
+    return HeatData(frame, panels, x_path, names[y_path], [value_text(x) for x in xs], [value_text(y) for y in ys])
 
 
 def multiples_text(data: MultiplesData) -> str:
@@ -348,12 +348,12 @@ def _load_finding(seen: View) -> str:
             mean = None if point is None else point.figures["latency_ms.mean"].mean
             if mean is not None:
                 rate = significant(seen.throughput(index, system))
-                clauses.append(f"that of {_short(system)} at {rate} answers/s (mean {milliseconds(mean)})")
+                at = "beyond" if index == seen.columns[0][-1] else "at"
+                clauses.append(f"that of {_short(system)} {at} {rate} answers/s (mean {milliseconds(mean)})")
     if not clauses:
         return f"Latency of {plural(seen.operation)} against throughput"
     where = f" with {seen.headings[0]}" if seen.headings[0] else ""
-    clauses[0] = clauses[0].replace("that of", "The knee of", 1).replace(" at ", " lies at ", 1)
-    return ", ".join(clauses) + where
+    return "The knee" + ", that".join(clause.removeprefix("that") for clause in clauses) + where
 
 
 def _axis_finding(seen: View) -> str:
@@ -386,14 +386,14 @@ def _heat_finding(grids: dict[str, Any], xs: Sequence[Any], ys: Sequence[Any], x
     return f"p99 of {plural(operation)}: from {milliseconds(least)} ({here}) to {milliseconds(most)} ({there})"
 
 
-def _caption(seen: View, fingerprint: str, notes: Sequence[str]) -> str:
+def _caption(seen: View, fingerprint: str, notes: Sequence[str], *, whiskers: bool = True) -> str:
     replications = {each.cell.replications for each in seen.finished}
     count = plain(float(max(replications)))
     requests = sum(point.requests for point in seen.points)
     cells = f"{len(seen.finished)} cells of {count} replication{'' if count == '1' else 's'}"
     pieces = [
         f"{cells}, {requests:,} measured requests",
-        "whiskers: 95 % interval of the mean over replications" if max(replications) > 1 else "no intervals",
+        "whiskers: 95 % interval of the mean over replications" if whiskers and max(replications) > 1 else "",
         *notes,
         f"{seen.left_out} more combinations are left out" if seen.left_out else "",
     ]
