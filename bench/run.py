@@ -46,7 +46,7 @@ class Run:
     document: Mapping[str, Any]
     outcomes: Mapping[str, Sequence[Outcome]]
     judgements: Sequence[Judgement]
-    warnings: Sequence[str]
+    warnings: list[str]
     certain: frozenset[str]
 
 

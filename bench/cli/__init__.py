@@ -41,10 +41,11 @@ FILE is a scenario file, or the name of a scenario that ships (see `tierbench li
 Examples:
   tierbench run dax_vs_dynamodb
   tierbench run my.toml --set workload.arrivals.rate_per_s=5000
+  tierbench run my.toml --until "read.p99 ±2%"
   tierbench run my.toml --json --quiet > run.json
 
 Exit codes: 0 all expectations pass; 1 one failed; 5 one is unknown; 2 wrong usage; 3 the scenario is invalid; 6 a limit
-was hit; 70 internal error; 130 interrupted.
+was hit, that of --until among them; 70 internal error; 130 interrupted.
 """
 
 
@@ -140,6 +141,8 @@ def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
 @cli.command(help=ABOUT_RUN, short_help="Run a scenario; print and store what came of it.")
 @scenario_argument
 @set_option
+@click.option("--until", metavar="FIGURE±PERCENT", help='Add replications until it is so well known: "read.p99 ±5%".')
+@click.option("--max-replications", type=click.IntRange(2, 10_000), help="With --until: no more than these; 200.")
 @engine_option
 @seed_option
 @replications_option

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cost import estimate
+from bench.errors import LimitError, UsageError
 from bench.scenario.load import Scenario, load, resolved_text
 from bench.simulate import GET_FAST, Choice, choose_engine
 from bench.terminal import safe_text
@@ -40,6 +41,8 @@ def check_scenario(file: str, assignments: tuple[str, ...]) -> None:
 def run_scenario(
     file: str,
     assignments: tuple[str, ...],
+    until: str | None,
+    max_replications: int | None,
     engine: Choice,
     out: Path | None,
     overwrite: bool,
@@ -48,9 +51,13 @@ def run_scenario(
 ) -> int:
     """Run a scenario, store and print what came of it; returns the exit code of its verdict."""
     from bench import store
+    from bench.precision import CAP, read_goal, run_until
     from bench.run import run
 
+    if max_replications is not None and until is None:
+        raise UsageError('--max-replications goes with --until; write --until "read.p99 ±5%", too')
     scenario = load(library.find(file), assignments)
+    goal = None if until is None else read_goal(until, scenario)
     cost = estimate(scenario)
     cost.refuse_if_too_much(scenario.document)
     chosen = choose_engine(engine)
@@ -66,12 +73,18 @@ def run_scenario(
         )
     started = time.monotonic()
     with _progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
-        result = run(scenario, chosen, tick)
+        if goal is None:
+            result, missed = run(scenario, chosen, tick), ""
+        else:
+            scenario, result, missed = run_until(scenario, chosen, goal, max_replications or CAP, cost, tick)
+            assignments = (*assignments, f"replications={scenario.spec.replications}")
+    if missed:
+        result.warnings.append(missed)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
     contents = _contents(scenario, result, _command(file, assignments))
     folder = store.write_run(target, contents)
-    code = VERDICT_CODES[result.document["verdict"]]
+    code = VERDICT_CODES[result.document["verdict"]] or (LimitError.exit_code if missed else 0)
     try:
         if as_json:
             click.echo(json.dumps(result.document, allow_nan=False, indent=2))
@@ -175,6 +188,8 @@ def _progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[i
         def tick(requests: int) -> None:
             progress.advance(task, requests)
             done = progress.tasks[0].completed
+            if done > (progress.tasks[0].total or 0):
+                progress.update(task, total=done)
             rate = done / max(time.monotonic() - started, 1e-9)
             progress.update(task, rate=f"{rate / 1e3:,.0f} k requests/s")
 
