@@ -1,7 +1,7 @@
-"""Writing a folder whole or not at all.
+"""Writing a folder, or a new file, whole or not at all.
 
-The files are written into a sibling of the folder, `.NAME.partial-*`, and forced to disk, one after the other; then the
-sibling takes the folder's name in one step, or changes places with a folder of that name. An exception on the way,
+The files of a folder are written into a sibling of it, `.NAME.partial-*`, and forced to disk, one after the other; then
+the sibling takes the folder's name in one step, or changes places with a folder of that name. An exception on the way,
 Ctrl-C included, removes the sibling. If the process is killed, the sibling stays, but never under the folder's name,
 and the next write to the same place clears it away; a lock tells it from one that is still being written.
 """
@@ -44,6 +44,35 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     with _parents_made(folder.parent):
         _sweep(folder)
         _write_whole(folder, files)
+
+
+def write_new_file(path: Path, content: bytes) -> None:
+    """Write a file where there is none.
+
+    Raises:
+        FileExistsError: If something has this name; it stays as it is.
+        OSError: If the system refuses; then nothing is left there.
+    """
+    partial = path.with_name(f"{_prefix(path)}{secrets.token_hex(6)}")
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _take_name(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _take_name(partial: Path, path: Path) -> None:
+    """Give a whole file its name, unless something has it; where there are no links, it stands empty for an instant."""
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.open("xb").close()
+        partial.replace(path)
 
 
 def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -33,6 +33,17 @@ Examples:
   tierbench run my.toml --set systems.dax.nodes=5 --out five-nodes
 """
 
+ABOUT_NEW = """Write a scenario for a model: it runs as it is, and shows every key with its default and what it means.
+
+MODEL is one of those in `tierbench list`; FILE is MODEL.toml by default, and - for stdout.
+
+\b
+Examples:
+  tierbench new queue
+  tierbench new dax my.toml
+  tierbench new dynamodb -
+"""
+
 ABOUT_RUN = """Run a scenario: table, verdict, pictures and a stored result.
 
 FILE is a scenario file, or the name of a scenario that ships (see `tierbench list`).
@@ -85,6 +96,16 @@ def list_(as_json: bool) -> None:
     from bench.cli.listing import print_list
 
     print_list(as_json)
+
+
+@cli.command(help=ABOUT_NEW, short_help="Write a first scenario for a model.")
+@click.argument("model", metavar="MODEL")
+@click.argument("file", metavar="[FILE]", required=False)
+def new(model: str, file: str | None) -> None:
+    """Write a scenario that runs, and shows every key of the model."""
+    from bench.cli.beginning import write_scenario
+
+    write_scenario(model, file)
 
 
 @cli.command()

@@ -40,7 +40,7 @@ def test_help_opens_with_three_examples(tmp_path: Path) -> None:
 
     assert shown.code == 0
     assert start.count("\n    tierbench ") == 3
-    assert all(verb in rest for verb in ("list", "check", "explain", "run", "schema"))
+    assert all(verb in rest for verb in ("list", "new", "check", "explain", "run", "schema"))
     assert max(map(len, shown.out.splitlines())) <= 80
     assert "..." not in rest
 
