@@ -78,8 +78,10 @@ def _least(model: Model) -> dict[str, Any]:
 
 
 def _operations(model: Model) -> tuple[str, ...]:
-    """Reads and writes; reads alone where the model takes all alike."""
-    return ("read",) if model.operations is None else ("read", "write")
+    """Reads and writes, as far as the model knows them; reads alone where it takes all alike."""
+    if model.operations is None:
+        return ("read",)
+    return tuple(name for name in ("read", "write") if name in model.operations) or model.operations[:1]
 
 
 def _objects() -> dict[str, Any]:
