@@ -149,6 +149,18 @@ def run(file: str, assignments: tuple[str, ...], seed: int | None, replications:
     sys.exit(run_scenario(file, (*assignments, *given), **options))
 
 
+@cli.command(short_help="Say what is installed; test the engines.")
+@json_option
+def doctor(as_json: bool) -> None:
+    """Say what is installed and what the machine can do, and hold each engine against a closed form.
+
+    Exit codes: 0 all is good; 1 something that is needed is missing, or the self-check failed.
+    """
+    from bench.cli.examining import print_examination
+
+    sys.exit(print_examination(as_json))
+
+
 @cli.command(short_help="Print the JSON schema of scenario files.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of stdout.")
 def schema(out: Path | None) -> None:

@@ -244,6 +244,7 @@ def test_on_stdout_there_is_the_scenario_and_nothing_else(tmp_path: Path) -> Non
 
     assert (result.code, result.err) == (0, "")
     assert result.out == (tmp_path / "queue.toml").read_text("utf-8")
+    assert result.out.isascii()
 
 
 @pytest.mark.parametrize(("file", "name"), [("half-load.toml", "half-load"), ("my scenario.toml", "queue")])
