@@ -47,14 +47,16 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         _write_whole(folder, files)
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, *, new: bool = False) -> None:
     """Write a file in place of one of that name, if there is one.
 
     Args:
         path: The file; folders that are missing above it are made.
         content: All of it.
+        new: Only where there is none.
 
     Raises:
+        FileExistsError: If `new`, and something has this name; it stays as it is.
         OSError: If the system refuses; then everything is as it was before.
     """
     with _parents_made(path.parent):
@@ -65,9 +67,23 @@ def write_file(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
+            if new:
+                _take_name(partial, path)
+            else:
+                partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _take_name(partial: Path, path: Path) -> None:
+    """Give a whole file its name, unless something has it; where there are no links, it stands empty for an instant."""
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.open("xb").close()
+        partial.replace(path)
 
 
 def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What the machine offers: numba or not, and a place where compiled code is kept between two runs."""
+"""What the machine offers: numba or not, a place where compiled code is kept between two runs, cores and memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 CACHE_VARIABLE = "TIERBENCH_CACHE_DIR"
+GET_FAST = "install the fast engine with: pip install 'tierbench[fast]'"
+MEMORY_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 def has_numba() -> bool:
@@ -30,21 +33,43 @@ def keep_compiled_code() -> None:
     """
     from models.kernel import compilation
 
-    folder = _folder()
-    if folder is not None:
+    folder = code_folder()
+    if can_keep_code(folder):
         compilation.keep_in(str(folder), _stamp())
 
 
-def _folder() -> Path | None:
+def code_folder() -> Path:
+    """Where compiled code is kept, if that can be written."""
     given = os.environ.get(CACHE_VARIABLE)
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(given) if given else home / "tierbench"
+    return Path(given) if given else home / "tierbench"
+
+
+def can_keep_code(folder: Path) -> bool:
+    """Whether the folder can be written; it is made where there is none."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):
-            return folder
+            return True
     except OSError:
+        return False
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int | None:
+    """Memory of the machine, or of the container if that has less; None where the system does not say."""
+    try:
+        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, OSError, ValueError):
         return None
+    # Without a bound the file says "max"; where there is no container, there is no file.
+    with suppress(OSError, ValueError):
+        found.append(int(MEMORY_OF_CONTAINER.read_text("ascii")))
+    return min(found)
 
 
 @cache

@@ -19,11 +19,12 @@ from functools import partial
 from typing import Any
 
 from bench.expectations import Judgement, judge, overall
+from bench.machine import cores
 from bench.scenario.load import Scenario
 from bench.simulate import Engine, Replication, simulate, warm_up
 from bench.statistics.warmup import warmup_cuts
 from bench.summary import fingerprint, summarise
-from bench.workers import Recipe, Task, cores, do_all
+from bench.workers import WORKERS_MAX, Recipe, Task, do_all
 from models.kernel.outcome import Outcome
 
 SCHEMA = 1
@@ -70,7 +71,7 @@ def replicate(
 ) -> dict[Part, Replication]:
     """Simulate some replications of all systems of a scenario."""
     parts = [(name, replication) for replication in replications for name in scenario.systems]
-    workers = min(cores(), len(parts))
+    workers = min(cores(), len(parts), WORKERS_MAX)
     if engine == "simpy" and workers > 1:
         return _in_processes(scenario, parts, workers, tick)
     return _in_threads(scenario, engine, parts, workers, tick)

@@ -12,7 +12,7 @@ import numpy as np
 import simpy
 
 from bench.errors import ScenarioError, UsageError
-from bench.machine import has_numba, keep_compiled_code
+from bench.machine import GET_FAST, has_numba, keep_compiled_code
 from bench.scenario.load import Scenario
 from models.kernel.arrivals import Arrivals, Poisson
 from models.kernel.keys import Zipf
@@ -35,7 +35,6 @@ Choice = Literal["simpy", "compiled", "auto"]
 
 LOOKS = 100
 """Instants of a closed loop at which it can be ended."""
-GET_FAST = "install the fast engine with: pip install 'tierbench[fast]'"
 
 
 @dataclass(frozen=True)

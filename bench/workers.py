@@ -83,12 +83,6 @@ def made(recipe: Recipe) -> Scenario:
     return scenario
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    available = getattr(os, "sched_getaffinity", None)
-    return min(WORKERS_MAX, len(available(0)) if available else os.cpu_count() or 1)
-
-
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
     """A pool of processes; whatever ends the block ends them, and so does the end of this process."""

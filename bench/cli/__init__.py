@@ -33,6 +33,17 @@ Examples:
   tierbench run my.toml --set systems.dax.nodes=5 --out five-nodes
 """
 
+ABOUT_NEW = """Write a scenario for a model: it runs as it is, and shows every key with its default and what it means.
+
+MODEL is one of those in `tierbench list`; FILE is MODEL.toml by default, and - for stdout.
+
+\b
+Examples:
+  tierbench new queue
+  tierbench new dax my.toml
+  tierbench new dynamodb -
+"""
+
 ABOUT_RUN = """Run a scenario: table, verdict, pictures and a stored result.
 
 FILE is a scenario file, or the name of a scenario that ships (see `tierbench list`).
@@ -117,6 +128,16 @@ def list_(as_json: bool) -> None:
     print_list(as_json)
 
 
+@cli.command(help=ABOUT_NEW, short_help="Write a first scenario for a model.")
+@click.argument("model", metavar="MODEL")
+@click.argument("file", metavar="[FILE]", required=False)
+def new(model: str, file: str | None) -> None:
+    """Write a scenario that runs, and shows every key of the model."""
+    from bench.cli.beginning import write_scenario
+
+    write_scenario(model, file)
+
+
 @cli.command()
 @scenario_argument
 @set_option
@@ -177,6 +198,18 @@ def sweep(file: str, assignments: tuple[str, ...], seed: int | None, replication
     from bench.cli.sweeping import sweep_scenario
 
     sys.exit(sweep_scenario(file, with_shorthand(assignments, seed, replications), **options))
+
+
+@cli.command(short_help="Say what is installed; test the engines.")
+@json_option
+def doctor(as_json: bool) -> None:
+    """Say what is installed and what the machine can do, and hold each engine against a closed form.
+
+    Exit codes: 0 all is good; 1 something that is needed is missing, or the self-check failed.
+    """
+    from bench.cli.examining import print_examination
+
+    sys.exit(print_examination(as_json))
 
 
 @cli.command(short_help="Print the JSON schema of scenario files.")

@@ -19,8 +19,9 @@ from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cost import estimate
 from bench.errors import LimitError, UsageError
+from bench.machine import GET_FAST
 from bench.scenario.load import Scenario, load, resolved_text
-from bench.simulate import GET_FAST, Choice, choose_engine
+from bench.simulate import Choice, choose_engine
 from bench.terminal import safe_text
 
 if TYPE_CHECKING:

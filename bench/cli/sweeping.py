@@ -18,12 +18,13 @@ from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cli.running import VERDICT_CODES, shortest
 from bench.cost import EVENTS_PER_S
+from bench.machine import cores
 from bench.simulate import Choice, choose_engine
 from bench.sweep.kept import DEFAULT_PLACE, Keeper
 from bench.sweep.plan import Plan, make_plan
 from bench.targets import open_target
 from bench.terminal import safe_text
-from bench.workers import cores
+from bench.workers import WORKERS_MAX
 
 
 def sweep_scenario(
@@ -50,7 +51,7 @@ def sweep_scenario(
     target = open_target(results.SWEEP, out, overwrite=overwrite)
     plan = make_plan(library.find(file), assignments, sweeps, chosen, refine)
     keeper = Keeper(DEFAULT_PLACE if cells is None else cells, fresh=fresh)
-    hands = cores() if workers is None else workers
+    hands = min(cores(), WORKERS_MAX) if workers is None else workers
     errors = Console(stderr=True, highlight=False)
     if not quiet:
         errors.print(_announcement(plan, hands), markup=False, style="dim", soft_wrap=True)

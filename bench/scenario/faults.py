@@ -226,6 +226,21 @@ def resolve(
     return faults, problems
 
 
+def targets(program: Program) -> dict[str, list[str]]:
+    """What faults can happen to, without the system's name; of the nodes first those of the system's first station."""
+    first = program.stations[0].group
+    nodes = sorted(_nodes(program), key=lambda group: group is not first)
+    zones = _zones(program) if program.networks else 0
+    found = {
+        "nodes": [group.name for group in nodes],
+        "stations": [station.name for station in _machines(program)],
+        "caches": [cache.name for cache in program.caches],
+        "networks, for links": [network.name for network in program.networks],
+        "zones": [f"{ZONES}[{zone}]" for zone in range(zones)],
+    }
+    return {what: names for what, names in found.items() if names}
+
+
 class _UnknownError(Exception):
     """A target, or a zone, that does not exist."""
 
@@ -301,7 +316,7 @@ def _machines(program: Program) -> list[Station]:
 
 
 def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None) -> Iterator[Effect]:
-    zones = 1 + max((group.zone(m) for group in program.groups for m in range(group.size)), default=0)
+    zones = _zones(program)
     if part != ZONES or zone is None or zone >= zones:
         named = part if zone is None else f"{part}[{zone}]"
         raise _UnknownError(f"{named} is no zone", f"there are zones[0] to zones[{zones - 1}]")
@@ -320,6 +335,11 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
                 yield LinkFault(network, other, zone, spec.how)
     if spec.clients == "move":
         yield from _moves(program, zone, lambda group: group.name == CLIENTS)
+
+
+def _zones(program: Program) -> int:
+    """How many zones the system stands in."""
+    return 1 + max((group.zone(m) for group in program.groups for m in range(group.size)), default=0)
 
 
 def _moves(program: Program, zone: int, are_meant: Callable[[Group], bool]) -> Iterator[Effect]:

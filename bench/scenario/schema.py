@@ -22,44 +22,46 @@ from models.kernel.registry import Model, Parameters
 
 SCHEMA = 1
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+NAME_CHARACTERS_MAX = 64
 DURATION_S_MAX = 4.0e6
 """Ticks of 2**-40 s fill 63 bits after twice that."""
 SYSTEMS_MAX = 50
 REPLICATIONS_MAX = 10_000
 CELLS_MAX = 2_000
 
-Name = Annotated[str, StringConstraints(pattern=NAME, max_length=64)]
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=NAME_CHARACTERS_MAX)]
 
 
 class Columns(Parameters):
     """Where a trace's file has what: a column's name in the header, or its index from 0."""
 
-    time_s: str | int | None = Field(None, description="time of arrival, seconds")
-    key: str | int | None = Field(None, description="key of the object")
-    size_bytes: str | int | None = Field(None, description="size of the object, bytes")
-    op: str | int | None = Field(None, description="operation, such as get or set")
-    ttl_s: str | int | None = Field(None, description="time to live, seconds")
+    time_s: str | int | None = Field(None, description="time of arrival, seconds", examples=["time_s"])
+    key: str | int | None = Field(None, description="key of the object", examples=["key"])
+    size_bytes: str | int | None = Field(None, description="size of the object, bytes", examples=["size_bytes"])
+    op: str | int | None = Field(None, description="operation, such as get or set", examples=["op"])
+    ttl_s: str | int | None = Field(None, description="time to live, seconds", examples=["ttl_s"])
 
 
 class Speed(Parameters):
     """The recorded times, so many times as fast."""
 
-    speed: Positive
+    speed: Positive = Field(description="how many times as fast", examples=[10.0])
 
 
 class Rate(Parameters):
     """Evenly at a rate, whatever the recorded times."""
 
-    rate_per_s: Positive
+    rate_per_s: Positive = Field(description="requests a second", examples=[1000.0])
 
 
 class TraceSpec(Parameters):
     """Recorded requests instead of arrivals, keys, sizes and mix."""
 
     file: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = Field(
-        description="CSV, plain or packed by gzip, xz or zstandard; within the scenario's folder"
+        description="CSV, plain or packed by gzip, xz or zstandard; within the scenario's folder",
+        examples=["requests.csv"],
     )
-    columns: Columns = Field(Columns(), description="which column is what")
+    columns: Columns = Field(Columns(), description="which column is what; by the header's names where none is given")
     pace: Literal["recorded"] | Speed | Rate = Field("recorded", description='"recorded", { speed } or { rate_per_s }')
     header: bool = Field(True, description="whether the first row names the columns")
 
@@ -67,7 +69,9 @@ class TraceSpec(Parameters):
 class WorkloadSpec(Parameters):
     """What clients ask for."""
 
-    preset: Literal[tuple(PRESETS)] | None = Field(None, description="a workload to start from")  # type: ignore[valid-type]
+    preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
+        None, description="a workload to start from; keys beside it go before it"
+    )
     arrivals: AnyArrivals = Field(Poisson(rate_per_s=1000.0), description="when requests come")
     keys: AnyKeys = Field(UniformKeys(count=1000), description="which objects are asked for")
     value_size_bytes: AnyLaw = Field(Constant(value=100.0), description="bytes of an object, drawn once for each key")

@@ -51,10 +51,13 @@ class DaxParameters(Parameters):
         "sets a node's capacity and memory; capacities are published for r5, others assumed by virtual CPUs",
         source=SIZING,
     )
-    units_per_node_s: Positive | None = parameter(None, "normalised requests a second; none: as the node type has")
+    units_per_node_s: Positive | None = parameter(
+        None, "normalised requests a second; none: as the node type has", example=75_000.0
+    )
     node_dollars_per_hour: NonNegative | None = parameter(
         None,
         "price of a node; none: by its type",
+        example=0.255,
         source="us-east-1, on demand; r5: ScyllaDB cost calculator (July 2025), others: see models/dax/prices.py",
     )
     item_ttl_s: NonNegative = parameter(

@@ -63,8 +63,8 @@ class Throttled(Parameters):
 class AutoScaling(Parameters):
     """Target tracking of the units that a table is provisioned with."""
 
-    max_read_units_per_s: Units = parameter(..., "most read units")
-    max_write_units_per_s: Units = parameter(..., "most write units")
+    max_read_units_per_s: Units = parameter(..., "most read units", example=4_000.0)
+    max_write_units_per_s: Units = parameter(..., "most write units", example=2_000.0)
     min_read_units_per_s: Units = parameter(1.0, "fewest read units", source=GUIDE)
     min_write_units_per_s: Units = parameter(1.0, "fewest write units", source=GUIDE)
     target: Annotated[float, Field(ge=0.2, le=0.9)] = parameter(
@@ -104,9 +104,11 @@ class Provisioned(Throttled):
 
     mode: Literal["provisioned"] = parameter(..., "capacity mode")
     read_units_per_s: Units = parameter(
-        ..., "read units (RCU): a strongly consistent read of up to 4 KB, two eventually consistent ones, per second"
+        ...,
+        "read units (RCU): a strongly consistent read of up to 4 KB, two eventually consistent ones, per second",
+        example=1_000.0,
     )
-    write_units_per_s: Units = parameter(..., "write units (WCU): a write of up to 1 KB, per second")
+    write_units_per_s: Units = parameter(..., "write units (WCU): a write of up to 1 KB, per second", example=500.0)
     admission: Literal["global", "partition"] = parameter(
         "global", "whether partitions share the table's units, or have each an even share", source=f"{DDB22}, section 4"
     )
@@ -114,7 +116,9 @@ class Provisioned(Throttled):
         300.0, "seconds of unused units that can be used later", source="DynamoDB guide: 300 s (2023)"
     )
     adaptive_s: Positive | None = parameter(
-        None, "of admission by partitions: seconds from one look of adaptive capacity to the next; none: no such thing"
+        None,
+        "of admission by partitions: seconds from one look of adaptive capacity to the next; none: no such thing",
+        example=10.0,
     )
     node_read_units_per_s: NonNegative = parameter(
         PARTITION_READ_UNITS,

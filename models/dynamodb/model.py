@@ -58,7 +58,7 @@ class TableParameters(Parameters):
         assumed="no throttling, unless units are given",
     )
     partitions: Annotated[int, Field(ge=1, le=10_000)] | None = parameter(
-        None, "partitions, by key hash; none: as many as its units need, else 4"
+        None, "partitions, by key hash; none: as many as its units need, else 4", example=4
     )
     router: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.0001), "seconds in the request router", assumed="0.05 to 0.2 ms"

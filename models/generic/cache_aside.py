@@ -22,9 +22,9 @@ class CacheAsideParameters(Parameters):
     """Parameters of `cache_aside`."""
 
     policy: CachePolicy = parameter("lru", "what goes when room is needed", assumed="lru, fifo or clock")
-    capacity_items: Annotated[int, Field(ge=1, le=10**12)] | None = parameter(None, "objects that fit")
-    capacity_bytes: Annotated[int, Field(ge=1, le=10**18)] | None = parameter(None, "bytes that fit")
-    ttl_s: Positive | None = parameter(None, "seconds after its fill that an object expires; none: never")
+    capacity_items: Annotated[int, Field(ge=1, le=10**12)] | None = parameter(None, "objects that fit", example=1_000)
+    capacity_bytes: Annotated[int, Field(ge=1, le=10**18)] | None = parameter(None, "bytes that fit", example=1_000_000)
+    ttl_s: Positive | None = parameter(None, "seconds after its fill that an object expires; none: never", example=60.0)
     lookup: SecondsLaw = parameter(
         ConstantSeconds(value_s=0.0002), "seconds to look the cache up", assumed="0.0001 to 0.001"
     )

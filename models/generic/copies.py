@@ -32,7 +32,9 @@ class CopiesParameters(Parameters):
         ExponentialSeconds(mean_s=0.001), "seconds that each copy takes", assumed="set it to what is studied"
     )
     legs: Annotated[list[SecondsLaw], Field(min_length=1, max_length=MAX_COPIES)] | None = parameter(
-        None, "a law for each copy, instead of `leg`"
+        None,
+        "a law for each copy, instead of `leg`",
+        example=[{"kind": "exponential", "mean_s": 0.001}] * 5 + [{"kind": "exponential", "mean_s": 0.01}],
     )
     servers: Servers = parameter("unlimited", "servers of each copy", assumed="no queueing")
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")

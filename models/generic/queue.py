@@ -24,7 +24,7 @@ class QueueParameters(Parameters):
         ExponentialSeconds(mean_s=0.001), "seconds of service", assumed="set it to what is studied"
     )
     queue_limit: Annotated[int, Field(ge=0, le=10_000_000)] | None = parameter(
-        None, "waiting places; a request that finds them full is rejected; none: no bound"
+        None, "waiting places; a request that finds them full is rejected; none: no bound", example=100
     )
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
 

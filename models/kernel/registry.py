@@ -34,7 +34,15 @@ class Parameters(BaseModel):
         return {}
 
 
-def parameter(default: Any, text: str, *, source: str | None = None, assumed: str | None = None, **bounds: Any) -> Any:
+def parameter(
+    default: Any,
+    text: str,
+    *,
+    source: str | None = None,
+    assumed: str | None = None,
+    example: Any = None,
+    **bounds: Any,
+) -> Any:
     """A parameter's field: its default, what it means, and where the default comes from.
 
     Args:
@@ -42,6 +50,7 @@ def parameter(default: Any, text: str, *, source: str | None = None, assumed: st
         text: One line for `explain` and the schema.
         source: Where the default was published, with its date.
         assumed: Instead of a source: the range within which the truth is taken to lie, or why there is none.
+        example: A value that a scenario may give, where the default is none.
         bounds: Constraints for pydantic, such as gt=0.
     """
     assert default is ... or default is None or (source is None) != (assumed is None), f"{text}: a source or a range"
@@ -50,7 +59,8 @@ def parameter(default: Any, text: str, *, source: str | None = None, assumed: st
         extra["source"] = source
     if assumed is not None:
         extra["assumed"] = assumed
-    return Field(default, description=text, json_schema_extra=extra, **bounds)
+    examples = None if example is None else [example]
+    return Field(default, description=text, json_schema_extra=extra, examples=examples, **bounds)
 
 
 class QuotaParameters(Parameters):
@@ -59,7 +69,9 @@ class QuotaParameters(Parameters):
     capacity: Positive = parameter(500.0, "tokens at most, and at first", source=QUOTA)
     cost: NonNegative = parameter(5.0, "tokens of a retry", source=QUOTA)
     timeout_cost: NonNegative = parameter(10.0, "tokens of a retry after a timeout", source=QUOTA)
-    throttled_cost: NonNegative | None = parameter(None, "tokens of a retry after throttling; none: as `cost`")
+    throttled_cost: NonNegative | None = parameter(
+        None, "tokens of a retry after throttling; none: as `cost`", example=5.0
+    )
     refund: NonNegative = parameter(1.0, "tokens that a success brings", source=QUOTA)
     returns_cost: bool = parameter(
         True, "whether a success after retries brings what the last one cost, instead of `refund`", source=QUOTA
@@ -73,12 +85,18 @@ class ClientParameters(Parameters):
     """What each retry mode means for the service that is asked."""
 
     mode: ModeName | None = parameter(
-        None, "how an AWS SDK retries; keys beside it go before it; none: as the keys say, which is no retry by default"
+        None,
+        "how an AWS SDK retries; keys beside it go before it; none: as the keys say, which is no retry by default",
+        example="standard",
     )
-    timeout_s: Positive | None = parameter(None, "seconds until an attempt is given up; none: clients wait for ever")
+    timeout_s: Positive | None = parameter(
+        None, "seconds until an attempt is given up; none: clients wait for ever", example=1.0
+    )
     max_attempts: Annotated[int, Field(ge=1, le=100)] = parameter(1, "attempts of a request", assumed="1 to 10")
     backoff_base_s: NonNegative = parameter(0.05, "ceiling of the wait before the first retry", assumed="0.025 to 1")
-    throttled_base_s: NonNegative | None = parameter(None, "the same after throttling; none: as after any other error")
+    throttled_base_s: NonNegative | None = parameter(
+        None, "the same after throttling; none: as after any other error", example=0.5
+    )
     backoff_cap_s: Positive | None = parameter(
         20.0, "highest ceiling; none: no such bound", source="botocore standard mode: 20 s (2026)"
     )
