@@ -35,8 +35,14 @@ def check_scenario(file: str, assignments: tuple[str, ...]) -> None:
     """Check a scenario and say that it is good."""
     scenario = load(library.find(file), assignments)
     estimate(scenario).refuse_if_too_much(scenario.document)
+    cells = ""
+    if scenario.spec.sweep is not None:
+        from bench.sweep.plan import make_plan
+
+        count = len(make_plan(library.find(file), assignments, (), choose_engine("auto"), None).cells)
+        cells = f", {count} {'cell' if count == 1 else 'cells'} to sweep over"
     systems = ", ".join(scenario.systems)
-    click.echo(safe_text(f"{scenario.document.name}: good: {scenario.name}, systems {systems}", 2000))
+    click.echo(safe_text(f"{scenario.document.name}: good: {scenario.name}, systems {systems}{cells}", 2000))
 
 
 def run_scenario(
