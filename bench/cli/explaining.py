@@ -42,6 +42,7 @@ def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> 
     for name, prediction in cost.predictions.items():
         _print_prediction(console, name, scenario.spec.systems[name].model, prediction, _charges(scenario, name))
     _print_cost(console, cost)
+    _print_sweep(console, scenario)
     for warning in _warnings(scenario, cost):
         _say(console, f"warning: {warning}", "yellow")
 
@@ -108,6 +109,17 @@ def _print_prediction(
     for limit in MODELS[model].limits:
         _say(console, f"  left out: {limit}", "dim")
     console.print()
+
+
+def _print_sweep(console: Console, scenario: Scenario) -> None:
+    """What a sweep would go over."""
+    spec = scenario.spec.sweep
+    if spec is None:
+        return
+    paths = dict.fromkeys([*spec.grid, *spec.zipped, *(path for row in spec.rows for path in row)])
+    _say(
+        console, f"sweep: over {', '.join(map(safe_text, paths))} (tierbench sweep {safe_text(scenario.document.name)})"
+    )
 
 
 def _print_cost(console: Console, cost: Cost) -> None:

@@ -20,7 +20,7 @@ from bench.presets import PRESETS
 from bench.scenario import faults
 from bench.scenario.document import Document, read_document
 from bench.scenario.problems import problems_from_validation
-from bench.scenario.schema import TraceSpec, scenario_model
+from bench.scenario.schema import TraceSpec, WorkloadSpec, scenario_model
 from bench.scenario.suggest import hint
 from bench.statistics.metrics import Shape
 from bench.statistics.windows import phases
@@ -168,13 +168,29 @@ def shape_of(program: Program) -> Shape:
 
 
 def _with_preset(document: Document) -> dict[str, Any]:
-    """The file's data with the preset's keys under the workload's own."""
+    """The file's data with the preset's keys under the workload's own.
+
+    A table of the workload that does not say of which kind it is, and has no key but those of the table that holds
+    otherwise, changes that one: `arrivals.rate_per_s = 500` leaves arrivals as they are, but for their rate.
+    """
     data = dict(document.data)
     workload = data.get("workload")
-    name = workload.get("preset") if isinstance(workload, dict) else None
-    if isinstance(workload, dict) and isinstance(name, str) and name in PRESETS:
-        data["workload"] = {**PRESETS[name].workload, **workload}
+    if not isinstance(workload, dict):
+        return data
+    name = workload.get("preset")
+    preset = PRESETS[name].workload if isinstance(name, str) and name in PRESETS else {}
+    otherwise = {**WorkloadSpec().model_dump(mode="json", exclude_none=True), **preset}
+    data["workload"] = {
+        **preset, **{key: _over(otherwise.get(key), value) for key, value in workload.items()}
+    }  # fmt: skip
     return data
+
+
+def _over(table: object, value: object) -> object:
+    """A table's keys under those of a value that changes some of them; any other value as it is."""
+    if not (isinstance(table, dict) and isinstance(value, dict)) or "kind" not in table or "kind" in value:
+        return value
+    return {**table, **value} if value and value.keys() <= table.keys() else value
 
 
 def _workload_problems(spec: Any, document: Document) -> list[Problem]:
