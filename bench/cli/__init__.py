@@ -48,6 +48,25 @@ was hit; 70 internal error; 130 interrupted.
 """
 
 
+ABOUT_COMPARE = """Compare results, figure by figure: the first is the baseline, each of the others a contender.
+
+Each RESULT is the folder of a run, a scenario file, or the name of a scenario that ships; scenarios are run. With
+--systems, two systems of one result are compared.
+
+\b
+Examples:
+  tierbench compare results/runs/before results/runs/after
+  tierbench compare results/runs/before my.toml --margin 0.02
+  tierbench compare dax_vs_dynamodb --systems direct dax
+
+A figure is worse or better where it surely differs by more than the margin, the same where it surely differs by less.
+
+Exit codes: 0 all is better or the same; 1 a figure is worse; 5 a figure is unknown, or nothing could be compared;
+2 wrong usage; 3 a scenario is invalid; 4 a folder cannot be read; 6 a limit was hit; 70 internal error; 130
+interrupted.
+"""
+
+
 class Verbs(click.Group):
     """Verbs in the order of use, suggested when mistyped."""
 
@@ -75,6 +94,13 @@ set_option = click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Override a key, as in systems.dax.nodes=5."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+engine_option = click.option(
+    "--engine", type=click.Choice(["simpy", "compiled", "auto"]), default="auto", show_default=True,
+    help="What walks the routes; the results are the same bits.",
+)  # fmt: skip
+seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
+replications_option = click.option("--replications", type=click.IntRange(1), help="Independent repetitions.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress, no table.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a run folder that is there.")
 
 
@@ -111,21 +137,51 @@ def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
 @cli.command(help=ABOUT_RUN, short_help="Run a scenario; print and store what came of it.")
 @scenario_argument
 @set_option
-@click.option("--engine", type=click.Choice(["simpy", "compiled", "auto"]), default="auto", show_default=True,
-              help="What walks the routes; the results are the same bits.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
-@click.option("--replications", type=click.IntRange(1), help="Independent repetitions.")
+@engine_option
+@seed_option
+@replications_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/runs.")
 @overwrite_option
 @json_option
-@click.option("--quiet", is_flag=True, help="No progress, no table.")
+@quiet_option
 def run(file: str, assignments: tuple[str, ...], seed: int | None, replications: int | None, **options: Any) -> None:
     """Run a scenario and leave with the exit code of its verdict."""
     from bench.cli.running import run_scenario
 
+    sys.exit(run_scenario(file, _with(assignments, seed, replications), **options))
+
+
+@cli.command(help=ABOUT_COMPARE, short_help="Compare results: what is better, worse, the same.")
+@click.argument("results", nargs=-1, required=True, metavar="RESULT...")
+@click.option("--systems", nargs=2, metavar="A B", help="Compare system B with system A of a single result.")
+@click.option("--margin", type=click.FloatRange(0.0, 1.0), default=0.01, show_default=True,
+              help="Part of the baseline's value that does not matter.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="List every figure, those that are the same, too.")
+@set_option
+@engine_option
+@seed_option
+@replications_option
+@click.option("--out", type=click.Path(path_type=Path), help="Folder, instead of one in results/comparisons.")
+@click.option("--overwrite", is_flag=True, help="Replace a comparison that is there.")
+@json_option
+@quiet_option
+def compare(
+    results: tuple[str, ...],
+    assignments: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    **options: Any,
+) -> None:
+    """Compare results and leave with the exit code of the verdict."""
+    from bench.cli import comparing
+
+    sys.exit(comparing.compare(results, assignments=_with(assignments, seed, replications), **options))
+
+
+def _with(assignments: tuple[str, ...], seed: int | None, replications: int | None) -> tuple[str, ...]:
+    """Assignments, with those for which there are options of their own."""
     shorthand = {"seed": seed, "replications": replications}
-    given = tuple(f"{key}={value}" for key, value in shorthand.items() if value is not None)
-    sys.exit(run_scenario(file, (*assignments, *given), **options))
+    return (*assignments, *(f"{key}={value}" for key, value in shorthand.items() if value is not None))
 
 
 @cli.command(short_help="Print the JSON schema of scenario files.")

@@ -65,7 +65,7 @@ def run_scenario(
             soft_wrap=True,
         )
     started = time.monotonic()
-    with _progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
+    with progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
         result = run(scenario, chosen, tick)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
@@ -100,7 +100,7 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
             reasons=[judgement.reason for judgement in result.judgements],
             warnings=result.warnings,
             stages=_stages(scenario, result),
-            written=[_shortest(each) for each in files if each.exists()],
+            written=[shortest(each) for each in files if each.exists()],
             next_command=f"tierbench explain {shlex.quote(file)}",
         ),
     )
@@ -114,7 +114,7 @@ def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
     return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
 
 
-def _shortest(path: Path) -> str:
+def shortest(path: Path) -> str:
     """A path as one would type it here."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
@@ -156,7 +156,7 @@ def _command(file: str, assignments: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def _progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+def progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
     """Progress with rate and time left, on a terminal."""
     if not shown:
         yield lambda _: None
