@@ -47,6 +47,11 @@ class Compared:
         verdicts = [each.verdict for each in self.differences]
         return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
+    def name_of(self, system: str) -> str:
+        """A system of the baseline beside its counterpart: "direct → dax" where that has another name."""
+        theirs = self.systems.get(system, system)
+        return system if theirs == system else f"{system} → {theirs}"
+
     @property
     def common(self) -> int:
         """How many replications both have."""

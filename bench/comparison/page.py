@@ -118,8 +118,7 @@ class _Page(Page):
         same = [each for each in judged if each.verdict == "same"]
         everything = self._options.everything
         listed = [*changed, *(unknown if everything else unknown[:UNKNOWN_SHOWN]), *(same if everything else ())]
-        theirs = compared.systems[system]
-        name = system if theirs == system else f"{system} → {theirs}"
+        name = compared.name_of(system)
         self.gap()
         self._table(name if not cell else f"{name}, {cell}", listed)
         unlisted = len(unknown) - sum(each.verdict == "unknown" for each in listed)

@@ -66,10 +66,16 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
     for system, panels in list(courses.items())[:SYSTEMS_MAX]:
         shown, left_out = _cut(panels)
         title = frame(
-            f"Course over time of {system}", partial(_of, system),
+            f"Course over time of {system}" if system else "Course over time", partial(_asked, system),
             "latencies and shares of a window are those of all replications together", left_out,
         )  # fmt: skip
-        drawn.append((f"course-{file_name(system, 'system')}", _course(title, labels, shown, sides), timeline.draw))
+        drawn.append(
+            (
+                f"course-{file_name(system, 'system')}" if system else "course",
+                _course(title, labels, shown, sides),
+                timeline.draw,
+            )
+        )
     found = _overlaid(some, labels, "staleness", staleness_panels)
     if found:
         panels, left_out = _cut([panel for _, panel in found])
@@ -87,16 +93,19 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
     return pictures
 
 
-def _of(system: str, each: Difference) -> bool:
-    return each.baseline.system == system
+def _asked(system: str, each: Difference) -> bool:
+    """Whether a figure is one of the operations of a system, or of the only one."""
+    return each.baseline.name.startswith("ops.") and system in {each.baseline.system, ""}
 
 
 def _overlaid(some: Sequence[Compared], labels: Sequence[str], table: str, panels: _Panels) -> list[tuple[str, Panel]]:
     """Panels in which the baseline has a curve and a contender has, too."""
     baseline = some[0].baseline
-    matched = {name: name for each in some for name in each.systems}
+    # Where the counterpart has another name, neither name says whose curves they are, and there is only one system.
+    renamed = any(ours != theirs for each in some for ours, theirs in each.systems.items())
+    matched = {name: "" if renamed else name for each in some for name in each.systems}
     sides: list[tuple[Side, Mapping[str, str]]] = [(baseline, matched)]
-    sides += [(each.contender, {theirs: ours for ours, theirs in each.systems.items()}) for each in some]
+    sides += [(each.contender, {theirs: matched[ours] for ours, theirs in each.systems.items()}) for each in some]
     layers = []
     for index, (side, names) in enumerate(sides):
         if table in side.tables:
@@ -142,7 +151,7 @@ def _forest(compared: Compared, margin: float) -> ForestData:
     shown = [each for each in judged if id(each) not in dropped]
     panels = [
         ForestPanel(
-            system if not cell else f"{system}, {cell}",
+            ", ".join(filter(None, (compared.name_of(system), cell))),
             [_mark(each) for each in shown if (each.baseline.system, each.baseline.cell) == (system, cell)],
         )
         for system, cell in dict.fromkeys((each.baseline.system, each.baseline.cell) for each in shown)

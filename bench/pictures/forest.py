@@ -41,10 +41,12 @@ _ROW_IN = 0.185
 _FOOT_IN = 0.42
 _KEY_IN = 0.24
 _NAMES_IN_MAX = 2.6
-_TICKS_MAX = 9
+_TICKS_MAX = 11
 _LINEAR_MAX = 12.0
 """A greatest value that is so many times the margin (or one percent) is still drawn on a linear axis."""
 _PERCENT_MAX = 1e5
+_LOG_ROOM = 1.3
+"""Beyond the ends on a logarithmic axis, where the same factor is less of a distance."""
 _MARKS = {
     "worse": ("#a3161f", "X", True),
     "better": ("#1b8a6b", "o", True),
@@ -126,7 +128,9 @@ class _Axis:
         least = max(data.margin_percent * 1.6, max(map(abs, ends)) * 0.05, 1e-3)
         low, high = (min(_PERCENT_MAX, max(least, *each)) * 1.12 for each in ([-end for end in ends], ends))
         unit = data.margin_percent or 1.0
-        return cls(-low, high, 0.0 if max(low, high) <= unit * _LINEAR_MAX else unit)
+        if max(low, high) <= unit * _LINEAR_MAX:
+            return cls(-low, high, 0.0)
+        return cls(-low * _LOG_ROOM, high * _LOG_ROOM, unit)
 
     def ticks(self) -> list[float]:
         """Places for ticks."""

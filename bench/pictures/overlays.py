@@ -32,7 +32,7 @@ class Layer:
     Args:
         label: What the result is called.
         look: Its place among the results.
-        names: What each of its systems is called here; others are left out.
+        names: What each of its systems is called here, nothing if it is the only one; others are left out.
         table: The numbers of a picture, as comma-separated values.
     """
 
@@ -109,7 +109,7 @@ def _panels(layers: Sequence[tuple[Layer, Iterable[Row]]], kind: str) -> list[tu
         (
             system,
             Panel(
-                f"{system} {heading}",
+                f"{system} {heading}".lstrip(),
                 unit,
                 [_curve(labels[look], look, points) for look, points in sorted(by_layer.items())],
                 kind or _KINDS.get(unit, "rate"),

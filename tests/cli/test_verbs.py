@@ -20,7 +20,7 @@ SCHEMA_FILE = ROOT / "scenarios" / "scenario.schema.json"
 HEAVY = ("numpy", "pydantic", "matplotlib", "scipy", "simpy", "numba", "rich")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], []])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["compare", "--help"], ["--version"], []])
 def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     """By names of modules, not by seconds: a process that shows help, then says what it has imported."""
     code = (
@@ -40,7 +40,7 @@ def test_help_opens_with_three_examples(tmp_path: Path) -> None:
 
     assert shown.code == 0
     assert start.count("\n    tierbench ") == 3
-    assert all(verb in rest for verb in ("list", "check", "explain", "run", "schema"))
+    assert all(verb in rest for verb in ("list", "check", "explain", "run", "compare", "schema"))
     assert max(map(len, shown.out.splitlines())) <= 80
     assert "..." not in rest
 
