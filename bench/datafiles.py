@@ -150,11 +150,18 @@ def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
     """
     return figures_from(
         (
-            (system, name, unit, better, int(replication), float(value) if value else None)
+            (system, name, unit, better, int(replication), _finite(value) if value else None)
             for system, name, unit, better, replication, value in csv_rows(text, _VALUES_COLUMNS)
         ),
         certain,
     )
+
+
+def _finite(cell: str) -> float:
+    value = float(cell)
+    if not math.isfinite(value):
+        raise ValueError(f"{cell} is no value of a figure")
+    return value
 
 
 def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cli.running import progress, shortest
 from bench.comparison import folder, pictures, sides
@@ -52,7 +53,7 @@ def compare(
     if assignments and all(folders):
         raise UsageError("--set, --seed and --replications are for scenario files; folders hold finished runs")
     scenarios = {
-        text: load(sides.find_scenario(text), assignments)
+        text: load(library.find(text), assignments)
         for text, is_folder in zip(results, folders, strict=True)
         if not is_folder
     }

@@ -5,6 +5,7 @@ A picture of the course over time is drawn for each system. Titles say what was 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -110,8 +111,9 @@ def _overlaid(some: Sequence[Compared], labels: Sequence[str], table: str, panel
     for index, (side, names) in enumerate(sides):
         if table in side.tables:
             layers.append(Layer(labels[index], index, names, side.tables[table]))
-    with reading(baseline.path.parent / "pictures" / f"{table}.csv"):
-        found = panels(layers)
+            with reading(side.path.parent / "pictures" / f"{table}.csv"):
+                panels(layers[-1:])
+    found = panels(layers)
     return [(system, panel) for system, panel in found if panel.curves[0].look == 0]
 
 
@@ -122,25 +124,26 @@ def _cut(panels: Sequence[Panel]) -> tuple[Sequence[Panel], str]:
 
 def _course(frame: Frame, labels: Sequence[str], panels: Sequence[Panel], sides: Sequence[Side]) -> TimelineData:
     """The course; warm-up and faults are shaded where all sides have the same."""
-    last = max(curve.x[-1] + (curve.x[0] if len(curve.x) else 0.0) for panel in panels for curve in panel.curves)
+    last = max(float(curve.x[-1] + curve.x[0]) for panel in panels for curve in panel.curves)
     settings = [side.settings for side in sides]
-    durations = [float(each["duration_s"]) for each in settings if isinstance(each.get("duration_s"), int | float)]
-    duration_s = max(durations, default=float(last))
-    warmups = {each.get("warmup_s") for each in settings}
-    warmup = warmups.pop() if len(warmups) == 1 else 0.0
-    faults = settings[0].get("faults", [])
-    shaded = faults if isinstance(faults, list) and all(each.get("faults", []) == faults for each in settings) else []
-    spans = [_span(each, duration_s) for each in shaded if isinstance(each, dict) and "at_s" in each]
-    return TimelineData(
-        frame, labels, panels, duration_s, float(warmup) if isinstance(warmup, int | float) else 0.0, spans
-    )
+    duration_s = max(_number(each.get("duration_s"), last) for each in settings)
+    warmups_s = {_number(each.get("warmup_s"), 0.0) for each in settings}
+    faults = settings[0].get("faults")
+    shared = faults if isinstance(faults, list) and all(each.get("faults") == faults for each in settings) else []
+    spans = [_span(each, duration_s) for each in shared if isinstance(each, Mapping)]
+    return TimelineData(frame, labels, panels, duration_s, warmups_s.pop() if len(warmups_s) == 1 else 0.0, spans)
 
 
 def _span(fault: Mapping[str, Any], duration_s: float) -> Span:
-    words = [str(fault.get(key, "")) for key in ("target", "kind")]
-    until_s = float(fault.get("until_s", duration_s))
-    return Span(float(fault["at_s"]), max(until_s, float(fault["at_s"]) + duration_s / 200.0),
-                str(fault.get("text") or ": ".join(filter(None, words))))  # fmt: skip
+    """When a fault is shaded: an instant takes as much as can be seen."""
+    at_s = _number(fault.get("at_s"), 0.0)
+    until_s = max(_number(fault.get("until_s"), duration_s), at_s + duration_s / 200.0)
+    words = filter(None, (str(fault.get(key, "")) for key in ("target", "kind")))
+    return Span(at_s, until_s, str(fault.get("text") or ": ".join(words)))
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else otherwise
 
 
 def _forest(compared: Compared, margin: float) -> ForestData:
@@ -167,7 +170,7 @@ def _forest(compared: Compared, margin: float) -> ForestData:
 
 def _mark(each: Difference) -> Mark:
     base = abs(each.estimates[0].mean or 1.0) / 100.0
-    low, high = each.contrast.interval or (float("nan"), float("nan"))
+    low, high = each.contrast.interval or (math.nan, math.nan)
     return Mark(words(each), str(each.verdict), each.contrast.mean / base, low / base, high / base)
 
 

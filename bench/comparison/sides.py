@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench import library, store
+from bench import store
+from bench.comparison.settings import differing
 from bench.errors import ResultError, UsageError
 from bench.manifest import Kind, read_manifest, reading, versions
 from bench.pictures import Context, PercentileData, StalenessData, TimelineData
@@ -121,19 +122,12 @@ def ran(label: str, scenario: Scenario, run: Run) -> Side:
     )
 
 
-def find_scenario(text: str) -> Path:
-    """The scenario that a user means.
-
-    Raises:
-        UsageError: If there is none.
-    """
-    return library.find(text)
-
-
 def _of_run(label: str, folder: Path) -> Side:
     stored = store.read_run(folder)
     with reading(folder / "scenario.toml", "make the run again"):
         settings = tomllib.loads(stored.scenario_toml)
+        # Now, while it can be said which file it is, if they are too deep to be looked at.
+        assert not differing(settings, settings)
     names, files = {name: f"pictures/{name}.csv" for name in TABLES}, stored.manifest["files"]
     return Side(
         label=label,
