@@ -129,7 +129,8 @@ class _Page(Page):
             self.line(f"{figures(len(same))} the same{margin}", "dim")
         moved = [each for each in found if each.verdict is None and each.moved]
         if moved:
-            names = [f"{each.baseline.short} {change(each)}" for each in moved]
+            # Hits of a cache are counters, too.
+            names = list(dict.fromkeys(f"{each.baseline.short} {change(each)}" for each in moved))
             self.line(
                 f"also moved, neither for better nor for worse: {_some(names, MOVED_SHOWN, everything=everything)}",
                 "dim",

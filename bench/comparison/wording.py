@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bench.comparison.judging import Compared
 from bench.pictures.findings import capital, short_name
-from bench.quantities import factor, interval, milliseconds, milliseconds_interval, percent, significant
+from bench.quantities import factor, interval, milliseconds, milliseconds_interval, percent, plain, significant
 from bench.statistics.comparing import Difference
 
 NAMED_MAX = 3
@@ -64,7 +64,7 @@ def words(each: Difference) -> str:
 
 def within(margin: float) -> str:
     """A margin in percent: "1 %"."""
-    return f"{significant(margin * 100.0, 2).removesuffix('.0')} %"
+    return f"{plain(margin * 100.0)} %"
 
 
 def figures(count: int, *, verb: bool = True) -> str:
@@ -91,7 +91,7 @@ def finding(some: Sequence[Compared], margin: float, chosen: Chosen) -> str:
         judged = [each for each in compared.differences if each.verdict and chosen(each)]
         whose = f"{short_name(compared.contender.label)}: " if len(some) > 1 else ""
         clauses.append(whose + _clause(judged, margin))
-    return capital("; ".join(clauses))
+    return capital(clauses[0]) if len(clauses) == 1 else "; ".join(clauses)
 
 
 def _clause(judged: Sequence[Difference], margin: float) -> str:
@@ -103,7 +103,7 @@ def _clause(judged: Sequence[Difference], margin: float) -> str:
     if not changed:
         if not unknown:
             return f"no figure differs{beyond}"
-        return f"no difference{beyond} is sure; {unknown} of {figures(len(judged))} unknown"
+        return f"no difference{beyond} is sure, {unknown} of {figures(len(judged))} unknown"
     tally = {verdict: sum(each.verdict == verdict for each in changed) for verdict in ("worse", "better")}
     (first, count), *others = ((verdict, count) for verdict, count in tally.items() if count)
     counts = f"{count} of {figures(len(judged), verb=False)} {'is' if count == 1 else 'are'} {first}"
