@@ -151,7 +151,7 @@ def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
     """
     return figures_from(
         (
-            (system, name, unit, better, int(replication), float(value) if value else None)
+            (system, name, unit, better, int(replication), _finite(value) if value else None)
             for system, name, unit, better, replication, value in csv_rows(text, _VALUES_COLUMNS)
         ),
         certain,
@@ -178,11 +178,18 @@ def parse_cell_values(text: str, certain: Collection[str] = ()) -> list[list[Fig
     """
     cells: dict[int, list[Row]] = {}
     for cell, system, name, unit, better, replication, value in csv_rows(text, _CELL_VALUES_COLUMNS):
-        row = (system, name, unit, better, int(replication), float(value) if value else None)
+        row = (system, name, unit, better, int(replication), _finite(value) if value else None)
         cells.setdefault(int(cell), []).append(row)
     if list(cells) != list(range(len(cells))):
         raise ValueError("its cells are not in order")
     return [figures_from(rows, certain) for rows in cells.values()]
+
+
+def _finite(cell: str) -> float:
+    value = float(cell)
+    if not math.isfinite(value):
+        raise ValueError(f"{cell} is no value of a figure")
+    return value
 
 
 def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:

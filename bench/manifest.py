@@ -204,7 +204,7 @@ def read_manifest(folder: Path, *kinds: Kind) -> tuple[dict[str, Any], Kind]:
             f"{path}: has schema {what}, while this tierbench reads schema {SCHEMA}; "
             f"read it with the version of tierbench that wrote it, or make the {kind.noun} again"
         )
-    with reading(path):
+    with reading(path, f"make the {kind.noun} again"):
         files = manifest.get("files")
         if not isinstance(files, dict) or not files or len(files) > FILES_MAX:
             raise ValueError(f"it does not list between 1 and {FILES_MAX} files")

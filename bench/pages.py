@@ -40,7 +40,7 @@ class Page:
 
     def line(self, text: str, style: str = "") -> None:
         """Text, wrapped to the width."""
-        self._console.print(self._text(text, style))
+        self._print(self._text(text, style))
 
     def verdict(self, verdict: str, tally: str, scenario: str) -> None:
         """The verdict, how it came about, and of which scenario."""
@@ -64,13 +64,13 @@ class Page:
         if next_command:
             self.unbroken("next", next_command)
 
-    def _print(self, table: Table) -> None:
-        """A table; for a pipe, without the spaces that fill its lines."""
+    def _print(self, shown: Table | Text) -> None:
+        """A table or a text; for a pipe, without the spaces that end or fill its lines."""
         if self._console.is_terminal:
-            self._console.print(table)
+            self._console.print(shown)
             return
         with self._console.capture() as captured:
-            self._console.print(table)
+            self._console.print(shown)
         for line in captured.get().splitlines():
             self._console.out(line.rstrip(), highlight=False)
 
@@ -104,7 +104,7 @@ def grid(header: Sequence[str], *, numbers: bool = True) -> Table:
     for index, name in enumerate(header):
         right = numbers and index > 0
         table.add_column(
-            Text(safe_text(name, NAME_WIDTH_MAX)),
+            Text(safe_text(name, NAME_WIDTH_MAX if index else TEXT_CHARACTERS_MAX)),
             justify="right" if right else "left",
             no_wrap=right or index == 0,
             overflow="fold",

@@ -76,6 +76,25 @@ Exit codes: 0 all expectations pass in all cells; 1 one failed; 5 one is unknown
 """
 
 
+ABOUT_COMPARE = """Compare results, figure by figure: the first is the baseline, each of the others a contender.
+
+Each RESULT is the folder of a run, a scenario file, or the name of a scenario that ships; scenarios are run. With
+--systems, two systems of one result are compared.
+
+\b
+Examples:
+  tierbench compare results/runs/before results/runs/after
+  tierbench compare results/runs/before my.toml --margin 0.02
+  tierbench compare dax_vs_dynamodb --systems direct dax
+
+A figure is worse or better where it surely differs by more than the margin, the same where it surely differs by less.
+
+Exit codes: 0 all is better or the same; 1 a figure is worse; 5 a figure is unknown, or nothing could be compared;
+2 wrong usage; 3 a scenario is invalid; 4 a folder cannot be read; 6 a limit was hit; 70 internal error; 130
+interrupted.
+"""
+
+
 class Verbs(click.Group):
     """Verbs in the order of use, suggested when mistyped."""
 
@@ -198,6 +217,33 @@ def sweep(file: str, assignments: tuple[str, ...], seed: int | None, replication
     from bench.cli.sweeping import sweep_scenario
 
     sys.exit(sweep_scenario(file, with_shorthand(assignments, seed, replications), **options))
+
+
+@cli.command(help=ABOUT_COMPARE, short_help="Compare results: what is better, worse, the same.")
+@click.argument("results", nargs=-1, required=True, metavar="RESULT...")
+@click.option("--systems", nargs=2, metavar="A B", help="Compare system B with system A of a single result.")
+@click.option("--margin", type=click.FloatRange(0.0, 1.0), default=0.01, show_default=True,
+              help="Part of the baseline's value that does not matter.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="List every figure, those that are the same, too.")
+@set_option
+@engine_option
+@seed_option
+@replications_option
+@click.option("--out", type=click.Path(path_type=Path), help="Folder, instead of one in results/comparisons.")
+@click.option("--overwrite", is_flag=True, help="Replace a comparison that is there.")
+@json_option
+@quiet_option
+def compare(
+    results: tuple[str, ...],
+    assignments: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    **options: Any,
+) -> None:
+    """Compare results and leave with the exit code of the verdict."""
+    from bench.cli import comparing
+
+    sys.exit(comparing.compare(results, assignments=with_shorthand(assignments, seed, replications), **options))
 
 
 @cli.command(short_help="Say what is installed; test the engines.")

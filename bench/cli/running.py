@@ -79,7 +79,7 @@ def run_scenario(
             soft_wrap=True,
         )
     started = time.monotonic()
-    with _progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
+    with progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
         if goal is None:
             result, missed = run(scenario, chosen, tick), ""
         else:
@@ -176,7 +176,7 @@ def _command(file: str, assignments: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def _progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+def progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
     """Progress with rate and time left, on a terminal."""
     if not shown:
         yield lambda _: None

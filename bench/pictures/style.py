@@ -254,7 +254,7 @@ class Sheet:
         tops = np.cumsum([0.0, *heights])
         self.height_in = float(tops[-1])
         self.figure = Figure(figsize=(WIDTH_IN, self.height_in), dpi=PNG_DPI)
-        self._body_top_in = float(tops[4])
+        self.body_top_in = float(tops[4])
         self._write_block(kicker, float(tops[1]), TEXT_PT, MUTED)
         self._write_block(title, float(tops[2]), TITLE_PT, INK, bold=True)
         for index, row in enumerate(rows):
@@ -263,7 +263,7 @@ class Sheet:
 
     def axes(self, left_in: float, top_in: float, width_in: float, height_in: float) -> Axes:
         """Axes within the body, from its left and top, inches."""
-        bottom_in = self.height_in - self._body_top_in - top_in - height_in
+        bottom_in = self.height_in - self.body_top_in - top_in - height_in
         rectangle = (
             (MARGIN_IN + left_in) / WIDTH_IN,
             bottom_in / self.height_in,
@@ -285,7 +285,7 @@ class Sheet:
         """A filled rectangle within the body."""
         corner = (
             (MARGIN_IN + left_in) / WIDTH_IN,
-            1.0 - (self._body_top_in + top_in + height_in) / self.height_in,
+            1.0 - (self.body_top_in + top_in + height_in) / self.height_in,
         )
         size = (width_in / WIDTH_IN, height_in / self.height_in)
         patch = Rectangle(corner, *size, transform=self.figure.transFigure, color=colour, alpha=alpha, linewidth=0.0)
@@ -295,7 +295,7 @@ class Sheet:
         self, text: str, left_in: float, top_in: float, size_pt: float = SMALL_PT, colour: str = INK, **options: Any
     ) -> None:
         """One line of text within the body; `top_in` is the middle of its height."""
-        self._write(text, MARGIN_IN + left_in, self._body_top_in + top_in, size_pt, colour, **options)
+        self._write(text, MARGIN_IN + left_in, self.body_top_in + top_in, size_pt, colour, **options)
 
     def _write_block(
         self, lines: Sequence[str], top_in: float, size_pt: float, colour: str, *, bold: bool = False

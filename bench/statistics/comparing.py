@@ -106,6 +106,7 @@ class NotCompared:
     system: str
     name: str
     reason: str
+    cell: str = ""
 
 
 def compare(
@@ -128,13 +129,11 @@ def compare(
     found, skipped = [], []
     for baseline, contender in pairs:
         lacking = [
-            side
-            for side, figure in (("the baseline", baseline), ("the contender", contender))
-            if not figure.values or None in figure.values
+            side for side, figure in (("the baseline", baseline), ("the contender", contender)) if _lacks(figure)
         ]
         if lacking:
-            reason = f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no value in every replication"
-            skipped.append(NotCompared(baseline.system, baseline.name, reason))
+            reason = f"no value in some replication of {lacking[0] if len(lacking) == 1 else 'either side'}"
+            skipped.append(NotCompared(baseline.system, baseline.name, reason, baseline.cell))
         else:
             found.append(_difference(baseline, contender, paired=paired, margin=margin))
     return _judged(found), skipped
@@ -171,6 +170,11 @@ def overall(verdicts: Iterable[Comparison | None]) -> Comparison:
     found = {verdict for verdict in verdicts if verdict is not None}
     order: tuple[Comparison, ...] = ("worse", "unknown", "better", "same")
     return next((each for each in order if each in found), "unknown")
+
+
+def _lacks(figure: Figure) -> bool:
+    """Whether it has no value in some replication."""
+    return not figure.values or None in figure.values
 
 
 def _difference(baseline: Figure, contender: Figure, *, paired: bool, margin: float) -> Difference:

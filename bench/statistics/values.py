@@ -27,6 +27,7 @@ class Figure:
         better: Which side is the better one.
         values: One number for each replication, in order; None where that has none.
         certain: Nothing was left to chance, so that a single replication is exact.
+        cell: The cell of a sweep that it belongs to; empty for a run.
     """
 
     system: str
@@ -35,12 +36,18 @@ class Figure:
     better: Better
     values: tuple[float | None, ...]
     certain: bool = False
+    cell: str = ""
 
     @property
     def short(self) -> str:
         """Its name without the section of the document, such as "read.latency_ms.p99"."""
-        section, _, rest = self.name.partition(".")
-        return rest if section in ("ops", "caches", "stations", "buckets", "counters") else self.name
+        return short_of(self.name)
+
+
+def short_of(name: str) -> str:
+    """A figure's name without the section of the document."""
+    section, _, rest = name.partition(".")
+    return rest if section in {"ops", "caches", "stations", "buckets", "counters"} else name
 
 
 def figures_of(

@@ -20,9 +20,10 @@ SCHEMA_FILE = ROOT / "scenarios" / "scenario.schema.json"
 HEAVY = ("numpy", "pydantic", "matplotlib", "scipy", "simpy", "numba", "rich")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["new", "--help"], ["doctor", "--help"], ["--version"], []]
-)
+HELPED = ("run", "sweep", "compare", "new", "doctor")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in HELPED), ["--version"], []])
 def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     """By names of modules, not by seconds: a process that shows help, then says what it has imported."""
     code = (
@@ -42,7 +43,8 @@ def test_help_opens_with_three_examples(tmp_path: Path) -> None:
 
     assert shown.code == 0
     assert start.count("\n    tierbench ") == 3
-    assert all(verb in rest for verb in ("list", "new", "check", "explain", "run", "doctor", "schema"))
+    verbs = ("list", "new", "check", "explain", "run", "sweep", "compare", "doctor", "schema")
+    assert all(verb in rest for verb in verbs)
     assert max(map(len, shown.out.splitlines())) <= 80
     assert "..." not in rest
 

@@ -46,3 +46,11 @@ def test_figures_of_a_system_with_an_odd_name_come_back() -> None:
     figures = [Figure(name, "ops.read.requests", "", "", (-1.5, None, 2.0), name == "'a") for name in (*FORMULAS, "'a")]
 
     assert figures == parse_values(values_text(figures), {"'a"})
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "x"])
+def test_a_figure_that_is_no_number_is_refused(cell: str) -> None:
+    text = values_text([Figure("one", "x", "", "", (1.0,))]).replace("1.0", cell)
+
+    with pytest.raises(ValueError, match=cell):
+        parse_values(text)

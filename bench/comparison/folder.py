@@ -1,0 +1,63 @@
+"""The folder that a comparison leaves behind.
+
+manifest.json      what the folder holds, with checksums, and how to make it again
+comparison.json    the document of `compare`
+pictures/NAME.*    each picture as SVG, as PNG, and as the numbers in it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import targets
+from bench.manifest import Kind, json_bytes, parse_json, picture_files, read_folder, reading, with_manifest
+from bench.pictures.data import Picture
+from bench.targets import Target, file_name
+
+DOCUMENT = "comparison.json"
+COMPARISON = Kind(
+    "tierbench-comparison", "comparison", Path("results", "comparisons"), (DOCUMENT,), (DOCUMENT,),
+    texts=("baseline", "verdict"),
+)  # fmt: skip
+
+
+def write_comparison(
+    target: Target, document: Mapping[str, Any], pictures: Mapping[str, Picture], command: str
+) -> Path:
+    """Write the folder, whole or not at all.
+
+    Args:
+        target: Where to.
+        document: The document of `compare`.
+        pictures: Pictures by name.
+        command: The command that makes it again.
+
+    Raises:
+        UsageError: If the place is taken by now, or cannot be written.
+    """
+    baseline, (first, *others) = document["baseline"]["name"], (each["name"] for each in document["contenders"])
+    files = {DOCUMENT: json_bytes(document), **picture_files(pictures)}
+    facts = {"baseline": baseline, "contenders": [first, *others], "verdict": document["verdict"]}
+    name = f"{_short(baseline)}-vs-{_short(first)}" + (f"-and-{len(others)}-more" if others else "")
+    return targets.write_to(target, with_manifest(COMPARISON, files, command, facts), name)
+
+
+def read_comparison(folder: Path) -> dict[str, Any]:
+    """The document of a comparison that is there and unchanged.
+
+    Raises:
+        ResultError: If anything is missing, changed or of another kind.
+    """
+    _, documents = read_folder(folder, COMPARISON)
+    with reading(folder / DOCUMENT):
+        document = parse_json(documents[DOCUMENT])
+        if not isinstance(document, dict):
+            raise ValueError("it is no document of a comparison")  # noqa: TRY004 - wrong content, not a wrong call
+    return document
+
+
+def _short(label: str) -> str:
+    """What a side is called in the folder's name."""
+    return file_name(Path(label).name.removesuffix(".toml"), "side")
