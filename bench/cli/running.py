@@ -19,7 +19,7 @@ from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cost import estimate
 from bench.scenario.load import Scenario, load, resolved_text
-from bench.simulate import GET_FAST, Choice, choose_engine
+from bench.simulate import GET_FAST, Choice, Engine, choose_engine
 from bench.terminal import safe_text
 
 if TYPE_CHECKING:
@@ -57,15 +57,10 @@ def run_scenario(
     target = store.open_target(out, overwrite=overwrite)
     errors = Console(stderr=True, highlight=False)
     talk = not quiet
-    if talk and engine == "auto" and chosen == "simpy":
-        errors.print(
-            f"numba is not installed: running on the SimPy engine; {GET_FAST}",
-            markup=False,
-            style="dim",
-            soft_wrap=True,
-        )
+    if talk:
+        say_engine(errors, engine, chosen)
     started = time.monotonic()
-    with _progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
+    with progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
         result = run(scenario, chosen, tick)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
@@ -100,7 +95,7 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
             reasons=[judgement.reason for judgement in result.judgements],
             warnings=result.warnings,
             stages=_stages(scenario, result),
-            written=[_shortest(each) for each in files if each.exists()],
+            written=[str(library.shortest(each)) for each in files if each.exists()],
             next_command=f"tierbench explain {shlex.quote(file)}",
         ),
     )
@@ -112,12 +107,6 @@ def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
         return []
     notes = ((name, note) for name, replications in result.outcomes.items() for note in replications[0].notes)
     return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
-
-
-def _shortest(path: Path) -> str:
-    """A path as one would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
@@ -155,8 +144,15 @@ def _command(file: str, assignments: tuple[str, ...]) -> str:
     return shlex.join(["tierbench", "run", file, *settings])
 
 
+def say_engine(console: Console, wanted: Choice, chosen: Engine) -> None:
+    """Say that the slow engine runs, and why, where the user has not asked for it."""
+    if wanted == "auto" and chosen == "simpy":
+        what = f"numba is not installed: running on the SimPy engine; {GET_FAST}"
+        console.print(what, markup=False, style="dim", soft_wrap=True)
+
+
 @contextmanager
-def _progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+def progress(console: Console, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
     """Progress with rate and time left, on a terminal."""
     if not shown:
         yield lambda _: None

@@ -201,7 +201,10 @@ def test_one_replication_of_something_random_is_unknown(place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["rnu", "half.toml"], "there is no verb 'rnu'; did you mean run? verbs: list, check, explain, run, schema"),
+        (
+            ["rnu", "half.toml"],
+            "there is no verb 'rnu'; did you mean run? verbs: list, check, explain, run, verify, schema",
+        ),
         (["run"], "Missing argument 'FILE'"),
         (["run", "half.toml", "--sed", "1"], "No such option"),
         (["run", "half.toml", "--engine", "fast"], "is not one of"),
