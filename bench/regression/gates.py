@@ -296,7 +296,8 @@ def _notes(baseline: Baseline, now: Baseline) -> Iterator[str]:
         if name not in baseline.figures[system]
     ]
     if new:
-        yield f"{_counted(len(new), 'figure')} of which the baseline knows nothing: {new[0]}; --update takes them in"
+        them = "it" if len(new) == 1 else "them"
+        yield f"{_counted(len(new), 'figure')} of which the baseline knows nothing: {new[0]}; --update takes {them} in"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -20,7 +20,7 @@ SCHEMA_FILE = ROOT / "scenarios" / "scenario.schema.json"
 HEAVY = ("numpy", "pydantic", "matplotlib", "scipy", "simpy", "numba", "rich")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], []])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["verify", "--help"], ["--version"], []])
 def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     """By names of modules, not by seconds: a process that shows help, then says what it has imported."""
     code = (

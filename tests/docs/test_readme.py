@@ -36,7 +36,7 @@ COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 
 
 def test_there_are_commands() -> None:
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 8
     assert all(command.startswith("tierbench ") for command in COMMANDS)
 
 
