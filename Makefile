@@ -10,10 +10,10 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow schema gallery studies lint bench lock wheel clean
+.PHONY: help setup demo test slow schema baselines gallery studies lint bench lock wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything for use and development (nothing when up to date)
 
@@ -39,6 +39,9 @@ slow: setup ## Run the slow tests
 
 schema: setup ## Write the JSON schema of scenario files anew
 	$(BIN)/tierbench schema --out scenarios/scenario.schema.json
+
+baselines: setup ## Write the baselines of the scenarios anew; say in the commit why they moved
+	$(BIN)/tierbench verify --update
 
 gallery: setup ## Draw the README's picture anew
 	$(BIN)/tierbench run dax_vs_dynamodb --quiet --overwrite --out results/runs/gallery

@@ -33,6 +33,12 @@ def folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "scenarios"
 
 
+def baselines() -> Path:
+    """Where the baselines of these scenarios are: in the package, or in the checkout beside it."""
+    packaged = Path(__file__).parent / "baselines"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "results" / "baselines"
+
+
 def entries() -> list[Entry]:
     """All scenarios that ship, by name."""
     return [Entry(path.stem, path, str(read(path).get("question", ""))) for path in sorted(folder().glob("*.toml"))]
@@ -57,5 +63,15 @@ def find(name: str) -> Path:
     if name not in known:
         remedy = hint(name, list(known), "scenarios that ship")
         raise UsageError(f"{safe_text(name)}: no such file or scenario; {remedy}")
+    return shortest(known[name])
+
+
+def ships(path: Path) -> bool:
+    """Whether a file is that of a scenario that ships."""
+    return path.resolve() in {entry.path.resolve() for entry in entries()}
+
+
+def shortest(path: Path) -> Path:
+    """A path as one would type it here."""
     here = Path.cwd()
-    return known[name].relative_to(here) if known[name].is_relative_to(here) else known[name]
+    return path.relative_to(here) if path.is_relative_to(here) else path

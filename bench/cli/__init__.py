@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -92,6 +92,23 @@ A figure is worse or better where it surely differs by more than the margin, the
 Exit codes: 0 all is better or the same; 1 a figure is worse; 5 a figure is unknown, or nothing could be compared;
 2 wrong usage; 3 a scenario is invalid; 4 a folder cannot be read; 6 a limit was hit; 70 internal error; 130
 interrupted.
+"""
+
+
+ABOUT_VERIFY = """Compare with committed baselines: which gate moved first, and by how much.
+
+SCENARIO is a scenario file, or the name of a scenario that ships; without any, all of those are verified. Gates:
+"fingerprint", every bit; "summary", every figure within the tolerance that the baseline declares; "statistics", every
+figure beyond the margin for sure. Seconds are not compared, numbers of events are.
+
+\b
+Examples:
+  tierbench verify
+  tierbench verify dax_vs_dynamodb --replications 1
+  tierbench verify my.toml --baselines baselines --update
+
+Exit codes: 0 nothing moved; 1 a gate moved; 5 a scenario has no baseline; 2 wrong usage; 3 a scenario is invalid; 4 a
+baseline cannot be read; 6 a limit was hit; 70 internal error; 130 interrupted.
 """
 
 
@@ -244,6 +261,43 @@ def compare(
     from bench.cli import comparing
 
     sys.exit(comparing.compare(results, assignments=with_shorthand(assignments, seed, replications), **options))
+
+
+@cli.command(help=ABOUT_VERIFY, short_help="Compare with committed baselines.")
+@click.argument("files", metavar="[SCENARIO]...", nargs=-1)
+@click.option("--baselines", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder of the baselines, instead of results/baselines.")  # fmt: skip
+@click.option("--replications", type=click.IntRange(1), help="Compare no more than the first ones.")
+@click.option("--gates", metavar="GATES", help="Some of fingerprint,summary,statistics; by default, all.")
+@click.option("--margin", type=click.FloatRange(0.0), default=0.01, show_default=True,
+              help="Part of a figure's value that does not matter to statistics.")  # fmt: skip
+@click.option("--update", is_flag=True, help="Write what is new or has moved into the baselines.")
+@click.option("--tolerance", "tolerances", multiple=True, metavar="[FIGURE=]PART",
+              help="With --update: part by which the figure, or every figure, may differ.")  # fmt: skip
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write a summary in Markdown.")
+@click.option("--github", is_flag=True, help="Print annotations, and write the step's summary.")
+@engine_option
+@json_option
+@quiet_option
+def verify(files: tuple[str, ...], update: bool, tolerances: tuple[str, ...], **options: Any) -> None:
+    """Verify scenarios, or write their baselines anew, and leave with the exit code of what came of it."""
+    from bench.cli.verifying import update_baselines, verify_scenarios
+
+    if update:
+        _no_others(options, "replications", "gates", "junit", "markdown", "github")
+        both = {name: options[name] for name in ("baselines", "engine", "as_json", "quiet")}
+        sys.exit(update_baselines(files, tolerances=tolerances, **both))
+    if tolerances:
+        raise click.UsageError("--tolerance is kept in the baseline; give it together with --update")
+    sys.exit(verify_scenarios(files, **options))
+
+
+def _no_others(options: Mapping[str, Any], *names: str) -> None:
+    """Refuse what says how to verify, where nothing is verified."""
+    for name in names:
+        if options[name]:
+            raise click.UsageError(f"--update verifies nothing, so --{name} has no meaning; leave out one of them")
 
 
 @cli.command(short_help="Say what is installed; test the engines.")

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cli.running import progress, shortest
+from bench.cli.running import progress
 from bench.comparison import folder, pictures, sides
 from bench.comparison.document import document_of
 from bench.comparison.judging import Compared, judge
@@ -75,7 +75,7 @@ def compare(
             options = Options(
                 margin,
                 everything,
-                [shortest(each) for each in files if each.exists()],
+                [str(library.shortest(each)) for each in files if each.exists()],
                 _next(results, systems, assignments, compared, margin, everything=everything),
             )
             print_comparison(Console(highlight=False), compared, options)

@@ -21,7 +21,7 @@ from bench.cost import estimate
 from bench.errors import LimitError, UsageError
 from bench.machine import GET_FAST
 from bench.scenario.load import Scenario, load, resolved_text
-from bench.simulate import Choice, choose_engine
+from bench.simulate import Choice, Engine, choose_engine
 from bench.terminal import safe_text
 
 if TYPE_CHECKING:
@@ -71,13 +71,8 @@ def run_scenario(
     target = store.open_target(out, overwrite=overwrite)
     errors = Console(stderr=True, highlight=False)
     talk = not quiet
-    if talk and engine == "auto" and chosen == "simpy":
-        errors.print(
-            f"numba is not installed: running on the SimPy engine; {GET_FAST}",
-            markup=False,
-            style="dim",
-            soft_wrap=True,
-        )
+    if talk:
+        say_engine(errors, engine, chosen)
     started = time.monotonic()
     with progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
         if goal is None:
@@ -120,7 +115,7 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
             reasons=[judgement.reason for judgement in result.judgements],
             warnings=result.warnings,
             stages=_stages(scenario, result),
-            written=[shortest(each) for each in files if each.exists()],
+            written=[str(library.shortest(each)) for each in files if each.exists()],
             next_command=f"tierbench explain {shlex.quote(file)}",
         ),
     )
@@ -132,12 +127,6 @@ def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
         return []
     notes = ((name, note) for name, replications in result.outcomes.items() for note in replications[0].notes)
     return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
-
-
-def shortest(path: Path) -> str:
-    """A path as one would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
@@ -173,6 +162,13 @@ def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
 def _command(file: str, assignments: tuple[str, ...]) -> str:
     settings = [word for assignment in assignments for word in ("--set", assignment)]
     return shlex.join(["tierbench", "run", file, *settings])
+
+
+def say_engine(console: Console, wanted: Choice, chosen: Engine) -> None:
+    """Say that the slow engine runs, and why, where the user has not asked for it."""
+    if wanted == "auto" and chosen == "simpy":
+        what = f"numba is not installed: running on the SimPy engine; {GET_FAST}"
+        console.print(what, markup=False, style="dim", soft_wrap=True)
 
 
 @contextmanager

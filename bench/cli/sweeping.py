@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cli.running import VERDICT_CODES, shortest
+from bench.cli.running import VERDICT_CODES
 from bench.cost import EVENTS_PER_S
 from bench.machine import cores
 from bench.simulate import Choice, choose_engine
@@ -74,8 +74,8 @@ def sweep_scenario(
             click.echo(json.dumps(document, allow_nan=False, indent=2))
         elif not quiet:
             files = ("sweep.json", "cells.csv", *(f"pictures/{name}.png" for name in pictures))
-            written = [shortest(folder / name) for name in files]
-            again = f"tierbench compare {shlex.quote(shortest(folder))} OTHER-SWEEP"
+            written = [str(library.shortest(folder / name)) for name in files]
+            again = f"tierbench compare {shlex.quote(str(library.shortest(folder)))} OTHER-SWEEP"
             print_sweep(Console(highlight=False), plan, finished, document, written, again)
         sys.stdout.flush()
     except BrokenPipeError:

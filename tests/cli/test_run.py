@@ -203,7 +203,7 @@ def test_one_replication_of_something_random_is_unknown(place: Path) -> None:
     [
         (
             ["rnu", "half.toml"],
-            "there is no verb 'rnu'; did you mean run? verbs: list, new, check, explain, run, sweep, compare, doctor,",
+            "there is no verb 'rnu'; did you mean run? verbs: list, new, check, explain, run, sweep, compare, verify,",
         ),
         (["run"], "Missing argument 'FILE'"),
         (["run", "half.toml", "--sed", "1"], "No such option"),

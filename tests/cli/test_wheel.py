@@ -38,6 +38,7 @@ def test_a_wheel_lists_and_runs_the_scenarios(tmp_path: Path) -> None:
     assert Path(place.strip()).is_relative_to(tmp_path / "venv")
     for entry in entries():
         assert ": good: " in call(programs / "tierbench", "check", entry.name)
+    assert call(programs / "tierbench", "verify", "cache_trace").endswith("verify: pass (of 1 scenario: 1 unchanged)\n")
     shown = call(programs / "tierbench", "run", "cache_trace")
     assert "cache-trace: pass" in shown
     document = json.loads(call(programs / "tierbench", "run", "cache_trace", "--json", "--quiet"))
