@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.comparison.judging import Compared
 from bench.comparison.sides import Side
@@ -19,10 +20,13 @@ from bench.pictures.course import TimelineData
 from bench.pictures.data import FINGERPRINT_SHOWN, SCENARIO_SHOWN, Frame, Panel, PercentileData, Picture
 from bench.pictures.findings import Span, capital
 from bench.pictures.forest import ForestData, ForestPanel, Mark
-from bench.pictures.overlays import Layer, course_panels, percentile_panels, staleness_panels
+from bench.pictures.overlays import Layer, course_panels, percentile_panels, staleness_panels, sweep_panels
 from bench.statistics.comparing import Difference
 from bench.targets import file_name
 from bench.terminal import safe_text
+
+if TYPE_CHECKING:
+    from bench.pictures.multiples import MultiplesData
 
 PANELS_MAX = 12
 """Panels of one picture; a caption says how many were left out."""
@@ -44,7 +48,7 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
     Raises:
         ResultError: If a side's numbers cannot be read.
     """
-    from bench.pictures import forest, percentiles, staleness, timeline
+    from bench.pictures import forest, multiples, percentiles, staleness, timeline
     from bench.pictures.style import render, style_sheet
 
     sides = [some[0].baseline, *(each.contender for each in some)]
@@ -83,6 +87,12 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
         drawn.append(("staleness", StalenessData(
             frame("Staleness", lambda each: ".stale_" in each.baseline.name, band, left_out), labels, panels,
         ), staleness.draw))  # fmt: skip
+    for table, x_label in (("load", "throughput of all operations, answers/s"), ("axis", "the sweep's axis")):
+        found = _overlaid(some, labels, table, sweep_panels)
+        if found:
+            title = frame("Figures of both sweeps", lambda each: ".latency_ms." in each.baseline.name)
+            drawn.append((table, _swept(title, labels, found, x_label), multiples.draw))
+            break
     for index, each in enumerate(some):
         name = "differences" if index == 0 else f"differences-{index + 1}"
         drawn.append((name, _forest(each, margin), forest.draw))
@@ -92,6 +102,16 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
             svg, png = render(place(data))
             pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
     return pictures
+
+
+def _swept(frame: Frame, labels: Sequence[str], found: Sequence[tuple[str, Panel]], x_label: str) -> MultiplesData:
+    """Panels of both sweeps, two side by side if they are even in number; each has a y axis of its own."""
+    from bench.pictures.multiples import Multiple, MultiplesData
+
+    some = [Multiple(replace(panel, kind=panel.heading)) for _, panel in found[:PANELS_MAX]]
+    columns = 2 if len(some) % 2 == 0 else 1
+    rows = [some[start : start + columns] for start in range(0, len(some), columns)]
+    return MultiplesData(frame, labels, rows, x_label, own_scales=True)
 
 
 def _asked(system: str, each: Difference) -> bool:

@@ -21,10 +21,12 @@ from bench.run import Run
 from bench.scenario.load import Scenario, resolved_text
 from bench.scenario.suggest import hint
 from bench.statistics.values import Figure, figures_of
+from bench.sweep.results import SWEEP, cell_text, read_sweep
 from bench.terminal import safe_text
 
 TABLES = ("percentiles", "timeline", "staleness")
-"""Pictures whose numbers can be laid over each other."""
+SWEEP_TABLES = ("load", "axis")
+"""Pictures of a run, and of a sweep, whose numbers can be laid over each other."""
 
 
 @dataclass(frozen=True)
@@ -143,4 +145,27 @@ def _of_run(label: str, folder: Path) -> Side:
     )
 
 
-_READERS: Mapping[Kind, Callable[[str, Path], Side]] = {store.RUN: _of_run}
+def _of_sweep(label: str, folder: Path) -> Side:
+    stored = read_sweep(folder)
+    with reading(folder / "scenario.toml", "make the sweep again"):
+        settings = tomllib.loads(stored.scenario_toml)
+    names, files = {name: f"pictures/{name}.csv" for name in SWEEP_TABLES}, stored.manifest["files"]
+    return Side(
+        label=label,
+        scenario=str(stored.document["scenario"]),
+        seed=stored.manifest["seed"],
+        replications=stored.manifest["replications"],
+        fingerprint=str(stored.document["fingerprint"]),
+        versions=stored.manifest["versions"],
+        settings=settings,
+        figures=[
+            replace(figure, cell=cell_text(parameters))
+            for parameters, figures in stored.figures()
+            for figure in figures
+        ],
+        tables={name: stored.content(file).decode() for name, file in names.items() if file in files},
+        path=folder / "scenario.toml",
+    )
+
+
+_READERS: Mapping[Kind, Callable[[str, Path], Side]] = {store.RUN: _of_run, SWEEP: _of_sweep}

@@ -14,7 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.pictures.data import Curve, Frame, Panel
+from bench.datafiles import csv_text
+from bench.pictures.data import Curve, Frame, Panel, points
 from bench.pictures.style import (
     BODY_WIDTH_IN,
     HEADING_IN,
@@ -70,6 +71,7 @@ class MultiplesData:
         x_ticks: Places that are marked there; none to choose them.
         x_names: Names of these places, where they are no numbers.
         levels: Values that are marked on all y axes, the last one as the one that matters.
+        own_scales: Whether the panels of a row have y axes of their own, so that each says its numbers.
     """
 
     frame: Frame
@@ -79,6 +81,19 @@ class MultiplesData:
     x_ticks: Sequence[float] = ()
     x_names: Sequence[str] = ()
     levels: Sequence[float] = field(default=())
+    own_scales: bool = False
+
+    def csv_text(self) -> str:
+        """The plotted numbers."""
+        rows = [
+            (multiple.panel.heading, multiple.panel.unit, curve.label, kind, x, y, low, high)
+            for some in self.rows
+            for multiple in some
+            for kind, curves in (("simulated", multiple.panel.curves), ("closed form", multiple.closed_forms))
+            for curve in curves
+            for x, y, low, high in points(curve)
+        ]
+        return csv_text(("panel", "unit", "system", "kind", "x", "value", "low", "high"), rows)
 
 
 def draw(data: MultiplesData) -> Figure:
@@ -89,10 +104,11 @@ def draw(data: MultiplesData) -> Figure:
     row_in = HEADING_IN + height_in + _BELOW_IN
     sheet = Sheet(data.frame, data.curves, len(data.rows) * row_in + _FOOT_IN)
     columns = len(data.rows[0])
-    panel_in = (BODY_WIDTH_IN - _LEFT_IN - (columns - 1) * _GAP_IN) / columns
+    gap_in = _LEFT_IN if data.own_scales else _GAP_IN
+    panel_in = (BODY_WIDTH_IN - _LEFT_IN - (columns - 1) * gap_in) / columns
     for row, some in enumerate(data.rows):
         for column, multiple in enumerate(some):
-            left_in, top_in = _LEFT_IN + column * (panel_in + _GAP_IN), row * row_in
+            left_in, top_in = _LEFT_IN + column * (panel_in + gap_in), row * row_in
             sheet.heading(multiple.panel.heading, left_in, top_in, panel_in)
             axes = sheet.axes(left_in, top_in + HEADING_IN, panel_in, height_in)
             _draw_panel(axes, multiple, data, first=column == 0, last=row == len(data.rows) - 1)
@@ -115,7 +131,7 @@ def _draw_panel(axes: Axes, multiple: Multiple, data: MultiplesData, *, first: b
         axes.axhline(level, color=INK, linewidth=1.0, linestyle=(0, (2, 2)))
     if first:
         axis_label(axes, "y", multiple.panel.unit)
-    else:
+    elif not data.own_scales:
         axes.tick_params(labelleft=False)
     if last:
         axis_label(axes, "x", data.x_label)

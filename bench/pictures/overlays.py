@@ -75,6 +75,23 @@ def staleness_panels(layers: Sequence[Layer]) -> list[tuple[str, Panel]]:
     return _panels([(layer, rows(layer.table)) for layer in layers], "share")
 
 
+def sweep_panels(layers: Sequence[Layer]) -> list[tuple[str, Panel]]:
+    """Panels of a sweep's figures along its axis, or against throughput, each with its system.
+
+    Raises:
+        ValueError: If a table is something else.
+    """
+    columns = ("panel", "unit", "system", "kind", "x", "value", "low", "high")
+
+    def rows(table: str) -> Iterator[Row]:
+        for heading, unit, system, kind, *numbers in csv_rows(table, columns):
+            if kind == "simulated":
+                x, y, low, high = map(number, numbers)
+                yield system, heading, unit, x, y, low, high
+
+    return _panels([(layer, rows(layer.table)) for layer in layers], "")
+
+
 def course_panels(layers: Sequence[Layer]) -> list[tuple[str, Panel]]:
     """Panels of the course over time, each with its system.
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel, Picture
-from bench.pictures.data import points as curve_points
 from bench.pictures.findings import plural
 from bench.quantities import milliseconds, plain, significant
 from bench.statistics.intervals import Estimate
@@ -134,9 +133,9 @@ def draw_all(plan: Plan, finished: Sequence[Finished], fingerprint: str) -> dict
     with style_sheet():
         drawn: list[tuple[str, Frame, str, Any]] = []
         if (load := load_data(seen, fingerprint)) is not None:
-            drawn.append(("load", load.frame, multiples_text(load), multiples.draw(load)))
+            drawn.append(("load", load.frame, load.csv_text(), multiples.draw(load)))
         along = axis_data(seen, fingerprint)
-        drawn.append(("axis", along.frame, multiples_text(along), multiples.draw(along)))
+        drawn.append(("axis", along.frame, along.csv_text(), multiples.draw(along)))
         if (fields := heat_data(seen, fingerprint)) is not None:
             drawn.append(("heat", fields.frame, heat_text(fields), heat.draw(fields)))
         for name, frame, table, figure in drawn:
@@ -246,19 +245,6 @@ def heat_data(seen: View, fingerprint: str) -> HeatData | None:
         _caption(seen, fingerprint, notes, whiskers=False),
     )
     return HeatData(frame, panels, x_path, names[y_path], [value_text(x) for x in xs], [value_text(y) for y in ys])
-
-
-def multiples_text(data: MultiplesData) -> str:
-    """The plotted numbers."""
-    rows = [
-        (multiple.panel.heading, multiple.panel.unit, curve.label, kind, x, y, low, high)
-        for some in data.rows
-        for multiple in some
-        for kind, curves in (("simulated", multiple.panel.curves), ("closed form", multiple.closed_forms))
-        for curve in curves
-        for x, y, low, high in curve_points(curve)
-    ]
-    return csv_text(("panel", "unit", "system", "kind", "x", "value", "low", "high"), rows)
 
 
 def heat_text(data: HeatData) -> str:

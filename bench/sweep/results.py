@@ -167,6 +167,11 @@ def read_sweep(folder: Path) -> StoredSweep:
     return StoredSweep(stored.folder, stored.kind, stored.manifest, document, scenario_toml)
 
 
+def cell_text(parameters: Mapping[str, Any]) -> str:
+    """A cell's name: its parameters as `--set` has them."""
+    return ", ".join(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in parameters.items())
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
