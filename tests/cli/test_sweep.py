@@ -242,3 +242,33 @@ def test_ctrl_c_says_how_to_go_on(place: Path) -> None:
 
     assert running.returncode == 130
     assert "the same command goes on from there" in says
+
+
+def test_two_sweeps_are_compared_cell_by_cell(place: Path) -> None:
+    """One system became slower: it is worse in each cell, and the other one is the same."""
+    sweep(place, "--quiet", "--out", "before", "--set", "replications=8")
+    sweep(place, "--quiet", "--out", "after", "--set", "replications=8", "--set", "systems.one.service.mean_s=0.00105")
+
+    same = tierbench("compare", "before", "before", "--json", "--quiet", cwd=place)
+    slower = tierbench("compare", "before", "after", "--json", "--quiet", "--out", "compared", cwd=place)
+
+    assert (same.code, json.loads(same.out)["verdict"]) == (0, "same")
+    assert slower.code == 1
+    (contender,) = json.loads(slower.out)["contenders"]
+    means = [each for each in contender["figures"] if each["figure"] == "ops.read.latency_ms.mean"]
+    verdicts = {(each["cell"], each["system"]): each["verdict"] for each in means}
+    assert len(verdicts) == 12
+    assert {verdict for (_, system), verdict in verdicts.items() if system == "one"} == {"worse"}
+    assert {verdict for (_, system), verdict in verdicts.items() if system == "two"} == {"same"}
+    assert f"{RATE}=100, {SERVERS}=2" in {cell for cell, _ in verdicts}
+    assert {"load.svg", "differences.svg"} <= {path.name for path in (place / "compared" / "pictures").iterdir()}
+
+
+def test_a_sweep_and_a_run_have_no_cell_in_common(place: Path) -> None:
+    sweep(place, "--quiet", "--out", "swept")
+    tierbench("run", "half.toml", "--engine", "simpy", "--quiet", "--out", "ran", cwd=place)
+
+    result = tierbench("compare", "swept", "ran", cwd=place)
+
+    assert result.code == 5
+    assert "nothing could be compared" in result.out
