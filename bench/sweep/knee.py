@@ -20,12 +20,20 @@ if TYPE_CHECKING:
     from bench.sweep.plan import Parameters, Plan
     from bench.sweep.run import Finished
 
+SPREAD_MIN = 1.3
+"""Throughput must vary by this factor along an axis for it to be one of load."""
 ENOUGH = 0.01
 """Neighbours of a knee that differ by less than this part are near enough."""
 
 
 def power(figures: Iterable[Figure], system: str) -> float:
     """Answers a second by seconds of mean latency, over all operations; nan where there is none."""
+    rate, mean_s = flow(figures, system)
+    return rate / mean_s if mean_s > 0.0 else math.nan
+
+
+def flow(figures: Iterable[Figure], system: str) -> tuple[float, float]:
+    """Answers a second of all operations, and their mean latency, seconds; nan where there is none."""
     rates: dict[str, float] = {}
     means_ms: dict[str, float] = {}
     for figure in figures:
@@ -38,11 +46,11 @@ def power(figures: Iterable[Figure], system: str) -> float:
             (rates if what == "throughput_per_s" else means_ms)[operation] = mean
     total = math.fsum(rate for operation, rate in rates.items() if operation in means_ms)
     weighted = math.fsum(rate * means_ms[operation] for operation, rate in rates.items() if operation in means_ms)
-    return total**2 / (weighted / 1e3) if weighted > 0.0 else math.nan
+    return (total, weighted / total / 1e3) if total > 0.0 else (math.nan, math.nan)
 
 
 def knees(plan: Plan, finished: Sequence[Finished]) -> dict[str, list[Finished]]:
-    """By system, the cell of largest power on each line of cells along the first axis of numbers."""
+    """By system, the cell of largest power on each line of cells along the first axis of numbers, if that is a load."""
     axis = load_axis(plan)
     if axis is None:
         return {}
@@ -50,7 +58,8 @@ def knees(plan: Plan, finished: Sequence[Finished]) -> dict[str, list[Finished]]
     for system in plan.scenario.systems:
         for line in lines(finished, axis):
             known = [each for each in line if math.isfinite(power(each.gave.figures, system))]
-            if len(known) > 2:
+            rates = [flow(each.gave.figures, system)[0] for each in known]
+            if len(known) > 2 and max(rates) >= SPREAD_MIN * min(rates):
                 found.setdefault(system, []).append(max(known, key=lambda each: power(each.gave.figures, system)))
     return found
 

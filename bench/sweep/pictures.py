@@ -19,7 +19,7 @@ from bench.pictures.data import Curve, Frame, Panel, Picture
 from bench.pictures.findings import plural
 from bench.quantities import milliseconds, plain, significant
 from bench.statistics.intervals import Estimate
-from bench.sweep.knee import knees, load_axis
+from bench.sweep.knee import SPREAD_MIN, knees, load_axis
 from bench.sweep.plan import Plan
 from bench.sweep.points import Point, main_operations, points, short_names
 from bench.sweep.run import Finished
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from bench.pictures.multiples import Multiple, MultiplesData
 
 COLUMNS_MAX = 4
-SPREAD_MIN = 1.3
-"""Throughput must vary by this factor along the axis before latency is drawn against it."""
 FILLED_MIN = 0.5
 """Part of the fields of a heat map that must have a cell."""
 VALUE_CHARACTERS_MAX = 24

@@ -62,7 +62,8 @@ def print_sweep(
         page.line(text, "bold")
     for text in _failures(plan, finished):
         page.line(text, "red")
-    page.line("theory: the mean by closed forms, each station taken alone, without retries and throttling.", "dim")
+    if any(map(_has_theory, some)):
+        page.line("theory: the mean by closed forms, each station taken alone, without retries and throttling.", "dim")
     page.line(page.remark, "dim")
     warnings = list(dict.fromkeys(text for each in finished for text in each.gave.warnings))
     if len(warnings) > WARNINGS_SHOWN:
@@ -106,6 +107,8 @@ class _Page(Page):
         names = short_names(plan.paths)
         header = [*names.values(), "system", "answers/s", "mean ms", "p50 ms", "p99 ms", "failed", "theory ms"]
         rows = [self._row(plan, point) for point in some[:ROWS_MAX]]
+        if not any(map(_has_theory, some)):
+            header, rows = header[:-1], [row[:-1] for row in rows]
         self.line(f"{operation}: latencies, and what else its requests say", "bold")
         if self._narrow:
             for row in rows:
@@ -136,6 +139,10 @@ class _Page(Page):
         low, high = (math.nan, math.nan) if known.interval is None else known.interval
         value, plus_minus = interval(known.mean, low, high)
         return f"{value} {plus_minus}".rstrip() if self._wide else value
+
+
+def _has_theory(point: Point) -> bool:
+    return not math.isnan(point.closed_form_ms)
 
 
 def _share(known: Estimate | None) -> str:

@@ -72,3 +72,10 @@ def test_words_and_two_values_have_no_knee(tmp_path: Path) -> None:
     plan, finished = swept(tmp_path, 100, 200)
 
     assert knees(plan, finished) == {}
+
+
+def test_what_changes_no_throughput_has_no_knee(tmp_path: Path) -> None:
+    """Along the size of a cache, say: latency falls, but nobody asks for more."""
+    plan, finished = swept(tmp_path, 500, 510, 520, 530)
+
+    assert knees(plan, finished) == {}
