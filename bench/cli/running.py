@@ -19,7 +19,7 @@ from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cost import estimate
 from bench.scenario.load import Scenario, load, resolved_text
-from bench.simulate import GET_FAST, Choice, choose_engine
+from bench.simulate import GET_FAST, Choice, Engine, choose_engine
 from bench.terminal import safe_text
 
 if TYPE_CHECKING:
@@ -57,13 +57,8 @@ def run_scenario(
     target = store.open_target(out, overwrite=overwrite)
     errors = Console(stderr=True, highlight=False)
     talk = not quiet
-    if talk and engine == "auto" and chosen == "simpy":
-        errors.print(
-            f"numba is not installed: running on the SimPy engine; {GET_FAST}",
-            markup=False,
-            style="dim",
-            soft_wrap=True,
-        )
+    if talk:
+        say_engine(errors, engine, chosen)
     started = time.monotonic()
     with progress(errors, int(cost.requests + cost.primed), talk and errors.is_terminal) as tick:
         result = run(scenario, chosen, tick)
@@ -85,6 +80,13 @@ def run_scenario(
         click.echo(f"tierbench: interrupted; the result is in {safe_text(str(folder), 1000)}", err=True)
         return INTERRUPTED
     return code
+
+
+def say_engine(errors: Console, wanted: Choice, chosen: Engine) -> None:
+    """Say how it could go faster, if nothing else was asked for."""
+    if wanted == "auto" and chosen == "simpy":
+        text = f"numba is not installed: running on the SimPy engine; {GET_FAST}"
+        errors.print(text, markup=False, style="dim", soft_wrap=True)
 
 
 def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
