@@ -7,7 +7,6 @@ import math
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cli.running import progress
+from bench.cli.running import progress, say_engine
 from bench.comparison import folder, pictures, sides
 from bench.comparison.document import document_of
 from bench.comparison.judging import Compared, judge
@@ -25,7 +24,7 @@ from bench.cost import estimate
 from bench.errors import UsageError
 from bench.run import run
 from bench.scenario.load import Scenario, load
-from bench.simulate import Choice, choose_engine
+from bench.simulate import Choice, Engine, choose_engine
 from bench.statistics.comparing import MARGIN
 from bench.targets import open_target
 from bench.terminal import safe_text
@@ -59,10 +58,13 @@ def compare(
     }
     for scenario in scenarios.values():
         estimate(scenario).refuse_if_too_much(scenario.document)
+    chosen = choose_engine(engine)
     target = open_target(folder.COMPARISON, out, overwrite=overwrite)
     read = {text: sides.read(text) for text, is_folder in zip(results, folders, strict=True) if is_folder}
     errors = Console(stderr=True, highlight=False)
-    ran = {text: _run(text, scenario, engine, errors, quiet) for text, scenario in scenarios.items()}
+    if scenarios and not quiet:
+        say_engine(errors, engine, chosen)
+    ran = {text: _run(text, scenario, chosen, errors, quiet=quiet) for text, scenario in scenarios.items()}
     compared = _compare([(read | ran)[text] for text in results], systems, margin)
     document = document_of(compared, margin)
     drawn = pictures.draw(compared, margin) if not all(each.nothing for each in compared) else {}
@@ -102,12 +104,10 @@ def _check_usage(results: Sequence[str], systems: tuple[str, str] | None, margin
         raise UsageError(f"--systems: {safe_text(systems[0])} is compared with itself; give two systems")
 
 
-def _run(text: str, scenario: Scenario, engine: Choice, errors: Console, quiet: bool) -> Side:
+def _run(text: str, scenario: Scenario, engine: Engine, errors: Console, *, quiet: bool) -> Side:
     cost = estimate(scenario)
-    with ExitStack() as stack:
-        shown = not quiet and errors.is_terminal
-        tick = stack.enter_context(progress(errors, int(cost.requests + cost.primed), shown))
-        result = run(scenario, choose_engine(engine), tick)
+    with progress(errors, int(cost.requests + cost.primed), not quiet and errors.is_terminal) as tick:
+        result = run(scenario, engine, tick)
     for warning in result.warnings if not quiet else ():
         errors.print(f"warning: {safe_text(text)}: {safe_text(warning, 1000)}", markup=False, soft_wrap=True)
     return sides.ran(text, scenario, result)

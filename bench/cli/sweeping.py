@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cli.running import VERDICT_CODES
+from bench.cli.running import VERDICT_CODES, say_engine
 from bench.cost import EVENTS_PER_S
 from bench.machine import cores
 from bench.simulate import Choice, choose_engine
@@ -54,6 +54,7 @@ def sweep_scenario(
     hands = min(cores(), WORKERS_MAX) if workers is None else workers
     errors = Console(stderr=True, highlight=False)
     if not quiet:
+        say_engine(errors, engine, chosen)
         errors.print(_announcement(plan, hands), markup=False, style="dim", soft_wrap=True)
     started = time.monotonic()
     try:

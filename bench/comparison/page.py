@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.table import Table
 
 from bench.comparison.document import verdict_of
 from bench.comparison.judging import VERDICTS, Compared
@@ -190,8 +191,6 @@ class _Page(Page):
 
     def _hanging(self, label: str, text: str) -> None:
         """A label, and text that hangs beside it where it takes more than a line."""
-        from rich.table import Table
-
         table = Table.grid()
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
