@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from bench.regression.gates import GATES, Gate
 from bench.regression.page import Page
 from bench.regression.updates import full_names, update
 from bench.scenario.suggest import hint
-from bench.simulate import Choice, Engine, choose_engine
+from bench.simulate import Choice, choose_engine
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 """Where a step of GitHub's workflows says which file takes its summary."""
@@ -57,12 +57,13 @@ def verify_scenarios(
     if shown:
         page.head()
     entries = []
-    with _running([case for case in found if case.baseline], engine, quiet=quiet) as (walker, tick):
-        for case in found:
-            result = case.verify(walker, chosen, margin, tick)
-            entries.append(reports.Entry(case.name, case.scenario.name, str(case.place), result))
-            if shown:
-                page.entry(entries[-1])
+    show = _Progress(engine, quiet=quiet)
+    for case in found:
+        with show.of(case) as tick:
+            result = case.verify(show.engine, chosen, margin, tick)
+        entries.append(reports.Entry(case.name, case.scenario.name, str(case.place), result))
+        if shown:
+            page.entry(entries[-1])
     if shown:
         page.tally(entries, lone)
     if as_json:
@@ -89,9 +90,12 @@ def update_baselines(
     found = cases(files, baselines, mend=True)
     _check_names(given, found)
     lone = [] if files else orphans(folder, found)
-    with _running(found, engine, quiet=quiet) as (chosen, tick):
-        # Nothing is written before all have run: whoever interrupts finds everything as it was.
-        updates = [update(case, given, chosen, tick) for case in found]
+    show = _Progress(engine, quiet=quiet)
+    updates = []
+    for case in found:
+        with show.of(case) as tick:
+            updates.append(update(case, given, show.engine, tick))
+    # Nothing is written before all have run: whoever interrupts finds everything as it was.
     for each in updates:
         if each.content is not None:
             _write(each.case.place, "--baselines", each.content)
@@ -145,16 +149,18 @@ def _check_names(tolerances: Mapping[str, float], found: Sequence[Case]) -> None
 # What runs, and where it goes ---------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _running(found: Sequence[Case], wanted: Choice, *, quiet: bool) -> Iterator[tuple[Engine, Callable[[int], None]]]:
-    """The engine, and what is to be told of each request that was simulated; on a terminal that is shown."""
-    chosen = choose_engine(wanted)
-    errors = Console(stderr=True, highlight=False)
-    if not quiet:
-        say_engine(errors, wanted, chosen)
-    requests = int(sum(case.requests for case in found))
-    with progress(errors, requests, not quiet and errors.is_terminal) as tick:
-        yield chosen, tick
+class _Progress:
+    """The engine that runs, and how far it is with a scenario; a bar is gone before its scenario's line is printed."""
+
+    def __init__(self, wanted: Choice, *, quiet: bool) -> None:
+        self.engine = choose_engine(wanted)
+        self._errors, self._quiet = Console(stderr=True, highlight=False), quiet
+        if not quiet:
+            say_engine(self._errors, wanted, self.engine)
+
+    def of(self, case: Case) -> AbstractContextManager[Callable[[int], None]]:
+        """Within, what is to be told of requests that were simulated; on a terminal that is shown."""
+        return progress(self._errors, int(case.requests), not self._quiet and self._errors.is_terminal)
 
 
 def _print_json(document: Mapping[str, Any]) -> None:

@@ -149,12 +149,15 @@ def verify(
         "statistics": lambda: _statistics(pairs, margin),
     }
     gates = {name: looks[name]() if name in chosen else GateResult("off", "not looked at") for name in GATES}
+    said = {*baseline.settings, *now.settings}
+    settings = changes({**baseline.defaults, **baseline.settings}, {**now.defaults, **now.settings})
     return Verification(
         gates,
         count,
         baseline.replications,
-        scenario_changes=changes(baseline.settings, now.settings),
-        default_changes=changes(baseline.defaults, now.defaults),
+        scenario_changes=[change for change in settings if change.key in said],
+        # What came or went with a system or a new parameter is no news beside that.
+        default_changes=[each for each in settings if each.key not in said and None not in (each.before, each.now)],
         version_changes=changes(cast("dict[str, str]", baseline.versions), cast("dict[str, str]", now.versions)),
         notes=list(_notes(baseline, now)),
     )

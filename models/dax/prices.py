@@ -8,10 +8,8 @@ Source:
 
 from __future__ import annotations
 
-_LARGES = {
-    "large": 1, "xlarge": 2, "2xlarge": 4, "4xlarge": 8, "8xlarge": 16, "12xlarge": 24, "16xlarge": 32, "24xlarge": 48,
-}  # fmt: skip
-"""Size of a node, in nodes of type large."""
+_LARGES = {"large": 1, "xlarge": 2, "2xlarge": 4, "4xlarge": 8, "8xlarge": 16, "16xlarge": 32}
+"""Size of an r4 node, in nodes of type large."""
 _R5 = {
     "large": 0.255, "xlarge": 0.509, "2xlarge": 1.017, "4xlarge": 2.034, "8xlarge": 4.069, "12xlarge": 6.12,
     "16xlarge": 8.137, "24xlarge": 12.24,

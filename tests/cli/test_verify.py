@@ -229,7 +229,7 @@ def test_a_changed_scenario_is_told_from_a_changed_model(place: Path, slower: Ca
 
     assert "itself changed" not in model.out
     assert "the scenario itself changed: " in scenario
-    assert "warmup_s is new: 0.5" in scenario
+    assert "warmup_s was 0.0, is 0.5" in scenario
     assert "systems.one.service.mean_s was 0.001, is 0.0011" in scenario
 
 
