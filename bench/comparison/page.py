@@ -28,6 +28,8 @@ UNKNOWN_SHOWN = 8
 MOVED_SHOWN = 8
 NAMES_SHOWN = 6
 """Figures that are named beside a reason why they are not compared."""
+PLACES_SHOWN = 2
+"""Cells of a sweep that are named where the same figures are not compared in many."""
 VALUE_CHARACTERS = 40
 FIGURE_WIDTH_MIN = 16
 """Characters of a figure's name within a line of a table; on a wide terminal there may be more."""
@@ -143,17 +145,20 @@ class _Page(Page):
             return
         self.gap()
         several = len(compared.systems) > 1
-        reasons = dict.fromkeys((each.reason, each.system, each.cell) for each in compared.not_compared)
-        for reason, system, cell in reasons:
-            names = [
-                short_of(each.name)
-                for each in compared.not_compared
-                if (each.reason, each.system, each.cell) == (reason, system, cell)
-            ]
+        lacking: dict[tuple[str, str, str], list[str]] = {}
+        for each in compared.not_compared:
+            lacking.setdefault((each.reason, each.system, each.cell), []).append(short_of(each.name))
+        alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for (reason, system, cell), names in lacking.items():
             whose = ", ".join(filter(None, [system if several or not names[0] else "", cell]))
-            text = f"not compared{f', {whose}' if whose else ''}: {reason}"
+            alike.setdefault((reason, tuple(names)), []).append(whose)
+        for (reason, same), places in alike.items():
+            names = list(same)
+            where = f", {'; '.join(places[:PLACES_SHOWN])}" if places[0] else ""
+            if len(places) > PLACES_SHOWN:
+                where += f" and {len(places) - PLACES_SHOWN} more"
             shown = _some(names, NAMES_SHOWN, everything=self._options.everything) if names[0] else ""
-            self.line(f"{text}{f': {shown}' if shown else ''}", "dim")
+            self.line(f"not compared{where}: {reason}{f': {shown}' if shown else ''}", "dim")
 
     def notes(self, some: Sequence[Compared]) -> None:
         """What the signs mean, as far as they occur, and why figures are unknown."""
