@@ -166,7 +166,8 @@ def test_where_nothing_is_in_common_it_is_said_why(runs: Path, tmp_path: Path) -
         "nothing could be compared: they have no system in common: the baseline has one, two, the contender three, four"
     )
     assert why in " ".join(result.out.split())
-    assert "not compared, four: only the contender has this system" in result.out
+    assert "not compared, one; two: only the baseline has this system" in result.out
+    assert "not compared, three; four: only the contender has this system" in result.out
     assert files_below(tmp_path / "kept") == {"manifest.json", "comparison.json"}
 
 
@@ -192,7 +193,7 @@ def test_percentiles_without_a_value_are_listed_as_not_compared(runs: Path, tmp_
     result = tierbench("compare", "base", "slower", "--out", tmp_path / "kept", cwd=runs)
 
     text = " ".join(result.out.split())
-    assert "not compared, one: no value in some replication of either side: read.latency_ms.p99" in text
+    assert "not compared, one; two: no value in some replication of either side: read.latency_ms.p99" in text
     names = {each["figure"] for each in read_comparison(tmp_path / "kept")["contenders"][0]["not_compared"]}
     assert "ops.read.latency_ms.p999" in names
 
@@ -275,7 +276,7 @@ def test_a_comparison_is_no_run_and_is_not_replaced_unasked(runs: Path, tmp_path
     assert (again.code, over_a_run.code, as_a_side.code) == (2, 2, 4)
     assert "holds a comparison already" in again.err
     assert "holds something that is no comparison of tierbench" in over_a_run.err
-    assert "it is no manifest of a run of tierbench" in as_a_side.err
+    assert "it is no manifest of a run or sweep of tierbench" in as_a_side.err
 
 
 @pytest.mark.parametrize("name", ["values.csv", "summary.json", "pictures/percentiles.csv"])
