@@ -51,7 +51,7 @@ def write_file(path: Path, content: bytes, *, new: bool = False) -> None:
     """Write a file in place of one of that name, if there is one.
 
     Args:
-        path: The file; folders that are missing above it are made.
+        path: The file; folders that are missing above it are made, unless it is to be new.
         content: All of it.
         new: Only where there is none.
 
@@ -59,7 +59,7 @@ def write_file(path: Path, content: bytes, *, new: bool = False) -> None:
         FileExistsError: If `new`, and something has this name; it stays as it is.
         OSError: If the system refuses; then everything is as it was before.
     """
-    with _parents_made(path.parent):
+    with contextlib.nullcontext() if new else _parents_made(path.parent):
         _sweep(path)
         partial = path.with_name(f"{_prefix(path)}{secrets.token_hex(6)}")
         try:

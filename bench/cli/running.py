@@ -36,7 +36,8 @@ def check_scenario(file: str, assignments: tuple[str, ...]) -> None:
     scenario = load(library.find(file), assignments)
     estimate(scenario).refuse_if_too_much(scenario.document)
     cells = ""
-    if scenario.spec.sweep is not None:
+    sweep = scenario.spec.sweep
+    if sweep is not None and (sweep.grid or sweep.zipped or sweep.rows):
         from bench.sweep.plan import make_plan
 
         count = len(make_plan(library.find(file), assignments, (), choose_engine("auto"), None).cells)

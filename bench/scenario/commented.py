@@ -77,7 +77,8 @@ def commented_lines(table: Table) -> Iterator[str]:
         value = field.get_default() if table.values is None else getattr(table.values, name)
         kinds = [each for each in branches(field.annotation) if isinstance(each, type) and issubclass(each, Parameters)]
         if not isinstance(value, Parameters) and not (value is None and kinds):
-            shown = example(field) if value is None else _plain(value)
+            nothing = value is None or (value in ({}, []) and field.examples)
+            shown = example(field) if nothing else _plain(value)
             yield from _commented(table, key, shown, _words(field, value))
         for kind in kinds:
             inner = replace(table, kind=kind, values=None, path=(*table.path, key), written=f"{table.written}{key}.")

@@ -120,13 +120,21 @@ class SweepSpec(Parameters):
     """Cells: the scenario again and again, each time with other values; paths are written as `--set` has them."""
 
     grid: Annotated[dict[Path, Axis], Field(max_length=8)] = Field(
-        {}, description="values by path, in quotes if it has dots; every combination is a cell"
+        {},
+        description="values by path, in quotes if it has dots; every combination is a cell",
+        examples=[{"workload.arrivals.rate_per_s": [200, 400, 800]}],
     )
     zipped: Annotated[dict[Path, Axis], Field(max_length=50)] = Field(
-        {}, alias="zip", description="values by path, lists of one length: the first of each, then the second of each"
+        {},
+        alias="zip",
+        description="values by path, lists of one length: the first of each, then the second of each",
+        examples=[{"seed": [1, 2], "replications": [2, 4]}],
     )
     rows: Annotated[list[dict[Path, JsonValue]], Field(max_length=CELLS_MAX)] = Field(
-        [], alias="list", description="instead: one table of values by path for each cell"
+        [],
+        alias="list",
+        description="instead: one table of values by path for each cell",
+        examples=[[{"seed": 1}, {"seed": 2, "replications": 4}]],
     )
     refine: Annotated[int, Field(ge=0, le=100)] = Field(
         0, description="further cells around the knee of each system, on the first axis of numbers"

@@ -236,7 +236,9 @@ def test_ctrl_c_says_how_to_go_on(place: Path) -> None:
     (place / "half.toml").write_text(SCENARIO.replace("duration_s = 2.0", "duration_s = 200.0"), "utf-8")
     command = [sys.executable, "-m", "bench", "sweep", "half.toml", "--engine", "simpy", "--workers", "2"]
     running = subprocess.Popen(command, cwd=place, env=environment(), stderr=subprocess.PIPE, encoding="utf-8")
-    time.sleep(4.0)
+    assert running.stderr is not None
+    assert "6 cells" in running.stderr.readline()
+    time.sleep(1.0)
     running.send_signal(signal.SIGINT)
     _, says = running.communicate(timeout=30)
 
