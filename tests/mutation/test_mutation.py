@@ -57,6 +57,7 @@ FIRST = {
 """Where to look first for a module's constants."""
 
 BOUND = "bounds what a scenario may ask for"
+PAST = "decides only whether the past is doubled once more, and none of these scenarios lies so near the edge"
 STATE = "where counting begins is no quantity"
 SAID = "a default of the kernel's own, in whose place every service says something"
 ESCAPES: dict[str, str] = {
@@ -74,6 +75,8 @@ ESCAPES: dict[str, str] = {
     "kernel.charges:Hourly.units": SAID,
     "kernel.priming:MOST.left": "bounds the past of caches that never settle",
     "kernel.priming:MOST.right": "likewise",
+    "kernel.priming:TOLERANCE": PAST,
+    "kernel.priming:TTLS": PAST,
     "kernel.priming:Priming.requests": STATE,
     "kernel.priming:Priming._goal": STATE,
     "kernel.priming:Priming._lookups": STATE,
