@@ -98,6 +98,16 @@ def estimate(scenario: Scenario) -> Cost:
         return Cost(sums.requests, sums.primed, sums.events, sums.memory_mb, sums.predictions, found, sums.stands_still)
 
 
+def offered(scenario: Scenario) -> float:
+    """Requests of one replication of an open workload; 0 for a closed one, whose clients ask as fast as they can."""
+    workload, span = scenario.workload, scenario.span
+    if workload.trace is not None:
+        return float(np.searchsorted(workload.trace.block.times_s, span.duration_s, side="right"))
+    if isinstance(workload.arrivals, Closed):
+        return 0.0
+    return workload.arrivals.mean_rate_per_s(span.duration_s) * span.duration_s
+
+
 @dataclass
 class _Sums:
     """What adds up over systems and replications."""
@@ -115,7 +125,7 @@ class _Sums:
         """What is too much by plain multiplication."""
         scenario = self.scenario
         workload, replications = scenario.workload, int(scenario.spec.replications)
-        self.requests = self._offered() * replications * len(scenario.systems)
+        self.requests = offered(self.scenario) * replications * len(scenario.systems)
         yield from self._requests_reason()
         arrivals = workload.arrivals
         if isinstance(arrivals, Bursty) and workload.trace is None:
@@ -149,7 +159,7 @@ class _Sums:
                 what = f"in {name} time would stand still: clients do not think, and requests take no time"
                 yield ARRIVALS, what, "give arrivals a think time, or a part of the system some time"
                 return
-            count = prediction.rate_per_s * span.duration_s if closed else self._offered()
+            count = prediction.rate_per_s * span.duration_s if closed else offered(self.scenario)
             self.requests += count * replications
             self.events += count * prediction.events * replications
             self.primed += self._primed(program) * replications
@@ -165,15 +175,6 @@ class _Sums:
         yield from self._memory_reason(
             ARRIVALS, "requests would pile up: lower the rate, or give the systems more servers"
         )
-
-    def _offered(self) -> float:
-        """Requests of a replication of an open workload; 0 for a closed one."""
-        workload, span = self.scenario.workload, self.scenario.span
-        if workload.trace is not None:
-            return float(np.searchsorted(workload.trace.block.times_s, span.duration_s, side="right"))
-        if isinstance(workload.arrivals, Closed):
-            return 0.0
-        return workload.arrivals.mean_rate_per_s(span.duration_s) * span.duration_s
 
     def _primed(self, program: Program) -> float:
         """Requests that are replayed before time zero, in one replication."""
@@ -201,8 +202,8 @@ class _Sums:
         mean_s = sum(float(share) * time_s for share, time_s in zip(shares, times_s, strict=True) if share > 0)
         bottleneck = prediction.bottleneck
         excess_per_s = 0.0 if bottleneck is None else max(0.0, rate_per_s - bottleneck.saturation_per_s)
-        flowing = rate_per_s * mean_s if mean_s < span.end_s else self._offered()
-        return min(flowing + excess_per_s * span.duration_s, self._offered())
+        flowing = rate_per_s * mean_s if mean_s < span.end_s else offered(self.scenario)
+        return min(flowing + excess_per_s * span.duration_s, offered(self.scenario))
 
     def _requests_reason(self) -> Iterator[Reason]:
         total = self.requests + self.primed

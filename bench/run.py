@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from bench.cost import offered
 from bench.expectations import Judgement, judge, overall
 from bench.machine import cores
 from bench.scenario.load import Scenario
@@ -28,6 +29,8 @@ from bench.workers import WORKERS_MAX, Recipe, Task, do_all
 from models.kernel.outcome import Outcome
 
 SCHEMA = 1
+FEW_REQUESTS = 20_000
+"""So many are simulated while a process starts."""
 Part = tuple[str, int]
 """A system's name and a replication of it."""
 
@@ -72,9 +75,15 @@ def replicate(
     """Simulate some replications of all systems of a scenario."""
     parts = [(name, replication) for replication in replications for name in scenario.systems]
     workers = min(cores(), len(parts), WORKERS_MAX)
-    if engine == "simpy" and workers > 1:
+    if engine == "simpy" and workers > 1 and not _is_soon_done(scenario, len(parts)):
         return _in_processes(scenario, parts, workers, tick)
     return _in_threads(scenario, engine, parts, workers, tick)
+
+
+def _is_soon_done(scenario: Scenario, parts: int) -> bool:
+    """Whether so little is to be simulated that starting processes would take longer."""
+    has_past = scenario.stationary and any(shape.caches for shape in scenario.shapes.values())
+    return not has_past and 0.0 < offered(scenario) * parts < FEW_REQUESTS
 
 
 def gather(scenario: Scenario, done: Mapping[Part, Replication]) -> Run:

@@ -26,6 +26,9 @@ from bench.targets import open_target
 from bench.terminal import safe_text
 from bench.workers import WORKERS_MAX
 
+SOON_S = 3.0
+"""About as long as it takes to start a worker."""
+
 
 def sweep_scenario(
     file: str,
@@ -51,7 +54,7 @@ def sweep_scenario(
     target = open_target(results.SWEEP, out, overwrite=overwrite)
     plan = make_plan(library.find(file), assignments, sweeps, chosen, refine)
     keeper = Keeper(DEFAULT_PLACE if cells is None else cells, fresh=fresh)
-    hands = min(cores(), WORKERS_MAX) if workers is None else workers
+    hands = _hands(plan) if workers is None else workers
     errors = Console(stderr=True, highlight=False)
     if not quiet:
         say_engine(errors, engine, chosen)
@@ -82,6 +85,12 @@ def sweep_scenario(
     except BrokenPipeError:
         quiet_stdout()
     return VERDICT_CODES[document["verdict"]]
+
+
+def _hands(plan: Plan) -> int:
+    """One worker for each core; one alone for so little that starting others takes longer."""
+    alone_s = sum(cell.events for cell in plan.cells) / EVENTS_PER_S[plan.engine]
+    return min(cores(), WORKERS_MAX) if alone_s > SOON_S else 1
 
 
 def _announcement(plan: Plan, hands: int) -> str:

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from bench.comparison.document import verdict_of
 from bench.comparison.judging import VERDICTS, Compared
-from bench.comparison.settings import Value
 from bench.comparison.wording import by_weight, change, figures, values, within
 from bench.pages import Page, grid
+from bench.scenario.settings import Value
 from bench.statistics.comparing import Difference
 from bench.statistics.values import short_of
 from bench.terminal import safe_text
@@ -240,7 +240,7 @@ def _no_difference(compared: Compared) -> str:
     return "nothing: settings and versions are the same" + (", and so is every bit of the results" if same_bits else "")
 
 
-def _value(value: Value) -> str:
+def _value(value: Value | None) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return "–" if value is None else safe_text(text, VALUE_CHARACTERS)
 

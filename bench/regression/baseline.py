@@ -10,24 +10,22 @@ by hand. A reader believes nothing else that it says before that holds.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import platform
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bench.errors import LimitError, Problem, ResultError
-from bench.machine import sources_digest
-from bench.regression.settings import Settings, settings_of
+from bench.errors import LimitError, Problem
+from bench.manifest import parse_json, reading, versions
+from bench.regression.settings import settings_of
 from bench.run import Run
 from bench.scenario.load import Scenario
+from bench.scenario.settings import Settings
 from bench.statistics.values import Figure, figures_of
 
 KIND = "tierbench-baseline"
@@ -39,6 +37,8 @@ TOLERANCE = 1e-9
 """Part of a baseline's value by which a figure may differ, unless the baseline says otherwise."""
 DEFAULT = "default"
 """Whose tolerance is that of every figure without one of its own."""
+
+REMEDY = "take it back from version control, or write it anew with --update"
 
 Values = tuple[float | None, ...]
 _TAIL = re.compile(rb'  "sha256": "([0-9a-f]{64})"\n}\n')
@@ -94,7 +94,7 @@ def baseline_of(scenario: Scenario, run: Run) -> Baseline:
         defaults=filled_in,
         fingerprints={name: [each.fingerprint() for each in outcomes] for name, outcomes in run.outcomes.items()},
         figures=by_system,
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -146,21 +146,6 @@ def _pretty(value: object, indent: str) -> str:
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def _versions() -> dict[str, str | None]:
-    return {
-        "python": platform.python_version(),
-        **{name: _version(name) for name in ("tierbench", "numpy", "simpy", "numba")},
-        "models": sources_digest("models"),
-    }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 # Reading ------------------------------------------------------------------------------------------------------------
 
 
@@ -170,7 +155,7 @@ def read_baseline(path: Path) -> Baseline | None:
     Raises:
         ResultError: If it cannot be used; it names the file and what to do.
     """
-    with _reading(path):
+    with reading(path, REMEDY):
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -190,7 +175,7 @@ def _parse(content: bytes) -> Baseline:
     tail = _TAIL.fullmatch(content, len(body))
     if tail is None or hashlib.sha256(body).hexdigest().encode() != tail[1]:
         raise ValueError("its checksum differs: it was not written so by tierbench")
-    document = json.loads(content, parse_constant=_refuse_constant)
+    document = parse_json(content)
     schema = document.get("schema")
     if document.get("kind") != KIND or type(schema) is not int:
         raise ValueError("it is no baseline")
@@ -258,21 +243,3 @@ def _tolerance(value: Any) -> float:
     if number is None or number < 0.0:
         raise ValueError("a tolerance is none")
     return number
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Say what is wrong with a file as an error that names the file and what to do."""
-    remedy = "take it back from version control, or write it anew with --update"
-    try:
-        yield
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
-    except RecursionError as error:
-        raise ResultError(f"{path}: is nested too deeply; {remedy}") from error
-    except ValueError as error:
-        raise ResultError(f"{path}: cannot be used: {error}; {remedy}") from error
