@@ -20,8 +20,6 @@ MOST = 1 << 24
 TOLERANCE = 0.002
 TTLS = 3.0
 """So many times to live must pass, of the longest there is."""
-BLOCK = 4096
-"""Requests between two looks; divides `FIRST`."""
 
 
 @dataclass
