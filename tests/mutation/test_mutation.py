@@ -8,7 +8,8 @@ must escape, or is not for them to notice, stands in a list, with the reason.
 Of the kernel, those modules are left out of which machine code is made, since each change would take minutes to
 compile: their constants are the engine's own, and both engines and the oracles hold them (`tests/property`,
 `tests/oracle`). So are codes and tables (`codes`, `program`, `world`), which are names and no quantities; the measures
-(`outcome`, `recorder`), which are compiled; and closed forms, which foretell and do not run.
+(`outcome`, `recorder`), which are compiled; closed forms, which foretell and do not run; and `faults` and `parts`,
+whose few numbers say that something is absent or alone, not how much of it there is.
 """
 
 from __future__ import annotations
