@@ -72,6 +72,12 @@ def memory_bytes() -> int | None:
     return min(found)
 
 
+def has_compiled_code() -> bool:
+    """Whether the compiled engine finds its code where it keeps it."""
+    folder = code_folder()
+    return any((folder / _stamp()).glob("loop.advance-*.nbc"))
+
+
 @cache
 def sources_digest(*packages: str) -> str:
     """Digest of all that some of our packages say: "models", or what else is to be told from before a change."""

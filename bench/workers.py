@@ -71,7 +71,11 @@ class Task:
 def work(task: Task) -> dict[str, Replication]:
     """Do a task."""
     scenario = made(task.recipe)
-    return {name: simulate(scenario, name, task.replication, task.engine) for name in task.systems}
+    done = {name: simulate(scenario, name, task.replication, task.engine) for name in task.systems}
+    for each in done.values():
+        # Worked out here, it need not be where all results come together.
+        each.outcome.fingerprint()
+    return done
 
 
 @lru_cache(maxsize=4)

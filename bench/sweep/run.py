@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from bench.machine import has_compiled_code
 from bench.run import Part, gather
 from bench.simulate import Replication, warm_up
 from bench.statistics.values import figures_of
@@ -69,7 +70,7 @@ def _finished(plan: Plan, cells: Sequence[Cell], keeper: Keeper, workers: int, t
         for cell in missing.values()
         for replication in range(cell.replications)
     )
-    if missing and plan.engine == "compiled":
+    if missing and plan.engine == "compiled" and not has_compiled_code():
         # Compiled once, before workers come who would all compile it.
         warm_up()
     with closing(do_all(tasks, workers)) as results:

@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,16 +64,29 @@ class Scale:
         return (self.octaves << self.steps_bits) + 1
 
     def edges_s(self) -> FloatArray:
-        """Lower edges of all bins and the upper edge of the last, seconds, shape (bins + 1,)."""
-        bits = (np.arange(1, self.bins + 1, dtype=np.int64) + self.offset) << self.shift
-        return np.concatenate([[0.0], bits.view(np.float64)])
+        """Lower edges of all bins and the upper edge of the last, seconds, shape (bins + 1,); not to be written to."""
+        return _edges_s(self)
 
     def middles_s(self) -> FloatArray:
-        """What a value of each bin is reported as, seconds, shape (bins,)."""
-        edges = self.edges_s()
-        middles = (edges[:-1] + edges[1:]) / 2
-        middles[0] = 0.0
-        return middles
+        """What a value of each bin is reported as, seconds, shape (bins,); not to be written to."""
+        return _middles_s(self)
+
+
+@cache
+def _edges_s(scale: Scale) -> FloatArray:
+    bits = (np.arange(1, scale.bins + 1, dtype=np.int64) + scale.offset) << scale.shift
+    edges: FloatArray = np.concatenate([[0.0], bits.view(np.float64)])
+    edges.setflags(write=False)
+    return edges
+
+
+@cache
+def _middles_s(scale: Scale) -> FloatArray:
+    edges = _edges_s(scale)
+    middles = (edges[:-1] + edges[1:]) / 2
+    middles[0] = 0.0
+    middles.setflags(write=False)
+    return middles
 
 
 FINE = Scale(steps_bits=9, lowest_exponent=-40, octaves=64)
@@ -240,6 +254,10 @@ class BucketOutcome:
     window_refused: FloatArray
 
 
+_DIGEST = "_known_digest"
+"""Where an outcome keeps its digest, which takes as long as all else that is read from it, and travels with it."""
+
+
 class Note(NamedTuple):
     """Something that control did, in words, and when."""
 
@@ -325,6 +343,12 @@ class Outcome:
 
     def fingerprint(self) -> str:
         """Digest of everything that the model produced: equal for both engines, blind to wall time."""
+        known = self.__dict__.get(_DIGEST)
+        if known is None:
+            known = self.__dict__[_DIGEST] = self._digest()
+        return str(known)
+
+    def _digest(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
         for each in fields(self):
             if each.name not in ("engine", "wall_s"):
