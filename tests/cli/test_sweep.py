@@ -233,14 +233,17 @@ def test_a_sweep_that_is_ended_goes_on_where_it_stopped(place: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(place: Path) -> None:
-    (place / "half.toml").write_text(SCENARIO.replace("duration_s = 2.0", "duration_s = 200.0"), "utf-8")
-    command = [sys.executable, "-m", "bench", "sweep", "half.toml", "--engine", "simpy", "--workers", "2"]
-    running = subprocess.Popen(command, cwd=place, env=environment(), stderr=subprocess.PIPE, encoding="utf-8")
-    assert running.stderr is not None
-    assert "6 cells" in running.stderr.readline()
-    time.sleep(1.0)
-    running.send_signal(signal.SIGINT)
-    _, says = running.communicate(timeout=30)
+    """A shell starts what runs in the background deaf to Ctrl-C, and so these tests, perhaps; the command listens."""
+    (place / "half.toml").write_text(SCENARIO.replace("duration_s = 2.0", "duration_s = 2000.0"), "utf-8")
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{listen}; from bench.cli import main; main()", "sweep", "half.toml",
+               "--engine", "simpy", "--workers", "2"]  # fmt: skip
+    with subprocess.Popen(command, cwd=place, env=environment(), stderr=subprocess.PIPE, encoding="utf-8") as running:
+        assert running.stderr is not None
+        assert "6 cells" in running.stderr.readline()
+        time.sleep(1.0)
+        running.send_signal(signal.SIGINT)
+        _, says = running.communicate(timeout=30)
 
     assert running.returncode == 130
     assert "the same command goes on from there" in says
