@@ -458,7 +458,9 @@ def test_the_comparison_names_what_differs() -> None:
 def test_the_hash_seed_changes_nothing() -> None:
     """Nothing depends on the order of sets or of hashes: two processes with other seeds for them agree."""
     program = (
+        "from bench.machine import keep_compiled_code\n"
         "from tests.strategies.systems import busy_case, run\n"
+        "keep_compiled_code()\n"
         "print(run(busy_case(), 'simpy').fingerprint, run(busy_case(), 'compiled').fingerprint)"
     )
 
