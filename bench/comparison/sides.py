@@ -15,7 +15,7 @@ from typing import Any
 from bench import store
 from bench.comparison.settings import differing
 from bench.errors import ResultError, UsageError
-from bench.manifest import Kind, read_manifest, reading, versions
+from bench.manifest import Kind, StoredFolder, read_manifest, reading, versions
 from bench.pictures import Context, PercentileData, StalenessData, TimelineData
 from bench.run import Run
 from bench.scenario.load import Scenario, resolved_text
@@ -126,45 +126,40 @@ def ran(label: str, scenario: Scenario, run: Run) -> Side:
 
 def _of_run(label: str, folder: Path) -> Side:
     stored = store.read_run(folder)
-    with reading(folder / "scenario.toml", "make the run again"):
-        settings = tomllib.loads(stored.scenario_toml)
-        # Now, while it can be said which file it is, if they are too deep to be looked at.
-        assert not differing(settings, settings)
-    names, files = {name: f"pictures/{name}.csv" for name in TABLES}, stored.manifest["files"]
-    return Side(
-        label=label,
-        scenario=str(stored.summary["scenario"]),
-        seed=stored.manifest["seed"],
-        replications=stored.manifest["replications"],
-        fingerprint=str(stored.summary["fingerprint"]),
-        versions=stored.manifest["versions"],
-        settings=settings,
-        figures=stored.figures(),
-        tables={name: stored.content(file).decode() for name, file in names.items() if file in files},
-        path=folder / "scenario.toml",
-    )
+    return _of_folder(label, stored, stored.summary, stored.scenario_toml, stored.figures(), TABLES)
 
 
 def _of_sweep(label: str, folder: Path) -> Side:
     stored = read_sweep(folder)
-    with reading(folder / "scenario.toml", "make the sweep again"):
-        settings = tomllib.loads(stored.scenario_toml)
-    names, files = {name: f"pictures/{name}.csv" for name in SWEEP_TABLES}, stored.manifest["files"]
+    figures = [replace(figure, cell=cell_text(parameters)) for parameters, some in stored.figures() for figure in some]
+    return _of_folder(label, stored, stored.document, stored.scenario_toml, figures, SWEEP_TABLES)
+
+
+def _of_folder(
+    label: str,
+    stored: StoredFolder,
+    document: Mapping[str, Any],
+    scenario_toml: str,
+    figures: Sequence[Figure],
+    tables: Sequence[str],
+) -> Side:
+    """What folders of all kinds say alike."""
+    with reading(stored.folder / "scenario.toml", f"make the {stored.kind.noun} again"):
+        settings = tomllib.loads(scenario_toml)
+        # Now, while it can be said which file it is, if they are too deep to be looked at.
+        assert not differing(settings, settings)
+    names, files = {name: f"pictures/{name}.csv" for name in tables}, stored.manifest["files"]
     return Side(
         label=label,
-        scenario=str(stored.document["scenario"]),
+        scenario=str(document["scenario"]),
         seed=stored.manifest["seed"],
         replications=stored.manifest["replications"],
-        fingerprint=str(stored.document["fingerprint"]),
+        fingerprint=str(document["fingerprint"]),
         versions=stored.manifest["versions"],
         settings=settings,
-        figures=[
-            replace(figure, cell=cell_text(parameters))
-            for parameters, figures in stored.figures()
-            for figure in figures
-        ],
+        figures=figures,
         tables={name: stored.content(file).decode() for name, file in names.items() if file in files},
-        path=folder / "scenario.toml",
+        path=stored.folder / "scenario.toml",
     )
 
 

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from bench.datafiles import csv_text
 from bench.pictures.data import FloatArray, Frame
 from bench.pictures.style import (
     BODY_WIDTH_IN,
@@ -78,6 +79,16 @@ class HeatData:
     y_label: str
     x_names: Sequence[str]
     y_names: Sequence[str]
+
+    def csv_text(self) -> str:
+        """The numbers in the fields."""
+        rows = [
+            (panel.heading, x, y, float(panel.values[row, column]))
+            for panel in self.panels
+            for row, y in enumerate(self.y_names)
+            for column, x in enumerate(self.x_names)
+        ]
+        return csv_text(("panel", self.x_label, self.y_label, "value"), rows)
 
 
 def draw(data: HeatData) -> Figure:

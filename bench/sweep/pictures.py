@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel, Picture
 from bench.pictures.findings import plural
 from bench.quantities import milliseconds, plain, significant
@@ -84,14 +84,21 @@ class View:
             if (value := each.cell.parameters.get(self.axis)) is not None
         )
 
-    def at(self, index: int, system: str, operation: str | None = None) -> Point | None:
-        """A system's point in a cell."""
-        operation = self.operation if operation is None else operation
-        return next((p for p in self.points if (p.index, p.system, p.operation) == (index, system, operation)), None)
+    @cached_property
+    def _by_place(self) -> dict[tuple[int, str], dict[str, Point]]:
+        """Points by operation, of each system in each cell."""
+        found: dict[tuple[int, str], dict[str, Point]] = {}
+        for point in self.points:
+            found.setdefault((point.index, point.system), {})[point.operation] = point
+        return found
+
+    def at(self, index: int, system: str) -> Point | None:
+        """What a system's operation that is shown says in a cell."""
+        return self._by_place.get((index, system), {}).get(self.operation)
 
     def throughput(self, index: int, system: str) -> float:
         """Answers a second of all operations; nan where there is none."""
-        means = [p.figures["throughput_per_s"].mean for p in self.points if p.index == index and p.system == system]
+        means = [point.figures["throughput_per_s"].mean for point in self._by_place.get((index, system), {}).values()]
         return math.nan if not means or None in means else math.fsum(mean for mean in means if mean is not None)
 
 
@@ -129,16 +136,16 @@ def draw_all(plan: Plan, finished: Sequence[Finished], fingerprint: str) -> dict
     seen = view(plan, finished)
     pictures = {}
     with style_sheet():
-        drawn: list[tuple[str, Frame, str, Any]] = []
+        drawn: list[tuple[str, MultiplesData | HeatData, Any]] = []
         if (load := load_data(seen, fingerprint)) is not None:
-            drawn.append(("load", load.frame, load.csv_text(), multiples.draw(load)))
+            drawn.append(("load", load, multiples.draw(load)))
         along = axis_data(seen, fingerprint)
-        drawn.append(("axis", along.frame, along.csv_text(), multiples.draw(along)))
+        drawn.append(("axis", along, multiples.draw(along)))
         if (fields := heat_data(seen, fingerprint)) is not None:
-            drawn.append(("heat", fields.frame, heat_text(fields), heat.draw(fields)))
-        for name, frame, table, figure in drawn:
+            drawn.append(("heat", fields, heat.draw(fields)))
+        for name, data, figure in drawn:
             svg, png = render(figure)
-            pictures[name] = Picture(name, frame.finding, frame.caption, svg, png, table)
+            pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
     return pictures
 
 
@@ -243,17 +250,6 @@ def heat_data(seen: View, fingerprint: str) -> HeatData | None:
         _caption(seen, fingerprint, notes, whiskers=False),
     )
     return HeatData(frame, panels, x_path, names[y_path], [value_text(x) for x in xs], [value_text(y) for y in ys])
-
-
-def heat_text(data: HeatData) -> str:
-    """The numbers in the fields."""
-    rows = [
-        (panel.heading, x, y, float(panel.values[row, column]))
-        for panel in data.panels
-        for row, y in enumerate(data.y_names)
-        for column, x in enumerate(data.x_names)
-    ]
-    return csv_text(("panel", data.x_label, data.y_label, "value"), rows)
 
 
 def value_text(value: Any) -> str:

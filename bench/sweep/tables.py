@@ -48,7 +48,7 @@ def print_sweep(
         page.line(plan.scenario.spec.question, "bold")
     judged = [each for cell in finished for each in cell.gave.document["expectations"]]
     page.verdict(str(document["verdict"]), f"{len(finished)} cells; {tally(judged)}", str(document["scenario"]))
-    some = _ordered(plan, points(finished))
+    some = _ordered(plan, finished)
     operations = main_operations(some)[:OPERATIONS_MAX]
     if len(some) > ROWS_OF_SEVERAL_OPERATIONS_MAX:
         operations = operations[:1]
@@ -71,21 +71,14 @@ def print_sweep(
     page.ending(warnings, written, next_command)
 
 
-def _ordered(plan: Plan, some: Sequence[Point]) -> list[Point]:
-    """Cells that were added around a knee stand where they belong."""
+def _ordered(plan: Plan, finished: Sequence[Finished]) -> list[Point]:
+    """Points of all cells; those of cells that were added around a knee stand where they belong."""
     axis = load_axis(plan)
+    some = points(finished)
     if axis is None:
-        return list(some)
-    places: dict[str, int] = {}
-    for point in some:
-        rest = repr({path: value for path, value in point.cell.parameters.items() if path != axis})
-        places.setdefault(rest, len(places))
-
-    def place(point: Point) -> tuple[int, float]:
-        rest = repr({path: value for path, value in point.cell.parameters.items() if path != axis})
-        return places[rest], float(point.cell.parameters.get(axis, math.inf))
-
-    return sorted(some, key=place)
+        return some
+    places = {id(each): place for place, each in enumerate(each for line in lines(finished, axis) for each in line)}
+    return sorted(some, key=lambda point: places.get(id(point.finished), len(places)))
 
 
 class _Page(Page):
