@@ -8,8 +8,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,7 +17,7 @@ import pytest
 from bench.comparison.folder import read_comparison
 from bench.errors import ResultError
 from tests.cli.test_run import SIMPY, strict
-from tests.tools.command import environment, files_below, tierbench
+from tests.tools.command import files_below, tierbench, unread
 
 SCENARIO = """
 schema = 1
@@ -369,18 +367,10 @@ def test_hostile_names_are_text(runs: Path, tmp_path: Path) -> None:
 
 def test_a_reader_who_has_enough_does_not_change_the_verdict(runs: Path, tmp_path: Path) -> None:
     arguments = ("compare", "base", "slower", "--out", str(tmp_path / "kept"))
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=runs, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        running.stdout.close()
-        assert running.stderr is not None
-        err = running.stderr.read().decode()
-        code = running.wait(60)
+    result = unread(*arguments, cwd=runs)
 
-    assert code == 1
-    assert "Traceback" not in err
+    assert result.code == 1
+    assert "Traceback" not in result.err
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "120"])

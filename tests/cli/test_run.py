@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bench import store
-from tests.tools.command import environment, files_below, process, tierbench
+from tests.tools.command import environment, files_below, process, tierbench, unread
 
 QUESTION = "How long is the wait at half load?"
 SCENARIO = f"""
@@ -377,16 +377,8 @@ def assert_nobody_is_left(session: int) -> None:
 def test_a_reader_who_has_enough_does_not_change_the_verdict(place: Path) -> None:
     """As with `tierbench run ... | head -1`: no complaint, and the exit code is still that of the verdict."""
     arguments = ("run", "half.toml", *SIMPY, "--set", "expect[0].at_most=0.001")
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        running.stdout.close()
-        assert running.stderr is not None
-        err = running.stderr.read().decode()
-        code = running.wait(60)
+    result = unread(*arguments, cwd=place)
 
-    assert code == 1
-    assert "Traceback" not in err
-    assert "BrokenPipe" not in err
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    assert "BrokenPipe" not in result.err

@@ -10,8 +10,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +24,7 @@ from bench.regression.baseline import read_baseline
 from bench.terminal import safe_text
 from models.kernel.laws import Exponential
 from models.kernel.simpy_engine import SimpyPlane
-from tests.tools.command import Result, environment, files_below, process, tierbench
+from tests.tools.command import Result, files_below, process, tierbench, unread
 
 SCENARIO = """
 schema = 1
@@ -548,17 +546,9 @@ def test_hostile_names_are_text_everywhere(
 
 def test_a_reader_who_has_enough_does_not_change_the_verdict(place: Path) -> None:
     """As with `tierbench verify | head -1`: no complaint, and the exit code is still that of the verdict."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", "verify", "half.toml", *WHERE, *SIMPY],
-        cwd=place, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as running:  # fmt: skip
-        assert running.stdout is not None
-        running.stdout.close()
-        assert running.stderr is not None
-        err = running.stderr.read().decode()
-        code = running.wait(60)
+    result = unread("verify", "half.toml", *WHERE, *SIMPY, cwd=place)
 
-    assert (code, err) == (0, "")
+    assert (result.code, result.err) == (0, "")
 
 
 def test_a_terminal_without_arrows_gets_other_signs(place: Path) -> None:

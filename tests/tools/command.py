@@ -59,6 +59,19 @@ def process(
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def unread(*arguments: str | Path, cwd: Path) -> Result:
+    """Call the command as a process whose stdout nobody reads any more, as with `tierbench run ... | head -1`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        cwd=cwd, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.stderr is not None
+        err = running.stderr.read()
+        return Result(running.wait(60), "", err)
+
+
 def files_below(folder: Path) -> set[str]:
     """Everything in a folder, hidden files too."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
