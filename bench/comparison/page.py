@@ -187,7 +187,11 @@ class _Page(Page):
         columns = zip(header[1:], *([*cells, str(each.verdict)] for each, cells in rows), strict=True)
         others = sum(max(map(len, column)) + 1 for column in columns)
         width = max(FIGURE_WIDTH_MIN, self._console.width - others - 1)
-        table = grid([safe_text(title, width), *header[1:]])
+        if len(title) > width:
+            # A cell's values must be read in full: they tell it from the others.
+            self.line(title, "bold")
+            title = ""
+        table = grid([title, *header[1:]])
         for each, cells in rows:
             verdict = self._text(str(each.verdict), STYLES[str(each.verdict)])
             table.add_row(self._text(_broken(each.baseline.short, width)), *map(self._text, cells), verdict)

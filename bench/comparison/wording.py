@@ -59,7 +59,7 @@ def values(each: Difference) -> tuple[str, str, str]:
 def words(each: Difference) -> str:
     """A figure as a title names it: "read p99"."""
     name = each.baseline.short.removeprefix("money.").replace(".latency_ms.", ".").replace("_", " ")
-    return name.replace(".", " ").replace("p999", "p99.9")
+    return name.replace(".", " ").replace("stale ms", "staleness").replace("p999", "p99.9")
 
 
 def within(margin: float) -> str:
@@ -109,9 +109,14 @@ def _clause(judged: Sequence[Difference], margin: float) -> str:
     counts = f"{count} of {figures(len(judged), verb=False)} {'is' if count == 1 else 'are'} {first}"
     counts += "".join(f" and {count} {'is' if count == 1 else 'are'} {verdict}" for verdict, count in others)
     several = len({each.baseline.system for each in judged}) > 1
+    # Of a figure that differs in many cells of a sweep, the cell where it differs most stands for all.
+    cells: dict[str, list[Difference]] = {}
+    for each in changed:
+        whose = f"{short_name(each.baseline.system)} " if several else ""
+        cells.setdefault(f"{whose}{short_name(words(each))}", []).append(each)
     named = [
-        f"{f'{short_name(each.baseline.system)} ' if several else ''}{short_name(words(each))} {change(each)}"
-        for each in changed[:NAMED_MAX]
+        f"{name} {'up to ' if len(found) > 1 else ''}{change(found[0])}"
+        for name, found in list(cells.items())[:NAMED_MAX]
     ]
-    more = ", …" if len(changed) > NAMED_MAX else ""
+    more = ", …" if len(cells) > NAMED_MAX else ""
     return f"{counts}: {', '.join(named)}{more}"

@@ -168,6 +168,30 @@ def test_a_title_says_how_many_and_which() -> None:
     assert same == "No figure differs beyond 1 %"
 
 
+def in_cells(*cells: str) -> Compared:
+    """The same, as found in several cells of two sweeps."""
+    found = [
+        replace(each, baseline=replace(each.baseline, cell=cell)) for cell in cells for each in compared().differences
+    ]
+    return replace(compared(), differences=found)
+
+
+def test_of_many_cells_a_title_names_a_figure_once() -> None:
+    text = finding([in_cells("a=1", "a=2")], 0.01, lambda each: each.baseline.name.endswith("latency_ms.p50"))
+
+    assert text == "4 of 4 figures are worse: one read p50 up to +50 %, two read p50 up to +50 %"
+
+
+def test_a_cell_is_named_in_full_above_its_figures() -> None:
+    cells = [f"workload.arrivals.rate_per_s={rate}, systems.four.servers=4" for rate in (200, 400)]
+    console = Console(file=io.StringIO(), width=100)
+
+    print_comparison(console, [in_cells(*cells)], Options(0.01))
+
+    printed = console.file.getvalue()
+    assert all(f"one, {cell}" in printed for cell in cells)
+
+
 @pytest.mark.parametrize("width", [1, 5, 16, 100])
 def test_a_long_name_is_broken_into_lines_that_fit(width: int) -> None:
     name = "money.charges.write requests.dollars_per_hour"
