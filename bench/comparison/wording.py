@@ -110,13 +110,13 @@ def _clause(judged: Sequence[Difference], margin: float) -> str:
     counts += "".join(f" and {count} {'is' if count == 1 else 'are'} {verdict}" for verdict, count in others)
     several = len({each.baseline.system for each in judged}) > 1
     # Of a figure that differs in many cells of a sweep, the cell where it differs most stands for all.
-    cells: dict[str, list[Difference]] = {}
+    cells: dict[tuple[str, str], list[Difference]] = {}
     for each in changed:
-        whose = f"{short_name(each.baseline.system)} " if several else ""
-        cells.setdefault(f"{whose}{short_name(words(each))}", []).append(each)
+        cells.setdefault((each.baseline.system, each.baseline.name), []).append(each)
     named = [
-        f"{name} {'up to ' if len(found) > 1 else ''}{change(found[0])}"
-        for name, found in list(cells.items())[:NAMED_MAX]
+        f"{f'{short_name(system)} ' if several else ''}{short_name(words(found[0]))} "
+        f"{'up to ' if len(found) > 1 else ''}{change(found[0])}"
+        for (system, _), found in list(cells.items())[:NAMED_MAX]
     ]
     more = ", …" if len(cells) > NAMED_MAX else ""
     return f"{counts}: {', '.join(named)}{more}"
