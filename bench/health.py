@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from models.kernel.outcome import Outcome
 
 NEEDED = ("numpy", "simpy", "scipy", "matplotlib")
-"""Packages without which nothing runs; numba alone may be missing."""
+"""Packages without which nothing runs; llvmlite alone may be missing."""
 RATE_PER_S, SERVICE_S, SERVERS = 3_200.0, 0.001, 4
 TOLERANCE = 0.05
 """Part of the closed form by which the simulated mean may differ; the standard error is about 0.02."""
@@ -116,7 +116,7 @@ def examine() -> Examination:
         "tierbench": _version("tierbench"),
         "python": platform.python_version(),
         **{name: _version(name) for name in NEEDED},
-        "numba": _version("numba") if machine.has_numba() else None,
+        "llvmlite": _version("llvmlite") if machine.has_compiler() else None,
     }
     whole = all(installed[name] is not None for name in NEEDED)
     return Examination(installed, _machine(), tuple(_checks()) if whole else ())
@@ -153,7 +153,7 @@ def _checks() -> Iterator[Check]:
     """Each engine that there is; the second must also give the same bits as the first."""
     reference = _check("simpy")
     yield reference
-    if machine.has_numba():
+    if machine.has_compiler():
         yield _check("compiled", reference.fingerprint)
 
 

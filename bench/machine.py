@@ -1,16 +1,13 @@
-"""What the machine offers: numba or not, a place where compiled code is kept between two runs, cores and memory."""
+"""What the machine offers: a compiler or not, a place where compiled code is kept, cores and memory."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
-import sys
 import tempfile
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,23 +16,18 @@ GET_FAST = "install the fast engine with: pip install 'tierbench[fast]'"
 MEMORY_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
-def has_numba() -> bool:
+def has_compiler() -> bool:
     """Whether the compiled engine can run."""
-    return find_spec("numba") is not None
+    return find_spec("llvmlite") is not None
 
 
 @cache
 def keep_compiled_code() -> None:
-    """Let the compiled engine keep its code in the user's cache folder, if there is a place that can be written.
-
-    The stamp is made of the content of the kernel's sources and of the versions that compile them, so that a change
-    anywhere is seen, and code for other versions lies beside it.
-    """
+    """Let the compiled engine keep its code in the user's cache folder."""
+    from bench.code_shelf import code_shelf
     from models.kernel import compilation
 
-    folder = code_folder()
-    if can_keep_code(folder):
-        compilation.keep_in(str(folder), _stamp())
+    compilation.keep_in(code_shelf())
 
 
 def code_folder() -> Path:
@@ -74,8 +66,9 @@ def memory_bytes() -> int | None:
 
 def has_compiled_code() -> bool:
     """Whether the compiled engine finds its code where it keeps it."""
-    folder = code_folder()
-    return any((folder / _stamp()).glob("loop.advance-*.nbc"))
+    from bench.code_shelf import code_shelf
+
+    return "loop" in code_shelf()
 
 
 @cache
@@ -85,16 +78,4 @@ def sources_digest(*packages: str) -> str:
     for package in packages:
         for path in sorted(Path(next(iter(import_module(package).__path__))).rglob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _stamp() -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    digest.update(sources_digest("models.kernel").encode())
-    digest.update(repr((sys.version, platform.machine(), platform.processor())).encode())
-    for name in ("numpy", "numba", "llvmlite"):
-        try:
-            digest.update(version(name).encode())
-        except PackageNotFoundError:
-            digest.update(b"none")
     return digest.hexdigest()

@@ -102,7 +102,7 @@ def versions() -> dict[str, str | None]:
     """Versions of all that a result may depend on, and a digest of the models."""
     return (
         {"python": platform.python_version()}
-        | {name: _version(name) for name in ("tierbench", "numpy", "simpy", "numba")}
+        | {name: _version(name) for name in ("tierbench", "numpy", "simpy", "llvmlite")}
         | {"models": sources_digest("models")}
     )
 

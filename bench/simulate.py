@@ -12,7 +12,7 @@ import numpy as np
 import simpy
 
 from bench.errors import ScenarioError, UsageError
-from bench.machine import GET_FAST, has_numba, keep_compiled_code
+from bench.machine import GET_FAST, has_compiler, keep_compiled_code
 from bench.scenario.load import Scenario
 from models.kernel.arrivals import Arrivals, Poisson
 from models.kernel.keys import Zipf
@@ -54,11 +54,11 @@ def choose_engine(wanted: Choice) -> Engine:
     """The engine to use.
 
     Raises:
-        UsageError: If the compiled engine is asked for and numba is not installed.
+        UsageError: If the compiled engine is asked for and llvmlite is not installed.
     """
-    available = has_numba()
+    available = has_compiler()
     if wanted == "compiled" and not available:
-        raise UsageError(f"--engine compiled needs numba, which is not installed; {GET_FAST}")
+        raise UsageError(f"--engine compiled needs llvmlite, which is not installed; {GET_FAST}")
     if wanted == "auto":
         return "compiled" if available else "simpy"
     return wanted

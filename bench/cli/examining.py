@@ -24,8 +24,8 @@ Entry = tuple[str, ...]
 
 def print_examination(as_json: bool) -> int:
     """Print what was found; returns the exit code."""
-    if machine.has_numba() and not as_json:
-        click.echo("testing the engines; the first time, compiling takes about a minute", err=True)
+    if machine.has_compiler() and not as_json:
+        click.echo("testing the engines; the first time, compiling takes a few seconds", err=True)
     found = examine()
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2, allow_nan=False))
@@ -68,7 +68,7 @@ def _machine(found: Examination) -> Iterator[Entry]:
     if has["compiled_code"]["writable"]:
         yield "compiled", f"code is kept in {folder}"
     else:
-        remedy = f"each run compiles anew, which takes a minute; name another folder in {CACHE_VARIABLE}"
+        remedy = f"each run compiles anew, which takes some seconds; name another folder in {CACHE_VARIABLE}"
         yield "compiled", f"code cannot be kept in {folder}", remedy
     folder = has["results"]["folder"]
     if has["results"]["writable"]:

@@ -168,7 +168,7 @@ def _command(file: str, assignments: tuple[str, ...]) -> str:
 def say_engine(console: Console, wanted: Choice, chosen: Engine) -> None:
     """Say that the slow engine runs, and why, where the user has not asked for it."""
     if wanted == "auto" and chosen == "simpy":
-        what = f"numba is not installed: running on the SimPy engine; {GET_FAST}"
+        what = f"llvmlite is not installed: running on the SimPy engine; {GET_FAST}"
         console.print(what, markup=False, style="dim", soft_wrap=True)
 
 

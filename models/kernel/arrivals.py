@@ -247,7 +247,7 @@ def fill_exponentials(k0: int, k1: int, first: int, out: FloatArray) -> None:
         out[i] = exponential(u, 1.0)
 
 
-def fill_pairs(k0: int, k1: int, first: int, client: int, out: FloatArray) -> None:
-    """Pairs of uniforms, `out` of shape (2, ordinals)."""
-    for i in range(out.shape[1]):
-        out[0, i], out[1, i] = uniforms(k0, k1, first + i, client, 0, 0, 0, 0)
+def fill_pairs(k0: int, k1: int, first: int, client: int, first_of_pair: FloatArray, second: FloatArray) -> None:
+    """Pairs of uniforms for the ordinals from `first` on."""
+    for i in range(second.shape[0]):
+        first_of_pair[i], second[i] = uniforms(k0, k1, first + i, client, 0, 0, 0, 0)

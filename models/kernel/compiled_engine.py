@@ -1,4 +1,4 @@
-"""The compiled engine: the same routes, walked by one numba loop over records; the same bits as the SimPy engine.
+"""The compiled engine: the same routes, walked by one compiled loop over records; the same bits as the SimPy engine.
 
 SimPy's clock rules. Before each control event the data plane is advanced to that instant; when data wakes control, the
 loop returns early, and control runs at that instant before the data that is left of it.
@@ -44,7 +44,7 @@ class CompiledDrawing:
     """Blocks drawn in compiled loops. Implements `sources.Drawing`."""
 
     def __init__(self) -> None:
-        self._functions = compilation.functions()
+        self._functions = compilation.block_functions()
 
     def exponentials(self, key: Stream, first: int, size: int) -> FloatArray:
         out = np.empty(size)
@@ -53,7 +53,7 @@ class CompiledDrawing:
 
     def pairs(self, key: Stream, first: int, size: int, client: int) -> tuple[FloatArray, FloatArray]:
         out = np.empty((2, size))
-        self._functions["fill_pairs"](*key, first, client, out)
+        self._functions["fill_pairs"](*key, first, client, *out)
         return out[0], out[1]
 
     def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
@@ -102,7 +102,7 @@ class CompiledPlane(Controlled):
     ) -> None:  # fmt: skip
         self.program, self.sources, self.span = program, sources, span
         self._capacity = capacity
-        self.f = compilation.functions()
+        self.f = compilation.loop_functions()
         self.env = HybridEnvironment()
         self.env.plane = self
         self.primed = self.probes = 0

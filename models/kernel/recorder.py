@@ -396,7 +396,8 @@ def close_batch(batches: Any, batching: Any) -> None:
     if batching[1] == MAX_BATCHES:
         for i in range(MAX_BATCHES // 2):
             batches[i] = batches[2 * i] + batches[2 * i + 1]
-        batches[MAX_BATCHES // 2 :] = 0
+        for i in range(MAX_BATCHES // 2, MAX_BATCHES):
+            batches[i] = 0
         batching[0] *= 2
         batching[1] = MAX_BATCHES // 2
 

@@ -2,8 +2,8 @@
 
 The compiled forms of the steps read like the SimPy forms because the records have names: `token.due`, `station.busy`. A
 `World` is one replication. The arrays that follow what is in flight (heap, tokens, requests, wakeups) or held (entries)
-are replaced by larger ones between two calls of the loop, never within one. This module is plain NumPy; numba only
-compiles what acts on it.
+are replaced by larger ones between two calls of the loop, never within one. This module is plain NumPy;
+`machine` compiles what acts on it.
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     *((name, FLOAT if name in TALLY_FLOATS else INT, dimensions) for name, dimensions in TALLY_DIMENSIONS.items()),
 )
 """What a world is made of: name, type, dimensions. The names of a tally are among them."""
+NICKNAME = "tally"
+"""A world's tally is the world itself to compiled code."""
 
 
 class World:

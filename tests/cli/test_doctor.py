@@ -14,7 +14,7 @@ import pytest
 from bench import health, machine, simulate
 from tests.tools.command import files_below, process, tierbench
 
-INSTALLED = ["tierbench", "python", "numpy", "simpy", "scipy", "matplotlib", "numba"]
+INSTALLED = ["tierbench", "python", "numpy", "simpy", "scipy", "matplotlib", "llvmlite"]
 
 
 def strict(text: str) -> Any:
@@ -36,8 +36,8 @@ def without(names: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
         return version(name)
 
     monkeypatch.setattr("importlib.metadata.version", found)
-    if "numba" in names:
-        monkeypatch.setattr(machine, "has_numba", lambda: False)
+    if "llvmlite" in names:
+        monkeypatch.setattr(machine, "has_compiler", lambda: False)
 
 
 def breaking(monkeypatch: pytest.MonkeyPatch, engine: str, slower: float) -> None:
@@ -105,7 +105,7 @@ def test_the_closed_form_is_erlangs(tmp_path: Path) -> None:
 def test_lines_fit_the_terminal(columns: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """All but paths, which stay whole."""
     monkeypatch.setenv("COLUMNS", columns)
-    without({"numba"}, monkeypatch)
+    without({"llvmlite"}, monkeypatch)
 
     lines = tierbench("doctor", cwd=tmp_path).out.splitlines()
     without({"scipy"}, monkeypatch)
@@ -114,8 +114,8 @@ def test_lines_fit_the_terminal(columns: str, monkeypatch: pytest.MonkeyPatch, t
     assert [line for line in lines if len(line) > int(columns) and "/" not in line] == []
 
 
-def test_without_numba_there_is_a_remark_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without({"numba"}, monkeypatch)
+def test_without_llvmlite_there_is_a_remark_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without({"llvmlite"}, monkeypatch)
 
     result = tierbench("doctor", cwd=tmp_path)
     document = strict(tierbench("doctor", "--json", cwd=tmp_path).out)
@@ -123,7 +123,7 @@ def test_without_numba_there_is_a_remark_and_no_error(tmp_path: Path, monkeypatc
     assert (result.code, result.err) == (0, "")
     assert "with the same results" in " ".join(result.out.split())
     assert "pip install 'tierbench[fast]'" in " ".join(result.out.split())
-    assert document["installed"]["numba"] is None
+    assert document["installed"]["llvmlite"] is None
     assert [check["engine"] for check in document["self_check"]] == ["simpy"]
     assert document["good"] is True
 
@@ -171,10 +171,10 @@ def test_another_closed_form_fails_both_engines(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_engine_that_does_not_run_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as numba beside a numpy that it does not know; what it says is shown safely."""
+    """Such as llvmlite for another Python; what it says is shown safely."""
 
     def raising() -> None:
-        raise ImportError("needs\x1b[31m numpy 2.0 or less")
+        raise ImportError("needs\x1b[31m another Python")
 
     monkeypatch.setattr(simulate, "warm_up", raising)
 
@@ -182,7 +182,7 @@ def test_an_engine_that_does_not_run_is_reported(tmp_path: Path, monkeypatch: py
     document = strict(tierbench("doctor", "--json", cwd=tmp_path).out)
 
     assert result.code == 1
-    assert "FAILED: does not run: ImportError: needs\\x1b[31m numpy 2.0 or less" in " ".join(result.out.split())
+    assert "FAILED: does not run: ImportError: needs\\x1b[31m another Python" in " ".join(result.out.split())
     assert [check["good"] for check in document["self_check"]] == [True, False]
     assert document["self_check"][1]["mean_ms"] is None
 

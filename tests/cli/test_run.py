@@ -253,47 +253,47 @@ def test_a_defect_of_ours_is_said_in_two_lines(place: Path, monkeypatch: pytest.
     assert files_below(place) == {"half.toml"}
 
 
-# numba ---------------------------------------------------------------------------------------------------------------
+# llvmlite ------------------------------------------------------------------------------------------------------------
 
-WITHOUT_NUMBA = """
+WITHOUT_LLVMLITE = """
 import sys
 
 class Hidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("numba", "llvmlite"):
+        if name.split(".")[0] in ("llvmlite",):
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Hidden())
 import importlib.util
 found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, package=None: None if name.split(".")[0] == "numba" else found(name, package)
+importlib.util.find_spec = lambda name, package=None: None if name.split(".")[0] == "llvmlite" else found(name, package)
 from bench.cli import main
 main()
 """
 
 
-def without_numba(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command where numba is not installed."""
-    command = [sys.executable, "-c", WITHOUT_NUMBA, *arguments]
+def without_llvmlite(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command where llvmlite is not installed."""
+    command = [sys.executable, "-c", WITHOUT_LLVMLITE, *arguments]
     return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, encoding="utf-8", timeout=120)
 
 
-def test_without_numba_the_compiled_engine_is_refused_with_how_to_get_it(place: Path) -> None:
-    result = without_numba("run", "half.toml", "--engine", "compiled", cwd=place)
+def test_without_llvmlite_the_compiled_engine_is_refused_with_how_to_get_it(place: Path) -> None:
+    result = without_llvmlite("run", "half.toml", "--engine", "compiled", cwd=place)
 
     assert (result.returncode, result.stdout) == (2, "")
-    assert "--engine compiled needs numba, which is not installed" in result.stderr
+    assert "--engine compiled needs llvmlite, which is not installed" in result.stderr
     assert "pip install 'tierbench[fast]'" in result.stderr
     assert files_below(place) == {"half.toml"}
 
 
-def test_without_numba_auto_falls_back_and_says_so(place: Path) -> None:
-    # One replication runs within the process itself, in which numba is hidden.
-    result = without_numba("run", "half.toml", "--json", "--replications", "1", cwd=place)
+def test_without_llvmlite_auto_falls_back_and_says_so(place: Path) -> None:
+    # One replication runs within the process itself, in which llvmlite is hidden.
+    result = without_llvmlite("run", "half.toml", "--json", "--replications", "1", cwd=place)
 
     assert result.returncode == 5
     assert strict(result.stdout)["systems"]["one"]["engine"] == "simpy"
-    assert "numba is not installed: running on the SimPy engine; install the fast engine with" in result.stderr
+    assert "llvmlite is not installed: running on the SimPy engine; install the fast engine with" in result.stderr
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from models.catalogue import MODELS
 from tests.tools.command import ROOT, environment, files_below, process, tierbench
 
 SCHEMA_FILE = ROOT / "scenarios" / "scenario.schema.json"
-HEAVY = ("numpy", "pydantic", "matplotlib", "scipy", "simpy", "numba", "rich")
+HEAVY = ("numpy", "pydantic", "matplotlib", "scipy", "simpy", "llvmlite", "rich")
 
 
 HELPED = ("run", "sweep", "compare", "verify", "new", "doctor")

@@ -26,7 +26,7 @@ from models.kernel.laws import (
     draw_law,
 )
 from models.kernel.random import stream, uniforms
-from tests.strategies.compiled import compiled_identities
+from tests.strategies.compiled import compiled_draws
 
 COUNT = 40_000
 KEY = stream(20261123, 0, "laws")
@@ -131,7 +131,7 @@ def test_a_block_one_by_one_and_compiled_code_give_the_same_bits(name: str) -> N
 
     block = sample(law, count)
     one_by_one = np.array([draw_law(*arrays, index, *KEY, *row) for row in identities.tolist()])
-    by_compiled_code = compiled_identities(draw_law, identities, *arrays, index, *KEY)
+    by_compiled_code = compiled_draws(arrays, index, KEY, identities)
 
     assert block.tobytes() == one_by_one.tobytes() == by_compiled_code.tobytes()
 

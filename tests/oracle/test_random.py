@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.kernel import compilation
+from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import mix, philox, stream, uniforms
+from tests.strategies.compiled import compiled
 
 VECTORS = [
     ("0 0 0 0", "0 0", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
@@ -37,16 +38,15 @@ def test_philox_gives_the_published_answers_in_arrays(counter: str, key: str, ex
     assert [column.tolist() for column in found] == [[word, word] for word in words(expected)]
 
 
+def philox_of(c: IntArray, k: IntArray, out: IntArray) -> None:
+    out[0], out[1], out[2], out[3] = philox(c[0], c[1], c[2], c[3], k[0], k[1])
+
+
 def test_philox_gives_the_published_answers_in_compiled_code() -> None:
-    njit = compilation._prepared().njit
-
-    @njit
-    def compiled(c: Any, k: Any) -> Any:
-        return philox(c[0], c[1], c[2], c[3], k[0], k[1])
-
     for counter, key, expected in VECTORS:
-        found = compiled(np.array(words(counter), np.int64), np.array(words(key), np.int64))
-        assert list(found) == words(expected)
+        found = np.empty(4, np.int64)
+        compiled(philox_of)(np.array(words(counter), np.int64), np.array(words(key), np.int64), found)
+        assert found.tolist() == words(expected)
 
 
 def identities(count: int) -> np.ndarray[Any, Any]:
@@ -58,18 +58,19 @@ def identities(count: int) -> np.ndarray[Any, Any]:
     return rows
 
 
+def uniforms_of(k0: int, k1: int, rows: IntArray, out: FloatArray) -> None:
+    for i in range(out.shape[0] // 2):
+        j = 6 * i
+        out[2 * i], out[2 * i + 1] = uniforms(
+            k0, k1, rows[j], rows[j + 1], rows[j + 2], rows[j + 3], rows[j + 4], rows[j + 5]
+        )
+
+
 def test_uniforms_are_the_same_bits_in_all_forms() -> None:
     rows, key = identities(2_000), stream(1, 2, "system", "x", "y")
-    njit = compilation._prepared().njit
-
-    @njit
-    def compiled(k0: Any, k1: Any, rows: Any, out: Any) -> None:
-        for i in range(rows.shape[0]):
-            r = rows[i]
-            out[i, 0], out[i, 1] = uniforms(k0, k1, r[0], r[1], r[2], r[3], r[4], r[5])
 
     by_compiled_code = np.empty((len(rows), 2))
-    compiled(*key, rows, by_compiled_code)
+    compiled(uniforms_of)(*key, rows, by_compiled_code)
     one_by_one = np.array([uniforms(*key, *row) for row in rows.tolist()])
     by_array = np.stack(uniforms(*key, *rows.T), axis=1)
 
@@ -122,18 +123,16 @@ def test_uniforms_along_each_part_are_uniform_and_independent(part: int) -> None
     assert abs(np.corrcoef(u[1:], u[:-1])[0, 1]) < bound
 
 
+def mixed(keys: IntArray, out: IntArray) -> None:
+    for i in range(keys.shape[0]):
+        out[i] = mix(keys[i])
+
+
 def test_mix_spreads_keys_evenly_and_alike_in_all_forms() -> None:
     """Chi-square over 7 members (a small prime) for keys in a row; 99.9 %."""
     keys = np.arange(70_000, dtype=np.int64)
-    njit = compilation._prepared().njit
-
-    @njit
-    def compiled(keys: Any, out: Any) -> None:
-        for i in range(keys.shape[0]):
-            out[i] = mix(keys[i])
-
     out = np.empty_like(keys)
-    compiled(keys, out)
+    compiled(mixed)(keys, out)
     hashed = mix(keys)
 
     assert hashed.tolist() == [mix(key) for key in keys.tolist()] == out.tolist()

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from models.kernel import compilation
+from models.kernel.laws import draw_law
+from models.kernel.machine.layout import Layout
+from models.kernel.machine.native import callables, object_code
+from models.kernel.machine.unit import Entry, Known, Unit
+from models.kernel.outcome import FloatArray, IntArray
+from models.kernel.random import Stream
+from models.kernel.world import ARRAYS
 
 
-def compiled_over(function: Any, *columns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+@cache
+def compiled(loop: Callable[..., Any], **given: Callable[..., Any]) -> Callable[..., Any]:
+    """A function in compiled code; its parameters are annotated, or given here."""
+    entries = {"loop": Entry(loop, given)}
+    unit = Unit(Layout(ARRAYS), Known())
+    for name, entry in entries.items():
+        unit.entry(name, entry)
+    return callables(object_code(unit.module), entries)["loop"]
+
+
+def over_one(function: Any, xs: FloatArray, out: FloatArray) -> None:
+    for i in range(xs.shape[0]):
+        out[i] = function(xs[i])
+
+
+def over_two(function: Any, xs: FloatArray, ys: FloatArray, out: FloatArray) -> None:
+    for i in range(xs.shape[0]):
+        out[i] = function(xs[i], ys[i])
+
+
+def compiled_over(function: Any, *columns: FloatArray) -> FloatArray:
     """The function of each row of float columns, computed in compiled code."""
-    njit = compilation._prepared().njit
-    if len(columns) == 1:
-
-        @njit
-        def over(xs: Any, out: Any) -> None:
-            for i in range(xs.shape[0]):
-                out[i] = function(xs[i])
-
-    else:
-
-        @njit
-        def over(xs: Any, ys: Any, out: Any) -> None:
-            for i in range(xs.shape[0]):
-                out[i] = function(xs[i], ys[i])
-
     out = np.empty(len(columns[0]))
-    over(*columns, out)
+    compiled(over_one if len(columns) == 1 else over_two, function=function)(*columns, out)
     return out
 
 
-def compiled_identities(function: Any, identities: np.ndarray[Any, Any], *before: Any) -> np.ndarray[Any, Any]:
-    """`function(*before, identity...)`, a float, for each row of 64-bit integers, in compiled code."""
-    njit = compilation._prepared().njit
+def drawn(
+    kinds: IntArray, starts: IntArray, data: FloatArray, law: int, k0: int, k1: int, identities: IntArray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    for i in range(out.shape[0]):
+        j = 5 * i
+        out[i] = draw_law(
+            kinds, starts, data, law, k0, k1,
+            identities[j], identities[j + 1], identities[j + 2], identities[j + 3], identities[j + 4],
+        )  # fmt: skip
 
-    @njit
-    def over(before: Any, rows: Any, out: Any) -> None:
-        for i in range(rows.shape[0]):
-            r = rows[i]
-            out[i] = function(*before, r[0], r[1], r[2], r[3], r[4])
 
+def compiled_draws(
+    arrays: tuple[IntArray, IntArray, FloatArray], law: int, key: Stream, identities: IntArray
+) -> FloatArray:
+    """`draw_law` of a law of a table for each row of an identity, in compiled code."""
     out = np.empty(len(identities))
-    over(before, identities, out)
+    compiled(drawn)(*arrays, law, *key, np.ascontiguousarray(identities), out)
     return out

@@ -103,7 +103,7 @@ def test_the_manifest_says_how_to_make_the_run_again(stored: Path) -> None:
     assert manifest["command"] == "tierbench run small.toml --seed 7"
     assert (manifest["schema"], manifest["seed"], manifest["replications"]) == (1, 7, REPLICATIONS)
     assert manifest["engine"] == "compiled"
-    assert set(manifest["versions"]) == {"tierbench", "python", "numpy", "simpy", "numba", "models"}
+    assert set(manifest["versions"]) == {"tierbench", "python", "numpy", "simpy", "llvmlite", "models"}
     assert manifest["versions"]["numpy"] == np.__version__
     for name, entry in manifest["files"].items():
         content = (stored / name).read_bytes()
