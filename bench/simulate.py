@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import simpy
@@ -25,7 +25,7 @@ from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream
 from models.kernel.recorder import Span
-from models.kernel.sources import Block, NumpyDrawing, OpenSource, Workload, priming_source, sources_of
+from models.kernel.sources import Block, Drawing, NumpyDrawing, OpenSource, Workload, priming_source, sources_of
 from models.kernel.standstill import StandstillError
 from models.kernel.steps import Fill, Lookup, Serve
 from models.kernel.system import Operation, Route, System
@@ -82,16 +82,47 @@ def simulate(
         ScenarioError: If requests go round and round without any time passing.
     """
     started = time.perf_counter()
-    workload, span, seed = scenario.workload, scenario.span, int(scenario.spec.seed)
-    if engine == "compiled":
-        keep_compiled_code()
-        from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
+    try:
+        plane, settled = _run(scenario, system, replication, engine, tick)
+    except StandstillError as error:
+        raise ScenarioError([scenario.document.problem(("systems", system), *_standstill(error), "key")]) from error
+    return Replication(plane.outcome(replication, time.perf_counter() - started), settled)
 
-        drawing, plane_type = CompiledDrawing(), CompiledPlane
-    else:
+
+def _run(
+    scenario: Scenario, system: str, replication: int, engine: Engine, tick: Callable[[int], None]
+) -> tuple[Plane, bool]:
+    """Run a replication to its end; returns the plane, and whether the caches had settled."""
+    if engine == "simpy":
         from models.kernel.simpy_engine import SimpyPlane
 
-        drawing, plane_type = NumpyDrawing(), SimpyPlane  # type: ignore[assignment]
+        return _run_on(SimpyPlane, NumpyDrawing(), scenario, system, replication, tick)
+    keep_compiled_code()
+    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
+
+    told = [0, 0]
+
+    def telling(count: int) -> None:
+        """Tell of what was not told of before, should it come a second time."""
+        told[0] += count
+        more = max(0, told[0] - told[1])
+        told[1] += more
+        tick(more)
+
+    try:
+        return _run_on(CompiledPlane, CompiledDrawing(), scenario, system, replication, telling)
+    except TiedError:
+        told[0] = 0
+        in_step = partial(CompiledPlane, ahead=False)
+        return _run_on(in_step, CompiledDrawing(), scenario, system, replication, telling)
+
+
+def _run_on(
+    make: Callable[..., Any], drawing: Drawing, scenario: Scenario, system: str, replication: int,
+    tick: Callable[[int], None],
+) -> tuple[Plane, bool]:  # fmt: skip
+    """Run a replication on a plane that is made for it."""
+    workload, span, seed = scenario.workload, scenario.span, int(scenario.spec.seed)
     sources = sources_of(workload, seed, replication, span.duration_s, drawing)
     parts = scenario.systems[system]
     for source in sources:
@@ -100,7 +131,7 @@ def simulate(
         else:
             parts = replace(parts, controls=(*parts.controls, partial(_tell, span=span, tick=tick)))
     program = Program(parts, system)
-    plane = plane_type(program, sources, span, seed, replication)
+    plane = make(program, sources, span, seed, replication)
     settled = True
     if scenario.stationary and program.caches:
         past = Priming(max((cache.ttl_s or 0.0 for cache in program.caches), default=0.0))
@@ -113,12 +144,8 @@ def simulate(
         _watch(before, tick)
         plane.prime(before, past)
         settled = past.settled
-    try:
-        plane.run()
-    except StandstillError as error:
-        raise ScenarioError([scenario.document.problem(("systems", system), *_standstill(error), "key")]) from error
-    wall_s = time.perf_counter() - started
-    return Replication(plane.outcome(replication, wall_s), settled)
+    plane.run()
+    return plane, settled
 
 
 def _standstill(error: StandstillError) -> tuple[str, str]:

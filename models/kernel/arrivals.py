@@ -247,6 +247,17 @@ def fill_exponentials(k0: int, k1: int, first: int, out: FloatArray) -> None:
         out[i] = exponential(u, 1.0)
 
 
+def fill_operations(shares: FloatArray, k0: int, k1: int, first: int, u: FloatArray, out: IntArray) -> None:
+    """How many cumulated shares the uniform of each ordinal from `first` on reaches; `u` is room for those."""
+    for i in range(out.shape[0]):
+        u[i], _ = uniforms(k0, k1, first + i, 0, 0, 0, 0, 0)
+        out[i] = 0
+    for share in range(shares.shape[0]):
+        least = shares[share]
+        for i in range(out.shape[0]):
+            out[i] += least <= u[i]
+
+
 def fill_pairs(k0: int, k1: int, first: int, client: int, first_of_pair: FloatArray, second: FloatArray) -> None:
     """Pairs of uniforms for the ordinals from `first` on."""
     for i in range(second.shape[0]):

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from threading import Lock
 from typing import Any, Protocol
 
-from models.kernel import arrivals, keys, ledger, loop, station
+from models.kernel import arrivals, columns, keys, ledger, loop, station
 from models.kernel import cache as caches
 from models.kernel.machine.layout import Layout
 from models.kernel.machine.native import callables, object_code
 from models.kernel.machine.unit import Entry, Known, Unit
+from models.kernel.specialisation import known_of, name_of
 from models.kernel.steps import admit, hold
-from models.kernel.world import ARRAYS, NICKNAME
+from models.kernel.world import ARRAYS, NICKNAME, World
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -47,32 +49,114 @@ LOOP = tuple(Entry(function) for function in (
     hold.room_clear, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_begin,
 ))  # fmt: skip
 """What acts on a world."""
-BLOCKS = tuple(Entry(function) for function in (arrivals.fill_exponentials, arrivals.fill_pairs, keys.fill_keys))
+ALONE = tuple(entry for entry in LOOP if entry.function in (
+    loop.advance, loop.wake_clients, ledger.ledger_audit, ledger.ledger_begin,
+))  # fmt: skip
+"""Those of them that a run without control needs."""
+BLOCKS = tuple(Entry(function) for function in (
+    arrivals.fill_exponentials, arrivals.fill_pairs, arrivals.fill_operations, keys.fill_keys, columns.fill_columns,
+))  # fmt: skip
 """What fills blocks with draws."""
 
 
-@cache
-def loop_functions() -> Functions:
-    """The interpreting loop, and all that control does to a world."""
-    return compiled("loop", LOOP, Known())
+class Loop:
+    """The functions for all worlds of one structure: those that walk any system, until it pays to have some that are
+    made for these worlds alone.
+
+    It pays at once where they are kept already. Else they are compiled when so much has been simulated that compiling
+    would take an eighth of the time: what has run long will likely run as long again, and saves about that much.
+
+    Args:
+        name: Of the structure.
+        known: What is known of such worlds.
+        entries: What is called for them.
+        sites: Places on their routes, which say how long compiling takes.
+    """
+
+    def __init__(self, name: str, known: Known, entries: tuple[Entry, ...], sites: int) -> None:
+        self._name, self._known, self._entries = name, known, entries
+        self._left = EVENTS_TO_PAY + EVENTS_TO_PAY_PER_SITE * sites
+        self._lock, self._looked = Lock(), False
+        self._functions: Functions | None = None
+
+    def functions(self, *, wanted: bool | None = None) -> Functions:
+        """The functions to call now.
+
+        Args:
+            wanted: Whether they are to be specialised; None: if it pays.
+        """
+        if wanted is False or (wanted is None and self._lock.locked()):
+            # While another thread compiles, there is something to do meanwhile.
+            return interpreting()
+        with self._lock:
+            compiling = wanted or self._left <= 0
+            if self._functions is None and (compiling or not self._looked):
+                by_name, self._looked = _by_name(self._entries), True
+                code = _kept_code(self._name)
+                if code is None and compiling:
+                    code = _made_code(self._name, by_name, self._known)
+                if code is not None:
+                    self._functions = {**interpreting(), **callables(code, by_name)}
+        return interpreting() if self._functions is None else self._functions
+
+    def ran(self, events: int) -> None:
+        """So many events have come to pass without."""
+        self._left -= events
+
+
+EVENTS_TO_PAY, EVENTS_TO_PAY_PER_SITE = 50_000_000, 3_500_000
+"""Events that take eight times as long as compiling does."""
+_loops: dict[str, Loop] = {}
+
+
+def loop_for(w: World, *, controlled: bool) -> Loop:
+    """The loop for a world that has not begun to run.
+
+    Args:
+        w: The world.
+        controlled: Whether control may act on it.
+    """
+    entries = LOOP if controlled else ALONE
+    known = known_of(w, controlled=controlled)
+    name = name_of(known, [entry.function.__name__ for entry in entries])
+    return _loops.setdefault(name, Loop(name, known, entries, len(w.sites)))
 
 
 @cache
-def block_functions() -> Functions:
+def interpreting() -> Functions:
+    """A loop that walks any system, and all that control does to a world."""
+    return _compiled("loop", LOOP)
+
+
+@cache
+def drawing() -> Functions:
     """Draws by the block."""
-    return compiled("blocks", BLOCKS, Known(), inline=True)
+    return _compiled("blocks", BLOCKS, inline=True)
 
 
-def compiled(name: str, entries: tuple[Entry, ...], known: Known, *, inline: bool = False) -> Functions:
-    """Machine code for some entry points, by their functions' names; kept under this name where there is a place."""
-    by_name = {entry.function.__name__: entry for entry in entries}
-    shelf = _shelves[0] if _shelves else None
-    code = shelf.get(name) if shelf is not None else None
-    if code is None:
+def _compiled(name: str, entries: tuple[Entry, ...], *, inline: bool = False) -> Functions:
+    by_name = _by_name(entries)
+    return callables(_kept_code(name) or _made_code(name, by_name, Known(), inline=inline), by_name)
+
+
+def _by_name(entries: tuple[Entry, ...]) -> dict[str, Entry]:
+    return {entry.function.__name__: entry for entry in entries}
+
+
+def _kept_code(name: str) -> bytes | None:
+    return _shelves[0].get(name) if _shelves else None
+
+
+def _made_code(name: str, entries: Mapping[str, Entry], known: Known, *, inline: bool = False) -> bytes:
+    """Object code of some entry points, with those facts alone that hold whatever they do."""
+    while True:
         unit = Unit(Layout(ARRAYS), known, NICKNAME, inline=inline)
-        for entry_name, entry in by_name.items():
+        for entry_name, entry in entries.items():
             unit.entry(entry_name, entry)
-        code = object_code(unit.module)
-        if shelf is not None:
-            shelf.put(name, code)
-    return callables(code, by_name)
+        if not unit.broken:
+            break
+        known = known.without(unit.broken)
+    code = object_code(unit.module)
+    if _shelves:
+        _shelves[0].put(name, code)
+    return code

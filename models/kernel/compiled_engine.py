@@ -22,9 +22,22 @@ from models.kernel.codes import FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.controlled import Controlled
 from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
+from models.kernel.laws import Constant
 from models.kernel.ledger import LEADER
 from models.kernel.outcome import FloatArray, IntArray, Outcome
-from models.kernel.parts import UNLIMITED, Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
+from models.kernel.parts import (
+    MAX_LEGS,
+    UNLIMITED,
+    Bucket,
+    Cache,
+    Copies,
+    Group,
+    Membership,
+    Network,
+    Quorum,
+    Room,
+    Station,
+)
 from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
 from models.kernel.priming import Priming
 from models.kernel.program import Program
@@ -35,16 +48,20 @@ from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workl
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
 from models.kernel.system import ERRORS, THROTTLED, Client
+from models.kernel.world import NEVER
 
-NEVER = 1 << 62
 JITTER = {"none": 0, "full": 1, "equal": 2}
+
+
+class TiedError(Exception):
+    """A walk that went ahead of the clock comes at one instant with others, and their order is not known."""
 
 
 class CompiledDrawing:
     """Blocks drawn in compiled loops. Implements `sources.Drawing`."""
 
     def __init__(self) -> None:
-        self._functions = compilation.block_functions()
+        self._functions = compilation.drawing()
 
     def exponentials(self, key: Stream, first: int, size: int) -> FloatArray:
         out = np.empty(size)
@@ -59,7 +76,13 @@ class CompiledDrawing:
     def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
         out = np.empty(size, np.int64)
         numbers, floats, table, where = key_arrays(law)
-        self._functions["fill_keys"](*numbers.tolist(), *floats.tolist(), table, where, *key, first, client, out)
+        pairs = self.pairs(key, first, size, client)
+        self._functions["fill_keys"](*numbers.tolist(), *floats.tolist(), table, where, *pairs, out)
+        return out
+
+    def operations(self, shares: FloatArray, key: Stream, first: int, size: int) -> IntArray:
+        out = np.empty(size, np.int64)
+        self._functions["fill_operations"](shares, *key, first, np.empty(size), out)
         return out
 
 
@@ -94,15 +117,16 @@ class CompiledPlane(Controlled):
         replication: Index of the replication.
         walks_max: Walks at one instant after which time is taken to stand still.
         capacity: Slots for what is in flight, at first.
+        ahead: Whether walks may go ahead of the clock.
+        specialised: Whether the loop is made for this system alone; None: if it pays.
     """
 
     def __init__(
         self, program: Program, sources: list[Source], span: Span, seed: int, replication: int,
-        walks_max: int = WALKS_MAX, capacity: int = 64,
+        walks_max: int = WALKS_MAX, capacity: int = 64, *, ahead: bool = True, specialised: bool | None = None,
     ) -> None:  # fmt: skip
         self.program, self.sources, self.span = program, sources, span
-        self._capacity = capacity
-        self.f = compilation.loop_functions()
+        self._capacity, self._ahead = capacity, ahead
         self.env = HybridEnvironment()
         self.env.plane = self
         self.primed = self.probes = 0
@@ -110,9 +134,16 @@ class CompiledPlane(Controlled):
         self.queue_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
+        self.fed = 0
         self.tally, self.journal = new_tally(program, span), Journal()
         self.control_key = partial(stream, seed, replication, "system", program.name, "control")
+        for source in sources:
+            if isinstance(source, OpenSource):
+                source.draws_keys = program.reads_keys or not isinstance(source.workload.sizes, Constant)
         self.w = self._world(seed, replication)
+        self._loop = compilation.loop_for(self.w, controlled=bool(program.system.controls))
+        self._specialised, self._events = specialised, 0
+        self._take_functions()
         self.clock = self.w.clock[0]
         self.clock["walks_max"], self.clock["walks_at"] = walks_max, -1.0
         self._set_room()
@@ -127,8 +158,8 @@ class CompiledPlane(Controlled):
                 self._reset_block(index)
                 self._more_requests(index)
                 record = self.w.sources[index]
-                if record["block_end"] > 0:
-                    self._push(float(self.w.block_times[index, 0]), slots.ARRIVAL, index, 0)
+                record["seq"] = self.clock["seq"]
+                self.clock["seq"] += 1
             else:
                 self._ensure_heap(source.clients)
                 self.f["wake_clients"](self.w, index)
@@ -136,7 +167,7 @@ class CompiledPlane(Controlled):
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
         if self.program.copies is not None:
-            self.f["ledger_audit"](self.w, -1, True, self._key_count())
+            self.f["ledger_audit"](self.w, -1, True)
         left = self.w.requests[(self.w.requests["settled"] == 0) & (self.w.requests["measured"] == 1)]
         np.add.at(self.tally.unfinished, left["operation"], 1)
 
@@ -151,6 +182,13 @@ class CompiledPlane(Controlled):
                 return float(self.clock["now"])
             self._provide(need)
 
+    def _take_functions(self) -> None:
+        """Call, from now on, whatever it pays to call; they all act on the same world in the same way."""
+        events = int(self.w.clock[0]["events"])
+        self._loop.ran(events - self._events)
+        self._events = events
+        self.f = {**compilation.drawing(), **self._loop.functions(wanted=self._specialised)}
+
     def _provide(self, need: int) -> None:
         if need == loop.ROOM:
             self._grow()
@@ -158,6 +196,9 @@ class CompiledPlane(Controlled):
             for index, source in enumerate(self.w.sources):
                 if source["more"] and source["block_at"] + 1 >= source["block_end"]:
                     self._more_requests(index)
+            self._take_functions()
+        elif need == loop.TIED:
+            raise TiedError
         else:
             raise StandstillError(float(self.clock["now"]))
 
@@ -201,6 +242,7 @@ class CompiledPlane(Controlled):
     def prime(self, source: OpenSource, past: Priming) -> None:
         """Replay a past through the caches, every delay taken as zero, and call its end time zero."""
         record = self.w.sources[0]
+        ahead, self.clock["ahead"] = int(self.clock["ahead"]), 0
         self.clock["priming"] = 1
         record["ordinal"] = 0
         for block in source.blocks():
@@ -216,8 +258,9 @@ class CompiledPlane(Controlled):
                 break
         self.w.entries["expires"][: self.clock["entries"]] -= self.clock["now"]
         if self.program.copies is not None:
-            self.f["ledger_begin"](self.w, float(self.clock["now"]), self._key_count())
+            self.f["ledger_begin"](self.w, float(self.clock["now"]))
         self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
+        self.clock["ahead"] = ahead
         self.w.sources["inserted"] = [each.inserted for each in self.sources]
         self._set_now(0.0)
 
@@ -307,7 +350,7 @@ class CompiledPlane(Controlled):
         self.w.slots[table["start"] + row * table["width"] + slot] = member
         copies = self.program.copies
         if copies is not None and membership is copies.members and slot == LEADER:
-            self.f["ledger_audit"](self.w, row, False, self._key_count())
+            self.f["ledger_audit"](self.w, row, False)
 
     def clear(self, room: Room, member: int, how: Down) -> None:
         check_member(room.group, member)
@@ -318,7 +361,7 @@ class CompiledPlane(Controlled):
 
     def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
         assert copies is self.program.copies
-        self.f["ledger_copy"](self.w, row, source, target, self._key_count())
+        self.f["ledger_copy"](self.w, row, source, target)
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone)["state"] = SILENT if how == "silent" else REFUSING
@@ -384,6 +427,11 @@ class CompiledPlane(Controlled):
             record["block_end"] = kept
         else:
             record["block_end"] = self._put_block(index, kept, block)
+            count = len(block.times_s)
+            if index == 0:
+                # Columns are those of the first source, whose requests their numbers belong to.
+                self.f["fill_columns"](self.w, self.fed, count, int(record["client_base"]))
+                self.fed += count
         record["block_at"] = 0
 
     def _put_block(self, index: int, at: int, block: Block) -> int:
@@ -420,7 +468,8 @@ class CompiledPlane(Controlled):
             return
         if w.ledger[0]["spare"] < w.ledger[0]["orders"]:
             w.ledger[0]["spare"] += len(w.versions)
-            w.replace("versions", _longer(w.versions))
+            for name in ("versions", "histories", "copies"):
+                w.replace(name, _longer(getattr(w, name)))
             return
         tokens, requests = _longer(w.tokens), _longer(w.requests)
         link_free(self.clock, "tokens", tokens, len(w.tokens))
@@ -440,9 +489,6 @@ class CompiledPlane(Controlled):
         """Tell the loop how far it may go."""
         reserve = int(self.clock["reserve"])
         self.clock["heap_most"], self.clock["wakeups_most"] = len(self.w.heap) - reserve, len(self.w.wakeups) - reserve
-
-    def _push(self, time: float, kind: int, who: int, stamp: int) -> None:
-        slots.heap_push(_Attributes(self.clock), _AttributeRows(self.w.heap), time, kind, who, stamp)
 
     # ------------------------------------------------------------ the world
 
@@ -476,7 +522,9 @@ class CompiledPlane(Controlled):
         c["fills"] = sum(site.op == OP_FILL for site in program.sites)
         c["spare_entries"] = capacity
         c["groups"] = len(program.groups)
-        c["warmup"], c["duration"] = self.span.warmup_s, self.span.duration_s
+        c["warmup"], c["duration"], c["end"] = self.span.warmup_s, self.span.duration_s, self.span.end_s
+        c["controlled"] = bool(program.system.controls)
+        c["ahead"] = self._ahead and not program.system.controls
         c["duration_ticks"], c["warmup_ticks"] = to_area_ticks(self.span.duration_s), to_area_ticks(self.span.warmup_s)
         set_now(_Attributes(c), self.tally, 0.0)
         tokens, requests = np.zeros(capacity, world.TOKEN), np.zeros(capacity, world.REQUEST)
@@ -496,6 +544,7 @@ class CompiledPlane(Controlled):
         return world.World(
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
+            leg_ends=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
             stations=self._stations(c), links=self._links(), caches=self._caches(),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
@@ -507,7 +556,9 @@ class CompiledPlane(Controlled):
             zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(), quotas=self._quotas(),
             ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
             block_times=np.zeros((n, block)), block_ints=np.zeros((n, 4, block), np.int64),
-            block_ttls=np.zeros((n, block)), client_ordinals=np.zeros((n, clients), np.int64),
+            block_ttls=np.zeros((n, block)), columns=self._columns(),
+            drawn=np.zeros((len(program.columns), 1 << (2 * block - 1).bit_length())),
+            client_ordinals=np.zeros((n, clients), np.int64),
             parked=np.zeros((n, clients), np.int64), shares=np.ascontiguousarray(workload.shares()),
             key_law=key_law, key_floats=key_floats, key_table=key_table.copy() if key_table.size < 2 else key_table,
             key_guide=key_guide, **self.tally._asdict(),
@@ -522,6 +573,12 @@ class CompiledPlane(Controlled):
             record["servers"], record["limit"] = part.servers, -1 if part.queue_limit is None else part.queue_limit
             record["head"] = record["tail"] = record["first"] = record["last"] = -1
             record["full"], record["slowdown"], record["watch_at"] = ERRORS.index(part.full), 1.0, NEVER
+        return records
+
+    def _columns(self) -> Any:
+        records = np.zeros(len(self.program.columns), world.COLUMN)
+        for record, column in zip(records, self.program.columns, strict=True):
+            record["stream"], record["visit"], record["branch"], record["form"] = column
         return records
 
     def _links(self) -> Any:
@@ -569,11 +626,14 @@ class CompiledPlane(Controlled):
             record["members"], record["by_key"] = self.program.membership(part.members), by_key
             record["width"], record["spare"] = width, capacity - 1
             record["orders"] = sum(site.op == OP_ORDER for site in self.program.sites)
+        histories = np.zeros(capacity, world.HISTORY)
+        histories[0]["superseded_at"] = math.inf
         return {
             "ledger": record,
             "versions": np.zeros(capacity, world.VERSION),
-            "histories": np.zeros(max(1, keys), world.HISTORY),
-            "copies": np.zeros((max(1, width), max(1, keys)), np.int32),
+            "histories": histories,
+            "copies": np.zeros((capacity, max(1, width)), np.int32),
+            "history_of": np.zeros(max(1, keys), np.int32),
         }
 
     def _memberships(self) -> Any:
@@ -675,7 +735,7 @@ def link_free(clock: Any, name: str, records: Any, first: int) -> None:
 
 
 def _longer(records: Any) -> Any:
-    longer = np.zeros(2 * len(records), records.dtype)
+    longer = np.zeros((2 * len(records), *records.shape[1:]), records.dtype)
     longer[: len(records)] = records
     return longer
 
@@ -703,14 +763,3 @@ class _Attributes:
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._record[name] = value
-
-
-class _AttributeRows:
-    """An array of records seen by plain Python as compiled code sees it."""
-
-    def __init__(self, records: Any) -> None:
-        self._records = records
-        self.shape = records.shape
-
-    def __getitem__(self, index: int) -> Any:
-        return _Attributes(self._records[index])

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.kernel.numerics import power, times, to_int
 from models.kernel.outcome import FloatArray, IntArray
-from models.kernel.random import uniforms
 
 UNIFORM_KEYS, ZIPF, SCRAMBLED_ZIPFIAN, HOTSPOT, LATEST = range(5)
 MAX_KEYS = 50_000_000
@@ -22,6 +21,8 @@ MAX_KEYS = 50_000_000
 Count = Annotated[int, Field(ge=1, le=MAX_KEYS)]
 GUIDE = 1 << 16
 """Entries of the guide into a table of cumulated popularities."""
+NEAR = 3
+"""Entries of a cell that are looked through as they are."""
 
 FNV_OFFSET = -3750763034362895579
 FNV_PRIME = 1099511628211
@@ -228,15 +229,8 @@ def draw_key(
     if kind == UNIFORM_KEYS:
         return int(u1 * float(count))
     if kind in (ZIPF, LATEST):
-        low = guide[int(u1 * GUIDE)]
-        high = guide[int(u1 * GUIDE) + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if table[middle] <= u1:
-                low = middle + 1
-            else:
-                high = middle
-        return int(low) if kind == ZIPF else int(count - 1 - low)
+        rank = find_rank(table, guide, u1)
+        return rank if kind == ZIPF else count - 1 - rank
     if kind == SCRAMBLED_ZIPFIAN:
         return int(fnv(ycsb_rank(u1)) % count)
     if u1 < b:
@@ -244,11 +238,37 @@ def draw_key(
     return int(a + u2 * (float(count) - a))
 
 
+def find_rank(table: FloatArray, guide: IntArray, u: float) -> int:
+    """The first entry of a table of cumulated popularities that exceeds a uniform; compiled.
+
+    Within a cell of the guide popularity hardly changes, so the entry lies close to a straight line through the cell.
+    """
+    x = u * GUIDE
+    cell = int(x)
+    low, high = guide[cell], guide[cell + 1]
+    if high - low > NEAR:
+        guess = low + int((x - cell) * (high - low))
+        if table[guess] <= u:
+            low = guess + 1
+            if table[guess + 1] > u:
+                return int(low)
+        else:
+            high = guess
+            if guess == low or table[guess - 1] <= u:
+                return int(high)
+    while low < high:
+        middle = (low + high) >> 1
+        if table[middle] <= u:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low)
+
+
 def fill_keys(
     kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray,
-    k0: int, k1: int, first: int, client: int, out: IntArray,
+    u1: FloatArray, u2: FloatArray, out: IntArray,
 ) -> None:  # fmt: skip
-    """Keys for the ordinals from `first` on; compiled."""
+    """A key for each pair of uniforms; compiled."""
     for i in range(out.shape[0]):
-        u1, u2 = uniforms(k0, k1, first + i, client, 0, 0, 0, 0)
-        out[i] = draw_key(kind, count, a, b, table, guide, u1, u2)
+        out[i] = draw_key(kind, count, a, b, table, guide, u1[i], u2[i])

@@ -24,6 +24,11 @@ from models.kernel.random import uniforms
 
 CONSTANT, EXPONENTIAL, UNIFORM, LOGNORMAL, ERLANG, HYPEREXPONENTIAL, WEIBULL, PARETO, EMPIRICAL, MIXTURE = range(10)
 
+PLAIN, LOGS, NORMALS = range(3)
+"""Forms of draws before their law's parameters come in: a uniform u, -log u, the normal quantile of u."""
+FORM = {EXPONENTIAL: LOGS, UNIFORM: PLAIN, LOGNORMAL: NORMALS, WEIBULL: LOGS, PARETO: LOGS}
+"""Of the laws that take one uniform alone."""
+
 Uniforms = Callable[[int], tuple[FloatArray, FloatArray]]
 """Gives the draw-th pair of uniforms of each identity of a block."""
 
@@ -534,6 +539,19 @@ def weibull(u: Any, scale: Any, inverse_shape: Any) -> Any:
 def pareto(u: Any, minimum: Any, inverse_shape: Any) -> Any:
     """Inverse distribution function of the Pareto, in the uniform's complement."""
     return minimum * exp(-log(u) * inverse_shape)
+
+
+def of_standard(kind: int, data: FloatArray, at: int, x: float) -> float:
+    """The variate of a law of one of the forms, in the operations of the functions above."""
+    if kind == EXPONENTIAL:
+        return float(x * data[at])
+    if kind == LOGNORMAL:
+        return float(exp(data[at] + data[at + 1] * x))
+    if kind == UNIFORM:
+        return float(data[at] + data[at + 1] * x)
+    if kind == WEIBULL:
+        return float(data[at] * power(x, data[at + 1]))
+    return float(data[at] * exp(x * data[at + 1]))
 
 
 def between(u: Any, p0: Any, p1: Any, v0: Any, v1: Any) -> Any:

@@ -148,34 +148,51 @@ class LedgerState:
         return request.arrival - self.superseded_at(request.key, token.version)
 
 
-# The compiled form: `w.versions` by number, `w.histories` by key, and `w.copies` by slot and key.
+# The compiled form: `w.versions` by number, `w.histories` and `w.copies` by the place that `w.history_of` says for a
+# key. Place 0 is that of all keys that never were written: version 0 everywhere, superseded never.
 
 
 def ledger_order(w: Any, key: int) -> int:
     """Compiled form of `LedgerState.order`."""
-    ledger, history = w.ledger[0], w.histories[key]
+    ledger = w.ledger[0]
     ledger.spare -= 1
     ledger.versions += 1
     version = ledger.versions
-    here = w.versions[version]
-    here.superseded_at, here.after = math.inf, 0
-    if history.ordered:
-        w.versions[history.ordered].after = version
+    w.versions[version].superseded_at, w.versions[version].after = math.inf, 0
+    place = w.history_of[key]
+    if place == 0:
+        ledger.histories += 1
+        place = ledger.histories
+        w.history_of[key] = place
+        history = w.histories[place]
+        history.key, history.oldest, history.superseded_at = key, version, math.inf
+        history.acknowledged, history.measured = 0, 0
     else:
-        history.oldest, history.superseded_at = version, math.inf
-    history.ordered = version
+        w.versions[w.histories[place].ordered].after = version
+    w.histories[place].ordered = version
     return int(version)
+
+
+def ledger_newest(w: Any, key: int) -> int:
+    """The last version that was ordered, or 0."""
+    return int(w.histories[w.history_of[key]].ordered)
+
+
+def ledger_get(w: Any, member: int, key: int) -> int:
+    """Compiled form of `LedgerState.get`."""
+    return int(w.copies[w.history_of[key], member % w.ledger[0].width])
 
 
 def ledger_put(w: Any, member: int, key: int, version: int) -> None:
     """Compiled form of `LedgerState.put`."""
-    slot = member % w.ledger[0].width
-    w.copies[slot, key] = max(w.copies[slot, key], version)
+    if version:
+        place, slot = w.history_of[key], member % w.ledger[0].width
+        w.copies[place, slot] = max(w.copies[place, slot], version)
 
 
 def ledger_acknowledge(w: Any, key: int, version: int, measured: int) -> None:
     """Compiled form of `LedgerState.acknowledge`."""
-    history, counts, now = w.histories[key], w.tally.writes, w.clock[0].now
+    history, counts, now = w.histories[w.history_of[key]], w.tally.writes, w.clock[0].now
     counts[ACKNOWLEDGED] += measured
     if history.acknowledged > version:
         counts[SUPERSEDED] += measured
@@ -192,10 +209,7 @@ def ledger_acknowledge(w: Any, key: int, version: int, measured: int) -> None:
 
 def ledger_superseded_at(w: Any, key: int, version: int) -> float:
     """Compiled form of `LedgerState.superseded_at`."""
-    if version:
-        return float(w.versions[version].superseded_at)
-    history = w.histories[key]
-    return float(history.superseded_at) if history.ordered else math.inf
+    return float(w.versions[version].superseded_at if version else w.histories[w.history_of[key]].superseded_at)
 
 
 def ledger_row(w: Any, key: int) -> int:
@@ -207,40 +221,39 @@ def ledger_row(w: Any, key: int) -> int:
     return int(w.slots[table.start + mix(key) % table.width])
 
 
-def ledger_audit(w: Any, row: int, final: bool, keys: int) -> None:
+def ledger_audit(w: Any, row: int, final: bool) -> None:
     """Compiled form of `LedgerState.audit`."""
     ledger, counts = w.ledger[0], w.tally.writes
     table = w.memberships[ledger.members]
-    for key in range(keys):
-        history = w.histories[key]
+    for place in range(1, ledger.histories + 1):
+        history = w.histories[place]
         if history.acknowledged:
-            mine = ledger_row(w, key)
+            mine = ledger_row(w, history.key)
             if row in (-1, mine):
                 leader = w.slots[table.start + mine * table.width + LEADER]
-                if w.copies[leader % ledger.width, key] < history.acknowledged:
+                if w.copies[place, leader % ledger.width] < history.acknowledged:
                     counts[LOST] += history.measured
                     history.acknowledged = 0
                 elif final:
                     counts[KEPT] += history.measured
 
 
-def ledger_copy(w: Any, row: int, source: int, target: int, keys: int) -> None:
+def ledger_copy(w: Any, row: int, source: int, target: int) -> None:
     """Compiled form of `LedgerState.copy`."""
-    slot = source % w.ledger[0].width
-    for key in range(keys):
-        if w.histories[key].ordered and ledger_row(w, key) == row:
-            ledger_put(w, target, key, w.copies[slot, key])
+    for place in range(1, w.ledger[0].histories + 1):
+        key = w.histories[place].key
+        if ledger_row(w, key) == row:
+            ledger_put(w, target, key, ledger_get(w, source, key))
 
 
-def ledger_begin(w: Any, now: float, keys: int) -> None:
+def ledger_begin(w: Any, now: float) -> None:
     """Compiled form of `LedgerState.begin`."""
     ledger = w.ledger[0]
-    for key in range(keys):
-        history = w.histories[key]
-        if history.ordered:
-            history.superseded_at -= now
-            for slot in range(ledger.width):
-                ledger_put(w, slot, key, history.ordered)
+    for place in range(1, ledger.histories + 1):
+        history = w.histories[place]
+        history.superseded_at -= now
+        for slot in range(ledger.width):
+            ledger_put(w, slot, history.key, history.ordered)
     for version in range(1, ledger.versions + 1):
         w.versions[version].superseded_at -= now
 

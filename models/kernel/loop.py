@@ -36,8 +36,8 @@ from models.kernel.ledger import ledger_finished
 from models.kernel.random import uniforms
 from models.kernel.recorder import record_settled, set_now
 from models.kernel.slots import (
+    AHEAD,
     ANSWERED,
-    ARRIVAL,
     CLIENT,
     FAILED,
     PRIMING_CLIENT,
@@ -67,8 +67,9 @@ from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
 from models.kernel.system import THROTTLED, TIMEOUT
 
-NOTHING, ROOM, REQUESTS, CONTROL, STUCK = range(5)
-"""What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still."""
+NOTHING, ROOM, REQUESTS, CONTROL, STUCK, TIED = range(6)
+"""What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still; a
+walk that went ahead of the clock comes at one instant with others."""
 
 
 def advance(w: Any, until: float) -> int:
@@ -86,14 +87,32 @@ def advance(w: Any, until: float) -> int:
             return int(clock.need)
         if clock.wakeups:
             return CONTROL
-    while clock.heap > 0:
+    find_next(w)
+    while True:
+        if arrival_is_next(w):
+            now = clock.next_time
+            source = w.sources[clock.next_source]
+            if now >= until:
+                break
+            if source.more and source.block_at + 1 >= source.block_end:
+                return REQUESTS
+            tick(w, clock, now)
+            clock.walks = 0
+            arrive(w, clock.next_source)
+            find_next(w)
+            drain(w)
+            if clock.need:
+                return int(clock.need)
+            if clock.wakeups:
+                return CONTROL
+            continue
+        if clock.heap == 0:
+            break
         top = w.heap[0]
         now, what = top.time, top.what
         if now >= until:
             break
         kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
-        if kind == ARRIVAL and w.sources[who].more and w.sources[who].block_at + 1 >= w.sources[who].block_end:
-            return REQUESTS
         heap_pop(clock, w.heap)
         if kind == WAKE:
             token = w.tokens[who]
@@ -104,10 +123,13 @@ def advance(w: Any, until: float) -> int:
                 station_complete(w, token.where, who, token)
             else:
                 ready_put(clock, w.tokens, who)
-        elif kind == ARRIVAL:
-            tick(w, clock, now)
-            clock.walks = 0
-            arrive(w, who)
+        elif kind == AHEAD:
+            # What went ahead of the clock has no place in the order of events: at one instant with others, who was
+            # first is not known.
+            if now == clock.now or (clock.heap > 0 and w.heap[0].time == now) or clock.next_time == now:
+                return TIED
+            set_now(clock, w.tally, now)
+            ready_put(clock, w.tokens, who)
         elif kind == CLIENT:
             tick(w, clock, now)
             source = stamp
@@ -131,6 +153,32 @@ def advance(w: Any, until: float) -> int:
         if clock.wakeups:
             return CONTROL
     return NOTHING
+
+
+def find_next(w: Any) -> None:
+    """Find the open source whose request comes next."""
+    clock = w.clock[0]
+    clock.next_source, clock.next_time = -1, math.inf
+    seq = 0
+    for s in range(w.sources.shape[0]):
+        source = w.sources[s]
+        if source.closed == 0 and source.block_at < source.block_end:
+            time = w.block_times[s, source.block_at]
+            if clock.next_source < 0 or time < clock.next_time or (time == clock.next_time and source.seq < seq):
+                clock.next_source, clock.next_time, seq = s, time, source.seq
+
+
+def arrival_is_next(w: Any) -> bool:
+    """Whether a request of an open source comes before all other events."""
+    clock = w.clock[0]
+    if clock.next_source < 0:
+        return False
+    if clock.heap == 0:
+        return True
+    top = w.heap[0]
+    return bool(
+        clock.next_time < top.time or (clock.next_time == top.time and w.sources[clock.next_source].seq < top.seq)
+    )
 
 
 def tick(w: Any, clock: Any, now: float) -> None:
@@ -282,14 +330,15 @@ def arrive(w: Any, s: int) -> None:
     clock, source = w.clock[0], w.sources[s]
     at = source.block_at
     source.block_at += 1
-    if source.block_at < source.block_end:
-        heap_push(clock, w.heap, w.block_times[s, source.block_at], ARRIVAL, s, 0)
+    source.seq = clock.seq
+    clock.seq += 1
     ordinal = source.ordinal
     source.ordinal += 1
     if source.active:
+        spot = ordinal & (w.drawn.shape[1] - 1) if s == 0 else -1
         begin(
             w, s, source.client_base, ordinal, w.block_ints[s, 0, at], w.block_ints[s, 1, at], w.block_ints[s, 2, at],
-            w.block_ints[s, 3, at], w.block_ttls[s, at], -1,
+            w.block_ints[s, 3, at], w.block_ttls[s, at], -1, 0, spot,
         )  # fmt: skip
 
 
@@ -327,7 +376,7 @@ def issue(w: Any, s: int, client: int) -> None:
 
 def begin(
     w: Any, source: int, client: int, ordinal: int, operation: int, key: int, size: int, items: int, ttl: float,
-    probe: int, leg: int = 0,
+    probe: int, leg: int = 0, spot: int = -1,
 ) -> None:  # fmt: skip
     """A request begins."""
     clock = w.clock[0]
@@ -338,7 +387,7 @@ def begin(
     request.source, request.client, request.ordinal, request.operation = source, client, ordinal, operation
     request.key, request.size, request.items, request.ttl, request.arrival = key, size, items, ttl, clock.now
     request.attempt, request.tokens, request.settled, request.measured, request.probe = 0, 0, 0, 0, probe
-    request.leg = leg
+    request.leg, request.spot = leg, spot
     if clock.priming == 0:
         if probe < 0:
             clock.simulated += 1
@@ -371,6 +420,7 @@ def fail(w: Any, r: int, error: int) -> None:
         return
     wait_s = w.ceilings[2 * request.operation + (error == THROTTLED), request.attempt]
     request.attempt += 1
+    request.spot = -1
     if wait_s > 0.0 and operation.jitter:
         stream = clock.backoff_stream
         u, _ = uniforms(w.keys[stream, 0], w.keys[stream, 1], request.ordinal, request.client, request.attempt, 0, 0, 0)

@@ -12,6 +12,8 @@ from typing import Literal
 
 from models.kernel.laws import Law
 
+MAX_LEGS = 62
+"""Legs of a fork, which are bits of a set."""
 UNLIMITED = 0
 """Servers of a station that never makes anybody wait."""
 
@@ -238,8 +240,8 @@ class Quorum:
     def __post_init__(self) -> None:
         if (self.needed is None) == (self.table is None):
             raise ValueError(f"quorum {self.name}: give needed or table")
-        if not 1 <= self.legs <= 62:
-            raise ValueError(f"quorum {self.name}: 1 to 62 legs, got {self.legs}")
+        if not 1 <= self.legs <= MAX_LEGS:
+            raise ValueError(f"quorum {self.name}: 1 to {MAX_LEGS} legs, got {self.legs}")
         if self.needed is not None and not 0 <= self.needed <= self.legs:
             raise ValueError(f"quorum {self.name}: {self.needed} of {self.legs} can never answer")
         if self.table is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from models.kernel.columns import Column, lay_columns
 from models.kernel.laws import Law, LawTable
 from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
 from models.kernel.steps.base import Step
@@ -25,14 +26,18 @@ MAX_DEPTH = 4
 
 SITE = np.dtype(
     [(name, np.int64) for name in
-     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries")]
+     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column")]
     + [("x", np.float64)]
 )  # fmt: skip
 
 
 @dataclass
 class Site:
-    """One place on a route. What a to d, x and other mean is the step's own business; `of` is what units are of."""
+    """One place on a route.
+
+    What a to d, x and other mean is the step's own business; `of` is what units are of; `column` plus a walk's branch
+    is where its draws may lie (see `columns`), -1 for nowhere.
+    """
 
     step: Step
     op: int
@@ -47,6 +52,7 @@ class Site:
     next: int = END
     other: int = END
     carries: int = 0
+    column: int = -1
     x: float = 0.0
     index: int = 0
 
@@ -82,6 +88,7 @@ class Program:
     stream_names: list[str] = field(default_factory=list)
     link_groups: dict[int, Group] = field(default_factory=dict)
     link_stations: dict[int, Station] = field(default_factory=dict)
+    columns: list[Column] = field(default_factory=list)
     _complete: bool = False
 
     def __post_init__(self) -> None:
@@ -97,6 +104,7 @@ class Program:
         for route in past_routes(o.route for o in self.system.operations.values()):
             self._visits = {}
             self.past_entries.append(self.flatten(route, END))
+        self.columns.extend(lay_columns(self))
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
         families: list[list[Any]] = [
@@ -112,6 +120,11 @@ class Program:
             if not all(names) or len(set(names)) < len(names):
                 raise ValueError(f"{self.name}: like parts must have names of their own, these are called {names}")
         self._complete = True
+
+    @property
+    def reads_keys(self) -> bool:
+        """Whether it matters to anything which key a request asks for."""
+        return any(site.step.reads_key for site in self.sites)
 
     def flatten(self, route: Route, after: int, depth: int = 0) -> int:
         """Add a route's sites, from its end to its beginning; returns the index of its first, `after` if it is

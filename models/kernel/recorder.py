@@ -409,6 +409,20 @@ def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
     tally.spans[row] += change * clock.span_left
 
 
+def shift_level_at(w: Any, row: int, change: int, time: float) -> None:
+    """`shift_level` at another time than now."""
+    clock, tally = w.clock[0], w.tally
+    window, ticks = window_of(time, clock.window, clock.windows), to_area_ticks(time)
+    tally.areas[row, window] += change * (tally.edges[window + 1] - ticks)
+    tally.levels[row, window] += change
+    tally.spans[row] += change * span_left(clock, ticks)
+
+
+def span_left(clock: Any, ticks: int) -> int:
+    """Area ticks that are left of the measured span at a time."""
+    return int(clock.duration_ticks - min(max(ticks, clock.warmup_ticks), clock.duration_ticks))
+
+
 def set_now(clock: Any, tally: Any, now: float) -> None:
     """Set the clock, and what measures need to know of the time: its window, and area ticks to the window's and span's
     end.
@@ -417,7 +431,7 @@ def set_now(clock: Any, tally: Any, now: float) -> None:
     window, ticks = window_of(now, clock.window, clock.windows), to_area_ticks(now)
     clock.window_now = window
     clock.window_left = tally.edges[window + 1] - ticks
-    clock.span_left = clock.duration_ticks - min(max(ticks, clock.warmup_ticks), clock.duration_ticks)
+    clock.span_left = span_left(clock, ticks)
 
 
 # The outcome, from either engine's tally.

@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.kernel.laws import CONSTANT, EXPONENTIAL, draw_law, exponential
+from models.kernel.laws import (
+    CONSTANT,
+    EXPONENTIAL,
+    LOGNORMAL,
+    LOGS,
+    NORMALS,
+    PARETO,
+    PLAIN,
+    UNIFORM,
+    WEIBULL,
+    draw_law,
+    of_standard,
+)
+from models.kernel.numerics import log, normal_quantile_of_one
 from models.kernel.random import uniforms
 
-WAKE, TIMER, RETRY, ARRIVAL, CLIENT = range(5)
-"""Kinds of events: a walk goes on; an attempt's time is up; a wait before a retry is over; a source's next request; a
-client of a closed source has thought."""
+WAKE, TIMER, RETRY, CLIENT, AHEAD = range(5)
+"""Kinds of events: a walk goes on; an attempt's time is up; a wait before a retry is over; a client of a closed source
+has thought; the clock comes to where a walk went ahead of it."""
 ANSWERED, QUEUE_GREW, FAILED = range(3)
 """Kinds of wakeups: control's own request is answered; a queue, or the failures of an operation, have come to a
 mark."""
@@ -205,21 +218,45 @@ def start_leg(w: Any, parent: int, leg: int, entry: int) -> int:
 
 def draw(w: Any, token: Any, site: Any, law: int) -> float:
     """The variate of a site for a token's identity."""
-    kind = w.law_kinds[law]
+    kind, at = w.law_kinds[law], w.law_starts[law]
     if kind == CONSTANT:
-        return float(w.law_data[w.law_starts[law]])
+        return float(w.law_data[at])
+    if kind in (EXPONENTIAL, WEIBULL, PARETO):
+        return of_standard(kind, w.law_data, at, standard_draw(w, token, site, LOGS))
+    if kind == LOGNORMAL:
+        return of_standard(kind, w.law_data, at, standard_draw(w, token, site, NORMALS))
+    if kind == UNIFORM:
+        return of_standard(kind, w.law_data, at, standard_draw(w, token, site, PLAIN))
     request, stream = w.requests[token.request], site.stream
-    k0, k1 = w.keys[stream, 0], w.keys[stream, 1]
-    if kind == EXPONENTIAL:
-        # As `draw_law` has it, without asking for its other laws first.
-        u, _ = uniforms(k0, k1, request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
-        return float(exponential(u, w.law_data[w.law_starts[law]]))
     return float(
         draw_law(
-            w.law_kinds, w.law_starts, w.law_data, law, k0, k1,
+            w.law_kinds, w.law_starts, w.law_data, law, w.keys[stream, 0], w.keys[stream, 1],
             request.ordinal, request.client, token.attempt, token.branch, site.visit,
         )
     )  # fmt: skip
+
+
+def standard_draw(w: Any, token: Any, site: Any, form: int) -> float:
+    """What a walk draws at a site: from its column, or drawn now."""
+    request = w.requests[token.request]
+    if site.column >= 0:
+        index = site.column + token.branch
+        column = w.columns[index]
+        column.used += 1
+        if request.spot >= 0 and column.first <= request.ordinal < column.end:
+            return float(w.drawn[index, request.spot])
+    key = w.keys[site.stream]
+    u, _ = uniforms(key[0], key[1], request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
+    return float(standard(form, u))
+
+
+def standard(form: int, u: float) -> float:
+    """The part of a variate that does not depend on its law's parameters."""
+    if form == LOGS:
+        return float(-log(u))
+    if form == NORMALS:
+        return float(normal_quantile_of_one(u))
+    return u
 
 
 def wake_control(w: Any, kind: int, who: int, value: int, latency: float) -> None:

@@ -26,7 +26,7 @@ from models.kernel.laws import Constant, Law, LawTable, draw_law, exponential
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import Stream, stream, uniforms
 
-BLOCK = 4096
+BLOCK = 8192
 """Requests that are drawn at once; any size gives the same requests."""
 INSERT = "insert"
 """The operation that writes a new record."""
@@ -124,6 +124,9 @@ class Drawing(Protocol):
     def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
         """A key for each ordinal from `first` on, shape (size,)."""
 
+    def operations(self, shares: FloatArray, key: Stream, first: int, size: int) -> IntArray:
+        """An operation for each ordinal from `first` on, shape (size,), by cumulated shares."""
+
 
 class NumpyDrawing:
     """Blocks drawn in NumPy."""
@@ -138,6 +141,10 @@ class NumpyDrawing:
 
     def keys(self, law: KeyLaw, key: Stream, first: int, size: int, client: int) -> IntArray:
         return law.block(*self.pairs(key, first, size, client))
+
+    def operations(self, shares: FloatArray, key: Stream, first: int, size: int) -> IntArray:
+        u, _ = self.pairs(key, first, size, 0)
+        return np.searchsorted(shares, u, side="right").astype(np.int64)
 
 
 class Streams(NamedTuple):
@@ -171,6 +178,8 @@ class OpenSource:
     draw_block: int = 4096
     inserted: int = 0
     """Records inserted before the first request."""
+    draws_keys: bool = True
+    """False where nobody looks at keys: then all are 0, and none is drawn."""
 
     def blocks(self) -> Iterator[Block]:
         """All requests that arrive before the duration, in blocks."""
@@ -207,11 +216,10 @@ class OpenSource:
         records were inserted.
         """
         w, streams = self.workload, self.streams
-        keys = self.drawing.keys(w.keys, streams.keys, first, size, 0)
+        keys = self.drawing.keys(w.keys, streams.keys, first, size, 0) if self.draws_keys else np.zeros(size, np.int64)
         operations = np.zeros(size, np.int64)
         if len(w.mix) > 1:
-            u, _ = self.drawing.pairs(streams.operations, first, size, 0)
-            operations = np.searchsorted(w.shares(), u, side="right").astype(np.int64)
+            operations = self.drawing.operations(w.shares(), streams.operations, first, size)
         if w.insert >= 0:
             new = operations == w.insert
             before = inserted + np.cumsum(new) - new

@@ -193,11 +193,13 @@ def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
         vanish(w, i)
         return GONE
     if station_has_room(station):
-        return int(site.next) if station_start(w, index, i, token, site) else PARKED
+        return int(site.next) if station_start(w, index, i, token, work_of(w, token, site)) else PARKED
     if station.limit >= 0 and station.queued >= station.limit:
         station.rejected += 1
         token.error = station.full
         return int(site.next)
+    # Drawn here, where the site is at hand; a variate does not depend on when it is drawn.
+    token.due = work_of(w, token, site)
     token.after = -1
     if station.queued == 0:
         station.head = i
@@ -216,26 +218,33 @@ def station_has_room(station: Any) -> bool:
     return bool(station.paused == 0 and (station.servers == 0 or station.busy < station.servers))
 
 
-def station_start(w: Any, index: int, i: int, token: Any, site: Any) -> bool:
-    """Compiled form of `StationState.start`."""
-    station, clock = w.stations[index], w.clock[0]
+def work_of(w: Any, token: Any, site: Any) -> float:
+    """Seconds of service of a walk at a site, by a server of ordinary speed."""
     work_s = draw(w, token, site, site.law)
     if site.c:
         work_s *= float(units(site.of, token.items, w.requests[token.request].size, site.c, site.d))
     if site.x > 0.0:
         work_s *= 1.0 + site.x * float(token.items - 1)
-    work_s *= station.slowdown
+    return work_s
+
+
+def station_start(w: Any, index: int, i: int, token: Any, work_s: float) -> bool:
+    """Compiled form of `StationState.start`."""
+    station, clock = w.stations[index], w.clock[0]
+    work_s = work_s * station.slowdown
     station.started += 1
     if work_s <= 0.0:
         return True
     station.busy += 1
     shift_level(clock, w.tally, 3 * index, 1)
-    token.before, token.after, token.where = station.last, -1, index
-    if station.last < 0:
-        station.first = i
-    else:
-        w.tokens[station.last].after = i
-    station.last = i
+    token.where = index
+    if clock.controlled:
+        token.before, token.after = station.last, -1
+        if station.last < 0:
+            station.first = i
+        else:
+            w.tokens[station.last].after = i
+        station.last = i
     token.due = clock.now + work_s
     heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
     return False
@@ -244,14 +253,15 @@ def station_start(w: Any, index: int, i: int, token: Any, site: Any) -> bool:
 def station_complete(w: Any, index: int, i: int, token: Any) -> None:
     """Compiled form of `StationState.complete`."""
     station = w.stations[index]
-    if token.before < 0:
-        station.first = token.after
-    else:
-        w.tokens[token.before].after = token.after
-    if token.after < 0:
-        station.last = token.before
-    else:
-        w.tokens[token.after].before = token.before
+    if w.clock[0].controlled:
+        if token.before < 0:
+            station.first = token.after
+        else:
+            w.tokens[token.before].after = token.after
+        if token.after < 0:
+            station.last = token.before
+        else:
+            w.tokens[token.after].before = token.before
     token.where = -1
     station.busy -= 1
     shift_level(w.clock[0], w.tally, 3 * index, -1)
@@ -268,7 +278,7 @@ def station_take_waiting(w: Any, index: int) -> None:
         station.head = token.after
         station.queued -= 1
         shift_level(w.clock[0], w.tally, 3 * index + 1, -1)
-        if station_start(w, index, i, token, w.sites[token.place]):
+        if station_start(w, index, i, token, token.due):
             ready_put(w.clock[0], w.tokens, i)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from models.kernel.program import MAX_GROUPS, SITE
 from models.kernel.recorder import TALLY_DIMENSIONS, TALLY_FLOATS
 
+NEVER = 1 << 62
+"""A count that nothing comes to."""
 Records = Any
 """An array of records."""
 
@@ -32,15 +34,17 @@ TOKEN = _record(
     "due",
     ("members", np.int64, (MAX_GROUPS,)),
 )
-"""A walk. `after` and `before` link it into one list at a time (free, ready, a queue, in service); `where` is the
-station that serves it, or -1; `held` is the place in `owners` of the key that it holds, or -1, and `first` to `last`
-wait for that. `parts` tells an `Each` from a fork. `stamp` and `join` go on counting when the slot is used again."""
+"""A walk. `due` is when it wakes or, while it waits at a station, its work there. `after` and `before` link it into one
+list at a time (free, ready, a queue, in service); `where` is the station that serves it, or -1; `held` is the place in
+`owners` of the key that it holds, or -1, and `first` to `last` wait for that. `parts` tells an `Each` from a fork.
+`stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
-    "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after",
+    "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after spot",
     "arrival ttl paid",
 )
-"""What a client waits for; the slot is free again when it is settled and no walk of it is left."""
+"""What a client waits for; the slot is free again when it is settled and no walk of it is left. `spot` is its place in
+the columns of draws, or -1."""
 
 STATION = _record(
     "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at",
@@ -58,11 +62,12 @@ ENTRY = np.dtype(
 )  # fmt: skip
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot."""
 ROOM = _record("base waited")
-LEDGER = _record("members by_key width versions spare orders")
+LEDGER = _record("members by_key width versions histories spare orders")
 """What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
 VERSION = _record("after", "superseded_at")
-HISTORY = _record("ordered oldest acknowledged measured", "superseded_at")
-"""A key's versions: the last ordered, the oldest not superseded (linked by `after`), the newest acknowledged."""
+HISTORY = _record("key ordered oldest acknowledged measured", "superseded_at")
+"""Versions of a key that was written: the last ordered, the oldest not superseded (linked by `after`), the newest
+acknowledged."""
 BUCKET = _record("family admitted refused overflow", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
@@ -70,18 +75,23 @@ QUOTA = _record("returns_cost", "tokens capacity cost timeout_cost throttled_cos
 OPERATION = _record("entry past_entry max_attempts jitter quota processes failures watch_at several", "timeout")
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
-    "insert inserted"
+    "insert inserted seq"
 )
-"""`insert` is the operation that inserts, or -1; `inserted` counts those of a closed source."""
+"""`seq` is the next arrival's place in the order of events; `insert` is the operation that inserts, or -1; `inserted`
+counts those of a closed source."""
+COLUMN = _record("stream visit branch form first end used")
+"""Draws ahead of their time (see `columns`), of the requests from ordinal `first` to before `end`."""
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
     "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
     "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
-    "work_stream",
-    "now walks_at warmup duration window",
+    "work_stream next_source controlled ahead",
+    "now walks_at warmup duration window next_time end",
 )
 """The one record of all that is going on. `reserve` is what one walk may start, `fills` what it may put in caches;
-`entries` counts the slots that ever were used; `walks` counts those at one instant."""
+`entries` counts the slots that ever were used; `walks` counts those at one instant.
+`next_source` is the open source whose request comes next, at `next_time`, or -1. `controlled`: control may act on what
+is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
 
@@ -96,6 +106,8 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("wakeups", WAKEUP, 1),  # capacity
     ("sites", SITE, 1),
     ("legs", INT, 1),  # entry site of each leg of each fork
+    ("leg_ends", FLOAT, 1),  # legs: when those of one fork come to their ends, in order
+    ("leg_order", INT, 1),  # legs: which they are
     ("keys", INT, 2),  # streams, words of the key
     ("law_kinds", INT, 1),
     ("law_starts", INT, 1),
@@ -110,8 +122,9 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("owners", np.dtype(np.int32), 1),  # rooms x keys: slot + 1 of the walk that holds the key, or 0
     ("ledger", LEDGER, 1),  # one
     ("versions", VERSION, 1),  # capacity
-    ("histories", HISTORY, 1),  # keys
-    ("copies", np.dtype(np.int32), 2),  # copies of a row x keys: which version each has
+    ("histories", HISTORY, 1),  # capacity
+    ("copies", np.dtype(np.int32), 2),  # capacity x copies of a row: which version each has
+    ("history_of", np.dtype(np.int32), 1),  # keys: the place of their history and of their copies, or 0
     ("memberships", MEMBERSHIP, 1),
     ("slots", INT, 1),  # members, of all tables
     ("quorums", QUORUM, 1),
@@ -125,6 +138,8 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("block_times", FLOAT, 2),  # sources, requests
     ("block_ints", INT, 3),  # sources, (operation, key, size, items), requests
     ("block_ttls", FLOAT, 2),  # sources, requests
+    ("columns", COLUMN, 1),
+    ("drawn", FLOAT, 2),  # columns, spots
     ("client_ordinals", INT, 2),  # sources, clients
     ("parked", INT, 2),  # sources, clients
     ("shares", FLOAT, 1),  # cumulated shares of all operations but the last
@@ -137,6 +152,21 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
 """What a world is made of: name, type, dimensions. The names of a tally are among them."""
 NICKNAME = "tally"
 """A world's tally is the world itself to compiled code."""
+
+
+GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "versions", "histories"))
+"""Arrays that are replaced by longer ones, whose new records are zero."""
+FROM_OUTSIDE = frozenset((
+    "clock", "heap", "wakeups", "columns", "entries", "versions", "histories", "ledger.spare",
+    "tokens.after", "requests.after", "requests.settled",
+    *(f"sources.{field}" for field in ("block_at", "block_end", "more", "ordinal", "inserted", "seq")),
+))  # fmt: skip
+"""Arrays and fields that the engine itself changes between two calls of compiled code."""
+FROM_CONTROL = frozenset((
+    "stations.watch_at", "operations.watch_at", "buckets.rate", "buckets.burst", "buckets.tokens", "links.state",
+    "links.factor", "quorums.needed", "sources.active",
+))  # fmt: skip
+"""And those that it changes when control acts, beside what compiled code does for control."""
 
 
 class World:

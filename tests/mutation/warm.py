@@ -10,5 +10,5 @@ from models.kernel import compilation
 for name in ("scipy.special", "rich.console", "rich.progress", "click"):
     import_module(name)
 warm_up()
-compilation.loop_functions()
-compilation.block_functions()
+compilation.interpreting()
+compilation.drawing()

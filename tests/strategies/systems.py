@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -236,21 +237,28 @@ CHARGES = (
 """A price for every bucket's tokens, and for the level that control writes down."""
 
 
-def run(case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, capacity: int = 64) -> Seen:
+def run(
+    case: Case, engine: str, *, block_size: int = 64, draw_block: int = 64, capacity: int = 64,
+    specialised: bool | None = None,
+) -> Seen:  # fmt: skip
     """Run a case on an engine."""
+    if engine != "compiled":
+        return _run_on(SimpyPlane, NumpyDrawing(), case, block_size, draw_block)
+    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
+
+    make = partial(CompiledPlane, capacity=capacity, specialised=specialised)
+    try:
+        return _run_on(make, CompiledDrawing(), case, block_size, draw_block)
+    except TiedError:
+        return _run_on(partial(make, ahead=False), CompiledDrawing(), case, block_size, draw_block)
+
+
+def _run_on(make: Any, drawing: Any, case: Case, block_size: int, draw_block: int) -> Seen:
     log: Log = []
     controls = tuple(controller(number, acts, log) for number, acts in enumerate(case.scripts))
     program = Program(System(case.operations, case.probes, controls, charges=CHARGES), "system")
-    if engine == "compiled":
-        from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
-
-        drawing: Any = CompiledDrawing()
-        sources = sources_of_case(case, drawing, block_size, draw_block)
-        plane: Any = CompiledPlane(program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX, capacity=capacity)
-    else:
-        drawing = NumpyDrawing()
-        sources = sources_of_case(case, drawing, block_size, draw_block)
-        plane = SimpyPlane(program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX)
+    sources = sources_of_case(case, drawing, block_size, draw_block)
+    plane = make(program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX)
     past = None
     if case.primed:
         ttls = [cache.ttl_s or 0.0 for cache in program.caches]

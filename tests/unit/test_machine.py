@@ -266,6 +266,7 @@ def along_doors(w: Any, at: int) -> int:
     while at > 0:
         door = w.doors[at]
         w.small[0] += 1
+        steps += 10 * at
         at = door.next if w.small[0] < 8 else 0
     return steps + at
 

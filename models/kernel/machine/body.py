@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from models.kernel.machine import sources
 from models.kernel.machine.expressions import Expressions, Ways
-from models.kernel.machine.paths import Edge
+from models.kernel.machine.paths import Edge, Variables
 from models.kernel.machine.values import BOOL, INT, POINTER, Constant, Number, Record, Several, Thing, Value, among
 
 MOST_UNROLLED = 16
@@ -24,6 +24,15 @@ class Loop:
 
     again: list[Edge] = field(default_factory=list)
     out: list[Edge] = field(default_factory=list)
+
+
+@dataclass
+class Head:
+    """Where turns of a loop begin: what the variables stand for there, and which of them go from turn to turn."""
+
+    block: ir.Block
+    variables: Variables
+    carried: dict[str, ir.PhiInstr] = field(default_factory=dict)
 
 
 class Body(Expressions):
@@ -120,14 +129,15 @@ class Body(Expressions):
         def test() -> Ways:
             return self._condition(node.test)
 
-        self._loop(node, test, lambda: None)
+        self._loop(node, sources.assigned_in(node), test, lambda: None)
 
-    def _loop(self, node: ast.While | ast.For, test: Callable[[], Ways], step: Callable[[], None]) -> None:
-        """A loop: `test` parts ways at its head, `step` comes at the end of each turn."""
-        head = self.llvm.append_basic_block("head")
-        carried = self._carry(node, head)
-        self.builder.branch(head)
-        self.builder.position_at_end(head)
+    def _loop(
+        self, node: ast.While | ast.For, names: frozenset[str], test: Callable[[], Ways], step: Callable[[], None]
+    ) -> None:
+        """A loop that assigns some names: `test` parts ways at its head, `step` comes at the end of each turn."""
+        head = self._head(names, "head")
+        self.builder.branch(self._arrive(node, head))
+        self._at(Edge(head.block, head.variables))
         inside, outside = test()
         loop = Loop(out=[outside] if outside is not None else [])
         if inside is not None:
@@ -140,35 +150,33 @@ class Body(Expressions):
             self._meet(loop.again)
             if self.alive:
                 step()
-                self._close(node, head, carried)
+                self.builder.branch(self._arrive(node, head))
+                self.alive = False
         self._meet(loop.out)
 
-    def _carry(self, node: ast.While | ast.For, head: ir.Block) -> dict[str, ir.PhiInstr]:
-        """What goes from turn to turn becomes LLVM's phi at the head of a loop."""
-        names = sources.assigned_in(node) | ({node.target.id} if isinstance(node, ast.For) else set())  # type: ignore[attr-defined]
-        carried = {}
-        for name in sorted(names & set(self.variables)):
-            value, builder = self.variables[name], ir.IRBuilder(head)
+    def _head(self, names: frozenset[str], label: str) -> Head:
+        """A block where turns of a loop begin, and which of some names go from turn to turn, as LLVM's phi."""
+        head = Head(self.llvm.append_basic_block(label), dict(self.variables))
+        builder = ir.IRBuilder(head.block)
+        for carried in sorted(names & set(self.variables)):
+            value = self.variables[carried]
             if isinstance(value, Constant | Number):
                 kind = self._type_of(value)
-                kind = INT if kind == BOOL else kind
-                first = self.arithmetic.as_llvm(value, kind)
-                phi = builder.phi(kind)
-                self.variables[name] = Number(phi)
+                phi = builder.phi(INT if kind == BOOL else kind)
+                head.variables[carried] = Number(phi)
             elif isinstance(value, Record):
-                first, phi = self._address(value), builder.phi(POINTER)
-                self.variables[name] = Record(value.array, phi)
+                phi = builder.phi(POINTER)
+                head.variables[carried] = Record(value.array, phi)
             else:
                 # Only what the turn itself makes may be looked at.
-                del self.variables[name]
+                del head.variables[carried]
                 continue
-            phi.add_incoming(first, self.builder.block)
-            carried[name] = phi
-        return carried
+            head.carried[carried] = phi
+        return head
 
-    def _close(self, node: ast.AST, head: ir.Block, carried: dict[str, ir.PhiInstr]) -> None:
-        """Go back to a loop's head."""
-        for name, phi in carried.items():
+    def _arrive(self, node: ast.AST, head: Head) -> ir.Block:
+        """Bring along what a turn begins with, from where the builder stands; returns the block to go to."""
+        for name, phi in head.carried.items():
             value = self.variables.get(name)
             llvm = (
                 self._address(value) if isinstance(value, Record)
@@ -177,24 +185,23 @@ class Body(Expressions):
             if llvm is None:
                 self._refuse(node, f"{name} changes its type from turn to turn")
             phi.add_incoming(llvm, self.builder.block)
-        self.builder.branch(head)
-        self.alive = False
+        return head.block
 
     def _laid_out(self, node: ast.While, name: str, all_of: frozenset[int]) -> None:
         """A loop along something known, with a body of its own for each value of one variable; what a turn makes of
         that variable says where to go on.
         """
-        before = {key: value for key, value in self.variables.items() if key != name}
-        if (sources.assigned_in(node) & set(before)) - {name}:
-            self._refuse(node, f"a loop along {name} carries nothing else")
-        blocks: dict[int, ir.Block] = {}
+        before = self.variables
+        heads: dict[int, Head] = {}
         waiting: list[int] = []
 
         def place(number: int) -> ir.Block:
-            if number not in blocks:
-                blocks[number] = self.llvm.append_basic_block(f"{name}.{number}")
+            if number not in heads:
+                here, self.variables = self.variables, {**before, name: Constant(number)}
+                heads[number] = self._head(sources.assigned_in(node) - {name}, f"{name}.{number}")
+                self.variables = here
                 waiting.append(number)
-            return blocks[number]
+            return self._arrive(node, heads[number])
 
         def go_on() -> None:
             value = self.variables[name]
@@ -207,8 +214,8 @@ class Body(Expressions):
         go_on()
         out: list[Edge] = []
         while waiting:
-            number = waiting.pop()
-            self._at(Edge(blocks[number], {**before, name: Constant(number)}))
+            head = heads[waiting.pop()]
+            self._at(Edge(head.block, head.variables))
             inside, outside = self._condition(node.test)
             if outside is not None:
                 out.append(outside)
@@ -273,8 +280,7 @@ class Body(Expressions):
             value = self._int(node, self.variables[counter])
             self.variables[counter] = Number(self.builder.add(value, ir.Constant(INT, by)))
 
-        counting = ast.For(target=ast.Name(id=counter, ctx=ast.Store()), iter=node.iter, body=node.body, orelse=[])
-        self._loop(counting, test, step)
+        self._loop(node, sources.assigned_in(node) | {counter}, test, step)
         self.variables.pop(target.id, None)
 
     def _over(self, node: ast.For) -> list[Value] | tuple[Value, Value, int]:

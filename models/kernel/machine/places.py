@@ -33,14 +33,16 @@ class Places(Paths):
             return self._array(node)
         if isinstance(holder, Numbers) and node.attr == "shape":
             return Several(tuple(Number(length) for length in self._lengths(holder)))
+        if isinstance(holder, Rows) and node.attr == "shape":
+            return Several((Number(self.unit.layout.entry(self.builder, self.table, holder.array, 1)),))
         if isinstance(holder, Thing):
             return self._known(node, getattr(holder.object, node.attr))
         if not isinstance(holder, Record) or not self.unit.layout.has_field(holder.array, node.attr):
             self._refuse(node, f"this has no field {node.attr}")
-        known = self.unit.known.field(holder.array, node.attr, holder.index)
-        if known is not None:
-            return Constant(known)
         dtype, offset = self.unit.layout.field(holder.array, node.attr)
+        known = self.unit.known.field(holder.array, node.attr, holder.index)
+        if known is not None and dtype.subdtype is None:
+            return Constant(known)
         tag = f"{holder.array}.{node.attr}"
         address = self.builder.gep(self._address(holder), [ir.Constant(INT, offset)], source_etype=BYTE)
         if dtype.subdtype is not None:

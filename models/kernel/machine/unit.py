@@ -38,7 +38,7 @@ class Known:
     """What is known of a world before any of its code runs.
 
     Args:
-        tables: Arrays that never change, by name.
+        tables: Arrays that never change, by name; of records, with those fields alone that never do.
         facts: Fields that have one value in all records, and keep it; by "array.field".
         single: Arrays of one record.
         along: Functions whose loop is laid out along a variable: its name, and all that it can be.
@@ -51,9 +51,14 @@ class Known:
 
     def field(self, array: str, name: str, index: int | None) -> int | float | None:
         """A field's value, where it is known."""
-        if index is not None and array in self.tables:
+        if index is not None and self.fixed(array, name):
             return _plain(self.tables[array][index][name])
         return self.facts.get(f"{array}.{name}")
+
+    def fixed(self, array: str, name: str) -> bool:
+        """Whether an array, or a field of it, never changes."""
+        table = self.tables.get(array)
+        return table is not None and (not name or name in (table.dtype.names or ()))
 
     def element(self, tag: str, at: tuple[int, ...] | None) -> int | float | None:
         """An element's value, where it is known."""
@@ -112,7 +117,7 @@ class Unit:
     def keeps(self, array: str, name: str, value: Value) -> bool:
         """Whether a field is known to have this value already; where it is known to have another, it is not known."""
         tag = f"{array}.{name}" if name else array
-        if array in self.known.tables:
+        if self.known.fixed(array, name):
             raise AssertionError(f"{tag} is said never to change")
         fact = self.known.facts.get(tag)
         if fact is None:
@@ -194,7 +199,9 @@ def _end(body: Body, llvm: ir.Function, parts: list[ir.Value]) -> None:
     returned = ir.VoidType() if not kinds else kinds[0] if len(kinds) == 1 else ir.LiteralStructType(kinds)
     llvm.ftype.return_type = llvm.return_value.type = returned
     if not body.alive:
-        builder.unreachable()
+        # It never returns: its last path goes round and round, or ends in a way that has an end already.
+        if not builder.block.is_terminated:
+            builder.unreachable()
     elif not parts:
         builder.ret_void()
     elif len(parts) == 1:

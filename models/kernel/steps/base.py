@@ -19,6 +19,10 @@ class Step:
 
     op: ClassVar[int]
     takes_time: ClassVar[bool] = False
+    is_private: bool = False
+    """Whether it touches nothing that other walks, or measures that mind the order, can see."""
+    reads_key: bool = False
+    """Whether the walk's key decides what the step does."""
 
     def place(self, program: Program, after: int, depth: int) -> int:
         """Add this step's sites to a program, before the site `after`; returns the index of the first."""

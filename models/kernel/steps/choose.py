@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from models.kernel.codes import OP_CHOOSE
+from models.kernel.laws import PLAIN
 from models.kernel.parts import Membership
-from models.kernel.random import mix, uniforms
+from models.kernel.random import mix
+from models.kernel.slots import standard_draw
 from models.kernel.steps.base import Step
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ class Choose(Step):
     membership: Membership
     by: By | int = "round-robin"
     op = OP_CHOOSE
+
+    @property
+    def is_private(self) -> bool:  # type: ignore[override]
+        return self.by != "round-robin"
+
+    @property
+    def reads_key(self) -> bool:  # type: ignore[override]
+        return self.by == "key"
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -81,10 +91,7 @@ def choose(w: Any, token: Any, site: Any) -> int:
         slot = table.turn % width
         table.turn += 1
     elif by == RANDOM:
-        request = w.requests[token.request]
-        key = w.keys[site.stream]
-        u, _ = uniforms(key[0], key[1], request.ordinal, request.client, token.attempt, token.branch, site.visit, 0)
-        slot = int(u * width)
+        slot = int(standard_draw(w, token, site, PLAIN) * width)
     elif by == KEY:
         slot = mix(token.key) % width
     elif by == LEG:

@@ -45,6 +45,7 @@ class Each(Step):
     page_bytes: int = 0
     most: int = 0
     op = OP_EACH
+    reads_key = True
 
     def __post_init__(self) -> None:
         if self.page_bytes < 0 or self.most < 0:

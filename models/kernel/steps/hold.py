@@ -42,6 +42,7 @@ class Hold(Step):
     then: Route
     share: bool = True
     op = OP_ENTER
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -65,6 +66,7 @@ class _Leave(Step):
     """The way is over."""
 
     op = OP_LEAVE
+    reads_key = True
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         share = site.d
@@ -88,6 +90,7 @@ class Pass(Step):
 
     station: Station
     op = OP_PASS
+    is_private = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site

@@ -35,6 +35,7 @@ class Lookup(Step):
     on_miss: Route = field(default_factory=Route)
     whole: bool = False
     op = OP_LOOKUP
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -74,6 +75,7 @@ class Fill(Step):
     whole: bool = False
     keep_newer: bool = False
     op = OP_FILL
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -105,6 +107,7 @@ class Drop(Step):
 
     cache: Cache
     op = OP_DROP
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from models.kernel.amounts import ITEM, OF, Of, units
 from models.kernel.codes import OP_SERVE, PARKED
 from models.kernel.laws import Law
-from models.kernel.parts import Station
+from models.kernel.parts import UNLIMITED, Station
 from models.kernel.station import station_enter
 from models.kernel.steps.base import Step
 
@@ -42,6 +42,10 @@ class Serve(Step):
     least: int = 0
     op = OP_SERVE
     takes_time = True
+
+    @property
+    def is_private(self) -> bool:  # type: ignore[override]
+        return self.station.servers == UNLIMITED
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site

@@ -68,6 +68,7 @@ class _Via(Step):
     """Pick the link between the zones of two chosen members."""
 
     op = OP_VIA
+    is_private = True
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         zones = plane.zones
@@ -90,6 +91,7 @@ class _Delay(Step):
 
     op = OP_DELAY
     takes_time = True
+    is_private = True
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         zones, group = site.d, site.b
@@ -125,6 +127,12 @@ def via(w: Any, token: Any, site: Any) -> int:
     return int(site.next)
 
 
+def delay_of(w: Any, token: Any, site: Any, member: int) -> float:
+    """Seconds that a walk takes over a link."""
+    near = member // site.d == member % site.d
+    return float(draw(w, token, site, site.law if near else site.c) * w.links[site.a + member].factor)
+
+
 def delay(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `_Delay`."""
     member = token.members[site.b]
@@ -136,8 +144,7 @@ def delay(w: Any, i: int, token: Any, site: Any) -> int:
         if token.error == 0:
             token.error = REFUSED
         return int(site.next)
-    near = member // site.d == member % site.d
-    delay_s = draw(w, token, site, site.law if near else site.c) * link.factor
+    delay_s = delay_of(w, token, site, member)
     if delay_s <= 0.0:
         return int(site.next)
     token.due = w.clock[0].now + delay_s

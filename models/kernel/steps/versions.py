@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import OP_APPLY, OP_ORDER, OP_READ
-from models.kernel.ledger import READ, WROTE, ledger_order, ledger_put
+from models.kernel.ledger import READ, WROTE, ledger_get, ledger_newest, ledger_order, ledger_put
 from models.kernel.parts import Copies
 from models.kernel.steps.base import Step
 
@@ -24,6 +24,7 @@ class Order(Step):
 
     copies: Copies
     op = OP_ORDER
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -48,6 +49,7 @@ class Apply(Step):
 
     copies: Copies
     op = OP_APPLY
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -73,6 +75,7 @@ class Read(Step):
     copies: Copies
     newest: bool = False
     op = OP_READ
+    reads_key = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -110,9 +113,6 @@ def apply(w: Any, token: Any, site: Any) -> int:
 def read(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Read`."""
     key = token.key
-    if site.b < 0:
-        token.version = w.histories[key].ordered
-    else:
-        token.version = w.copies[token.members[site.b] % w.ledger[0].width, key]
+    token.version = ledger_newest(w, key) if site.b < 0 else ledger_get(w, token.members[site.b], key)
     token.access = READ
     return int(site.next)

@@ -1,0 +1,75 @@
+"""What is known of one system before it runs: what makes its loop a loop for it alone.
+
+Two things are known. Some arrays never change: the sites of its routes, the kinds of its laws. And many fields have the
+same neutral value in all records, no limit, no slowdown, no timeout, and keep it, as nothing that runs for this system
+ever writes another: which fields those are is found out while the loop is written (`machine.unit.Unit.broken`).
+
+Only what a system is made of counts, no parameter that one would vary in a sweep: so that systems of like structure
+share their code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from models.kernel import loop
+from models.kernel.machine.unit import Known
+from models.kernel.steps import ahead
+from models.kernel.world import ARRAYS, FROM_CONTROL, FROM_OUTSIDE, GROWING, NEVER, World
+
+TABLES = ("sites", "legs", "law_kinds", "law_starts", "zones", "zone_starts")
+"""Arrays that never change."""
+FIELDS = {
+    "columns": ["stream", "visit", "branch", "form"],
+    "memberships": ["group", "of", "width", "start"],
+    "quorums": ["everyone", "start"],
+}
+"""Fields that never change, of arrays that do."""
+NEUTRAL = (0, -1, 1, math.inf, NEVER)
+"""Values that mean that something is not there or does nothing."""
+
+
+def known_of(w: World, *, controlled: bool) -> Known:
+    """What is known of a world before it runs.
+
+    Args:
+        w: The world.
+        controlled: Whether control may act on it.
+    """
+    tables = {name: getattr(w, name) for name in TABLES}
+    tables |= {name: getattr(w, name)[fields] for name, fields in FIELDS.items()}
+    sites = frozenset(range(len(w.sites)))
+    single = frozenset(name for name, dtype, _ in ARRAYS if dtype.fields and len(getattr(w, name)) == 1)
+    return Known(
+        tables=tables, facts=dict(_facts(w, controlled)) | {"clock.controlled": int(controlled)}, single=single,
+        along=dict.fromkeys((loop.walk, ahead.walk_ahead), ("index", sites)),
+    )  # fmt: skip
+
+
+def _facts(w: World, controlled: bool) -> Iterator[tuple[str, int | float]]:
+    """Fields that have one neutral value in all records, and that nobody but compiled code may change."""
+    excepted = FROM_OUTSIDE | FROM_CONTROL if controlled else FROM_OUTSIDE
+    for name, dtype, _ in ARRAYS:
+        for field in dtype.names or ():
+            tag = f"{name}.{field}"
+            if name in excepted or tag in excepted or name in TABLES or field in FIELDS.get(name, ()):
+                continue
+            values = getattr(w, name)[field]
+            value = values.flat[0].item()
+            if value in NEUTRAL and bool((values == value).all()) and (value == 0 or name not in GROWING):
+                yield tag, value
+
+
+def name_of(known: Known, entries: list[str]) -> str:
+    """A name for code that was made of this, the same in every process."""
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(" ".join(entries).encode())
+    for name, table in sorted(known.tables.items()):
+        digest.update(f"{name} {table.dtype} {table.shape}".encode())
+        digest.update(np.ascontiguousarray(table).tobytes())
+    digest.update(repr((sorted(known.facts.items()), sorted(known.single))).encode())
+    return digest.hexdigest()
