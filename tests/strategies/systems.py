@@ -243,17 +243,18 @@ def run(
 ) -> Seen:  # fmt: skip
     """Run a case on an engine."""
     if engine != "compiled":
-        return _run_on(SimpyPlane, NumpyDrawing(), case, block_size, draw_block)
+        return run_on(SimpyPlane, NumpyDrawing(), case, block_size, draw_block)
     from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
 
     make = partial(CompiledPlane, capacity=capacity, specialised=specialised)
     try:
-        return _run_on(make, CompiledDrawing(), case, block_size, draw_block)
+        return run_on(make, CompiledDrawing(), case, block_size, draw_block)
     except TiedError:
-        return _run_on(partial(make, ahead=False), CompiledDrawing(), case, block_size, draw_block)
+        return run_on(partial(make, ahead=False), CompiledDrawing(), case, block_size, draw_block)
 
 
-def _run_on(make: Any, drawing: Any, case: Case, block_size: int, draw_block: int) -> Seen:
+def run_on(make: Any, drawing: Any, case: Case, block_size: int = 64, draw_block: int = 64) -> Seen:
+    """Run a case on a plane that is made for it."""
     log: Log = []
     controls = tuple(controller(number, acts, log) for number, acts in enumerate(case.scripts))
     program = Program(System(case.operations, case.probes, controls, charges=CHARGES), "system")

@@ -25,7 +25,8 @@ def target() -> Any:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=SPEED, jit=True,
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=SPEED,
+        reloc="pic", codemodel="small",
     )  # fmt: skip
 
 
@@ -65,7 +66,8 @@ _kept: list[Any] = []
 
 @cache
 def _linker() -> Any:
-    return binding.create_lljit_compiler(target())
+    # An object's parts are linked into one piece of memory, so that its constants are near its code.
+    return binding.create_lljit_compiler(target(), use_jit_link=True)
 
 
 def _callable(address: int, entry: Entry) -> Callable[..., Any]:

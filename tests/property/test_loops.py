@@ -1,0 +1,218 @@
+"""Whichever loop runs, the bits are the same: interpreting or made for one system, in step with the clock or ahead.
+
+The SimPy engine is the reference. Systems without control are those whose walks may go ahead; of random ones, most tie
+on the grid and are run again in step, so some are drawn that never tie.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from models.kernel import compilation
+from models.kernel.arrivals import ConstantArrivals, Poisson
+from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
+from models.kernel.keys import UniformKeys
+from models.kernel.laws import (
+    Component,
+    Constant,
+    Erlang,
+    Exponential,
+    Law,
+    Lognormal,
+    Mixture,
+    Pareto,
+    Uniform,
+    Weibull,
+)
+from models.kernel.parts import Group, Network, Quorum, Station, everybody
+from models.kernel.program import Program
+from models.kernel.recorder import Span
+from models.kernel.sources import Workload, sources_of
+from models.kernel.steps import Choose, Fork, Serve, Step, Travel
+from models.kernel.system import Operation, Route, System
+from tests.strategies.systems import (
+    GRID_S,
+    Case,
+    busy_case,
+    cases,
+    expiring_case,
+    run,
+    run_on,
+    several_case,
+    unlike,
+)
+
+RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+SMOOTH: tuple[Law, ...] = (
+    Exponential(mean=3 * GRID_S), Uniform(low=0.0, high=4 * GRID_S), Erlang(shape=3, mean=3 * GRID_S),
+    Lognormal(median=2 * GRID_S, p99=9 * GRID_S), Weibull(shape=0.7, scale=2 * GRID_S),
+    Pareto(shape=2.5, minimum=GRID_S),
+    Mixture(components=[Component(weight=1.0, law=Exponential(mean=GRID_S)),
+                        Component(weight=2.0, law=Uniform(low=GRID_S, high=2 * GRID_S))]),
+)  # fmt: skip
+"""Laws of which no two variates ever meet."""
+
+
+@st.composite
+def forks(draw: DrawFn) -> Case:
+    """Reads and writes that fork into legs which nobody else sees, and that meet at a station before and after."""
+    legs, groups = draw(st.integers(1, 7)), (Group("copies", 7, (0, 1, 2, 0, 1, 2, 0)), Group("front"))
+    laws = st.sampled_from(SMOOTH)
+    copies, front = groups
+    net = Network("net", draw(laws), draw(laws), 3)
+    anybody = Station("anybody", copies, 0)
+    ways: tuple[tuple[Step, ...], ...] = (
+        (Choose(everybody(copies), "leg"), Serve(anybody, draw(laws))),
+        (Choose(everybody(copies), "random"), Travel(net, front, copies), Serve(anybody, draw(laws), unit_bytes=64)),
+        (Choose(everybody(copies), 2), Travel(net, None, copies), Travel(net, copies, front)),
+    )
+
+    def quorum(name: str) -> Quorum:
+        needed = draw(st.integers(0, legs))
+        if draw(st.booleans()):
+            return Quorum(name, legs, needed)
+        table = tuple(answered.bit_count() >= needed and answered >= needed for answered in range(1 << legs))
+        monotone = tuple(any(table[a] for a in range(s + 1) if a & s == a) for s in range(1 << legs))
+        return Quorum(name, legs, table=monotone)
+
+    def fork(name: str) -> Fork:
+        chosen = st.sampled_from(ways).map(lambda steps: Route(*steps))
+        return Fork(quorum(name), draw(chosen) if draw(st.booleans()) else tuple(draw(chosen) for _ in range(legs)))
+
+    server = Station("server", front, draw(st.sampled_from([1, 3])))
+    once, twice = fork("once"), (fork("first"), fork("second"))
+    operations = {
+        "read": Operation(Route(Serve(server, draw(laws)), once)),
+        "write": Operation(Route(*twice, Serve(server, draw(laws)))),
+    }
+    mix = {"read": 0.5, "write": 0.5}
+    work = Workload(Poisson(rate_per_s=0.3 / GRID_S), UniformKeys(count=5), Uniform(low=1.0, high=300.0), mix)
+    span = Span(10 * GRID_S, 300 * GRID_S, 300 * GRID_S + draw(st.sampled_from([0.0, 2.0, 40.0])) * GRID_S, 5)
+    return Case(operations, (), (work,), span, draw(st.integers(0, 1000)))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(forks())
+def test_legs_go_ahead_of_the_clock_and_nobody_notices(case: Case) -> None:
+    """No two of their times meet, so none is run again: what agrees has gone ahead."""
+    ahead = run_on(CompiledPlane, CompiledDrawing(), case)
+
+    assert unlike(run(case, "simpy"), ahead) is None
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(cases(controlled=False))
+def test_engines_agree_where_nothing_controls(case: Case) -> None:
+    assert unlike(run(case, "simpy"), run(case, "compiled")) is None
+
+
+def lockstep() -> Case:
+    """Requests every step of the grid, whose legs take two steps: each comes back at the instant of another's start."""
+    copies = Group("copies", 3)
+    leg = Route(Choose(everybody(copies), "leg"), Serve(Station("copies", copies, 0), Constant(value=2 * GRID_S)))
+    work = Workload(ConstantArrivals(rate_per_s=1 / GRID_S), UniformKeys(count=1), Constant(value=1.0), {"read": 1.0})
+    span = Span(0.0, 50 * GRID_S, 60 * GRID_S, 2)
+    return Case({"read": Operation(Route(Fork(Quorum("quorum", 3, 2), leg)))}, (), (work,), span, 1)
+
+
+def test_a_tie_with_what_went_ahead_is_noticed_and_run_again_in_step() -> None:
+    case = lockstep()
+
+    with pytest.raises(TiedError):
+        run_on(CompiledPlane, CompiledDrawing(), case)
+    assert unlike(run(case, "simpy"), run(case, "compiled")) is None
+
+
+# ---------------------------------------------------------------- loops for one system
+
+
+@pytest.mark.parametrize("case", [busy_case(), expiring_case(), several_case(), lockstep()],
+                         ids=["busy", "expiring", "several", "lockstep"])  # fmt: skip
+def test_a_loop_for_one_system_agrees(case: Case) -> None:
+    assert unlike(run(case, "simpy"), run(case, "compiled", specialised=True)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_", range(4))
+def test_loops_for_many_systems_agree(round_: int) -> None:
+    """With control and without; each is compiled for itself."""
+
+    @settings(max_examples=120, deadline=None, suppress_health_check=RELAXED, print_blob=True)
+    @given(cases(controlled=round_ % 2 == 0) if round_ < 3 else forks())
+    def check(case: Case) -> None:
+        assert unlike(run(case, "simpy"), run(case, "compiled", specialised=True)) is None
+
+    check()
+
+
+class Shelf(dict[str, bytes]):
+    """A shelf in memory, which counts what is put there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.puts: Counter[str] = Counter()
+
+    def put(self, name: str, code: bytes) -> None:
+        self.puts[name] += 1
+        self[name] = code
+
+
+def queue(requests: int, **options: Any) -> CompiledPlane:
+    station = Station("server", Group("server"), servers=2)
+    system = System({"read": Operation(Route(Serve(station, Exponential(mean=0.001))))})
+    work = Workload(Poisson(rate_per_s=1000.0), UniformKeys(), Constant(value=100.0), {"read": 1.0})
+    span = Span(0.0, requests / 1000.0, requests / 1000.0 + 10.0)
+    sources = sources_of(work, 1, 0, span.duration_s, CompiledDrawing())
+    plane = CompiledPlane(Program(system, "queue"), sources, span, 1, 0, **options)
+    plane.run()
+    return plane
+
+
+def test_a_loop_is_made_when_enough_has_run_and_kept_for_the_next_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a run, too: from the next block on, another loop acts on the same world."""
+    shelf = Shelf()
+    monkeypatch.setattr(compilation, "_shelves", [shelf])
+    monkeypatch.setattr(compilation, "_loops", {})
+    monkeypatch.setattr(compilation, "EVENTS_TO_PAY", 50_000)
+    monkeypatch.setattr(compilation, "EVENTS_TO_PAY_PER_SITE", 10)
+    expected = queue(100_000, specialised=False).outcome(0, 0.0).fingerprint()
+    monkeypatch.setattr(compilation, "_loops", {})
+
+    few = queue(10_000)
+    assert not shelf
+    assert few.f["advance"] is compilation.interpreting()["advance"]
+    many = queue(100_000)
+    assert many.f["advance"] is not few.f["advance"]
+    assert list(shelf.puts.values()) == [1]
+    assert many.outcome(0, 0.0).fingerprint() == expected
+
+    # Another process, which finds the code on the shelf.
+    monkeypatch.setattr(compilation, "_loops", {})
+    again = queue(1_000)
+    assert again.f["advance"] is not few.f["advance"]
+    assert list(shelf.puts.values()) == [1]
+    assert queue(100_000).outcome(0, 0.0).fingerprint() == expected
+
+
+def test_systems_of_like_structure_share_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means, rates and durations may differ, as in a sweep; another step, law or limit is another structure."""
+    monkeypatch.setattr(compilation, "_loops", {})
+    group = Group("g")
+
+    def loop_of(law: Law, limit: int | None = None, rate_per_s: float = 10.0) -> int:
+        system = System({"read": Operation(Route(Serve(Station("s", group, 1, limit), law)))})
+        work = Workload(Poisson(rate_per_s=rate_per_s), UniformKeys(), Constant(value=1.0), {"read": 1.0})
+        CompiledPlane(Program(system, "x"), sources_of(work, 1, 0, 1.0, CompiledDrawing()), Span(0.0, 1.0, 2.0), 1, 0)
+        return len(compilation._loops)
+
+    assert loop_of(Exponential(mean=1.0)) == 1
+    assert loop_of(Exponential(mean=2.0), rate_per_s=33.0) == 1
+    assert loop_of(Weibull(shape=0.5, scale=1.0)) == 2
+    assert loop_of(Exponential(mean=1.0), limit=7) == 3
+    assert loop_of(Exponential(mean=1.0), limit=9) == 3
