@@ -1,7 +1,9 @@
 /* The systems of idiomatic.py as plain event loops: what the compiled engine is measured against.
 
    Each loop keeps a binary heap of events, explicit queues, requests in slots with a free list, and measures every
-   latency. Delays in a row between which nothing can be seen from outside are one event; nothing else is left out.
+   latency. An event is the end of one delay: the gap before an arrival, one way over the network, or one service. There
+   is one for each timeout of the SimPy program, and none besides: delays in a row are not added up, and what takes no
+   time (to join a queue, to start a service, to meet a quorum) is done within the event that brings it about.
 
    Limits: as idiomatic.py; fewer than 2**24 requests in flight, fewer than 2**32 keys and writes. Memory that runs out
    ends the process. */
@@ -598,12 +600,15 @@ static const double UNIT_S = 1.0 / 75000.0;
 static const double Z99 = 2.3263478740408408;
 static const double ITEM_BYTES = 1000.0;
 
-/* What happens to a walk. What ends in _DONE ends a service, and says what the walk is in service or waits for. */
+/* What happens to a walk. What ends in _DONE ends a service at a station, and says what the walk is in service or waits
+   for. */
 enum {
     AT_DAX = 1,
     LOOKUP_DONE,
     MISS_DONE,
     WRITE_DONE,
+    AT_ROUTER,
+    ROUTED,
     AT_REPLICA,
     READ_DONE,
     AT_LEADER,
@@ -611,6 +616,7 @@ enum {
     AT_FOLLOWER,
     FOLLOWER_DONE,
     FOLLOWER_HEARD,
+    BACK_AT_ROUTER,
     BACK_AT_DAX,
     PEER_SEES_READ,
     PEER_SEES_WRITE,
@@ -745,19 +751,27 @@ static inline uint8_t base_of(const Region *region, const Walk *walk) {
 static inline void ask_table(Region *region, uint32_t slot) {
     Walk *walk = &region->walks.slots[slot];
     walk->router = any_zone(region);
+    later(region, way(region, base_of(region, walk), walk->router), AT_ROUTER, slot);
+}
+
+static inline void route(Region *region, uint32_t slot) {
+    Walk *walk = &region->walks.slots[slot];
     walk->replica = walk->reads ? any_zone(region) : walk->partition % ZONES;
     if (walk->reads)
         region->outcome->read_units += 0.5 * fmax(1.0, ceil(ITEM_BYTES / 4096.0));
     else
         region->outcome->write_units += fmax(1.0, ceil(ITEM_BYTES / 1024.0));
-    double delay_s = way(region, base_of(region, walk), walk->router) + ROUTER_S;
-    later(region, delay_s + way(region, walk->router, walk->replica), walk->reads ? AT_REPLICA : AT_LEADER, slot);
+    later(region, way(region, walk->router, walk->replica), walk->reads ? AT_REPLICA : AT_LEADER, slot);
 }
 
 static inline void answer_from_table(Region *region, uint32_t slot) {
     Walk *walk = &region->walks.slots[slot];
-    double delay_s = way(region, walk->replica, walk->router);
-    later(region, delay_s + way(region, walk->router, base_of(region, walk)), region->dax ? BACK_AT_DAX : ANSWER, slot);
+    later(region, way(region, walk->replica, walk->router), BACK_AT_ROUTER, slot);
+}
+
+static inline void answer_from_router(Region *region, uint32_t slot) {
+    Walk *walk = &region->walks.slots[slot];
+    later(region, way(region, walk->router, base_of(region, walk)), region->dax ? BACK_AT_DAX : ANSWER, slot);
 }
 
 static inline void order_write(Region *region, uint32_t slot) {
@@ -907,6 +921,12 @@ static inline void handle(Region *region, uint32_t kind, uint32_t slot) {
         leave(region, &region->servers[walk->node]);
         ask_table(region, slot);
         break;
+    case AT_ROUTER:
+        later(region, ROUTER_S, ROUTED, slot);
+        break;
+    case ROUTED:
+        route(region, slot);
+        break;
     case AT_REPLICA:
         join(region, storage_of(region, walk), slot, READ_DONE);
         break;
@@ -935,6 +955,9 @@ static inline void handle(Region *region, uint32_t kind, uint32_t slot) {
         now_durable(region, walk->parent, FOLLOWER_HAS_IT);
         stop_using(region, walk->parent);
         give_walk(&region->walks, slot);
+        break;
+    case BACK_AT_ROUTER:
+        answer_from_router(region, slot);
         break;
     case BACK_AT_DAX:
         fill(region, walk->node, walk->item, walk->version);

@@ -7,10 +7,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import simpy
 from scipy import optimize, stats
 
 from tests.benchmarks import c_loops, idiomatic
@@ -208,6 +210,32 @@ def test_every_request_is_answered_and_a_seed_repeats(requests: int) -> None:
 def test_every_departure_and_every_copy_is_an_event() -> None:
     assert c_loops.mmc(1_000, 1).events == 2 * 1_000
     assert c_loops.quorum_write(1_000, 1).events == 7 * 1_000
+
+
+@pytest.mark.parametrize("dax", [False, True])
+def test_every_timeout_of_simpy_is_an_event(dax: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Goal: as many events as SimPy has timeouts. Method: counts per hit, per read of the table and per write hold for
+    both programs; as they draw differently, each is held against its own requests.
+    """
+    timeouts = 0
+    make = simpy.Timeout.__init__
+
+    def counted(timeout: simpy.Timeout, env: simpy.Environment, delay: float, value: Any = None) -> None:
+        nonlocal timeouts
+        timeouts += 1
+        make(timeout, env, delay, value)
+
+    monkeypatch.setattr(simpy.Timeout, "__init__", counted)
+    by_hand, in_loop = idiomatic.ycsb_b(1_000, 1, dax=dax), c_loops.ycsb_b(1_000, 1, dax=dax)
+
+    per_hit, per_miss, per_write = (4, 13, 20) if dax else (0, 7, 13)
+
+    def expected(hits: int, reads: int, writes: int) -> int:
+        return per_hit * hits + per_miss * (reads - hits) + per_write * writes
+
+    assert timeouts == expected(by_hand.hits, len(by_hand.reads_s), len(by_hand.writes_s))
+    assert in_loop.events == expected(in_loop.hits, in_loop.reads.count, in_loop.writes.count)
+    assert in_loop.hits > 0 or not dax
 
 
 def test_the_library_is_built_where_it_is_wanted(tmp_path: Path) -> None:
