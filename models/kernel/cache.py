@@ -17,6 +17,7 @@ import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.machine.hints import soon
 from models.kernel.slots import free_entry, take_entry
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 LRU, FIFO, CLOCK = range(3)
 NOBODY = -1
 """No key, or no slot."""
+FETCHED = 6
+"""Requests that pass while the processor fetches something."""
 POLICY = {"lru": LRU, "fifo": FIFO, "clock": CLOCK}
 
 
@@ -130,13 +133,35 @@ class CacheState:
             self.evictions += 1
 
 
-# The compiled form. `w.held[cache.base + key]` is one more than the slot of the key's entry, 0 where it is not held;
+# The compiled form. `w.held[held_at(cache, key)]` is one more than the slot of the key's entry, 0 where it is not held;
 # entries are linked by slot into one list for each cache, front (next to go) to end.
+
+
+def held_at(cache: Any, key: int) -> int:
+    """Where in `w.held` a key has its place; those of the caches of a family lie side by side."""
+    return int(cache.base + key * cache.stride)
+
+
+def fetch_ahead(w: Any, at: int, end: int) -> None:
+    """Let the processor fetch what the next requests of a block, ending there, will ask the first of all caches for.
+
+    From one place it learns the next: where a key is held, its entry, the entries beside that.
+    """
+    if at + 3 * FETCHED < end:
+        cache = w.caches[0]
+        soon(w.held, held_at(cache, w.block_keys[at + 3 * FETCHED]))
+        entry = w.held[held_at(cache, w.block_keys[at + 2 * FETCHED])] - 1
+        if entry >= 0:
+            soon(w.entries, entry)
+        entry = w.held[held_at(cache, w.block_keys[at + FETCHED])] - 1
+        if entry >= 0:
+            soon(w.entries, max(w.entries[entry].before, 0))
+            soon(w.entries, max(w.entries[entry].after, 0))
 
 
 def cache_lookup(w: Any, cache: Any, key: int, size: int, now: float) -> bool:
     """Compiled form of `CacheState.lookup`."""
-    i = w.held[cache.base + key] - 1
+    i = w.held[held_at(cache, key)] - 1
     if i < 0:
         return False
     if w.entries[i].expires <= now:
@@ -151,7 +176,7 @@ def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float, 
     """Compiled form of `CacheState.fill`."""
     weight = size + cache.overhead if cache.in_bytes else 1
     expires = now + min(cache.ttl, ttl)
-    i = w.held[cache.base + key] - 1
+    i = w.held[held_at(cache, key)] - 1
     if i >= 0 and w.entries[i].expires <= now:
         cache_drop(w, cache, i)
         i = NOBODY
@@ -162,16 +187,18 @@ def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float, 
         cache_make_room(w, cache, cache.capacity - weight, NOBODY)
         i = take_entry(w)
         entry = w.entries[i]
-        entry.key, entry.size, entry.expires, entry.marked = key, weight, expires, 0
+        entry.key, entry.size, entry.expires = key, weight, expires
+        if cache.policy == CLOCK:
+            w.marks[i] = 0
         entry.version = version
-        w.held[cache.base + key] = i + 1
+        w.held[held_at(cache, key)] = i + 1
         cache_link(w, cache, i)
         cache.used += weight
 
 
 def cache_has_newer(w: Any, cache: Any, key: int, version: int, now: float) -> bool:
     """Compiled form of `CacheState.has_newer`."""
-    i = w.held[cache.base + key] - 1
+    i = w.held[held_at(cache, key)] - 1
     return bool(i >= 0 and w.entries[i].expires > now and w.entries[i].version > version)
 
 
@@ -179,7 +206,7 @@ def cache_drop(w: Any, cache: Any, i: int) -> None:
     """Compiled form of `CacheState.drop`, of the entry in a slot."""
     entry = w.entries[i]
     cache_unlink(w, cache, i)
-    w.held[cache.base + entry.key] = 0
+    w.held[held_at(cache, entry.key)] = 0
     cache.used -= entry.size
     free_entry(w, i)
 
@@ -194,7 +221,8 @@ def cache_flush(w: Any, index: int) -> None:
 def cache_touch(w: Any, cache: Any, i: int, weight: int) -> None:
     """Compiled form of `CacheState._touch`."""
     entry = w.entries[i]
-    entry.marked = 1
+    if cache.policy == CLOCK:
+        w.marks[i] = 1
     if cache.policy == LRU and cache.end != i:
         cache_unlink(w, cache, i)
         cache_link(w, cache, i)
@@ -218,8 +246,8 @@ def cache_make_room(w: Any, cache: Any, most: int, keep: int) -> None:
                 cache_link(w, cache, victim)
                 continue
             victim = w.entries[victim].after
-        if cache.policy == CLOCK and w.entries[victim].marked:
-            w.entries[victim].marked = 0
+        if cache.policy == CLOCK and w.marks[victim]:
+            w.marks[victim] = 0
             cache_unlink(w, cache, victim)
             cache_link(w, cache, victim)
             continue

@@ -20,6 +20,7 @@ from models.kernel.cache import POLICY
 from models.kernel.certainty import is_certain
 from models.kernel.codes import FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.controlled import Controlled
+from models.kernel.instant import is_instant
 from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.laws import Constant
@@ -135,14 +136,18 @@ class CompiledPlane(Controlled):
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
         self.fed = 0
+        self._spreads: dict[Any, Any] = {}
         self.tally, self.journal = new_tally(program, span), Journal()
         self.control_key = partial(stream, seed, replication, "system", program.name, "control")
         for source in sources:
             if isinstance(source, OpenSource):
                 source.draws_keys = program.reads_keys or not isinstance(source.workload.sizes, Constant)
+        sizes = (source.room for source in sources if isinstance(source, OpenSource))
+        self._block_room = max(sizes, default=1)
         self.w = self._world(seed, replication)
         self._loop = compilation.loop_for(self.w, controlled=bool(program.system.controls))
         self._specialised, self._events = specialised, 0
+        self._functions: Any = None
         self._take_functions()
         self.clock = self.w.clock[0]
         self.clock["walks_max"], self.clock["walks_at"] = walks_max, -1.0
@@ -155,9 +160,10 @@ class CompiledPlane(Controlled):
         for index, source in enumerate(self.sources):
             if isinstance(source, OpenSource):
                 self.blocks[index] = source.blocks()
-                self._reset_block(index)
-                self._more_requests(index)
                 record = self.w.sources[index]
+                record["block_at"] = record["block_end"] = 0
+                record["more"] = 1
+                self._more_requests(index)
                 record["seq"] = self.clock["seq"]
                 self.clock["seq"] += 1
             else:
@@ -187,14 +193,16 @@ class CompiledPlane(Controlled):
         events = int(self.w.clock[0]["events"])
         self._loop.ran(events - self._events)
         self._events = events
-        self.f = {**compilation.drawing(), **self._loop.functions(wanted=self._specialised)}
+        functions = self._loop.functions(wanted=self._specialised)
+        if functions is not self._functions:
+            self._functions, self.f = functions, {**compilation.drawing(), **functions}
 
     def _provide(self, need: int) -> None:
         if need == loop.ROOM:
             self._grow()
         elif need == loop.REQUESTS:
             for index, source in enumerate(self.w.sources):
-                if source["more"] and source["block_at"] + 1 >= source["block_end"]:
+                if source["more"] and source["block_at"] == source["block_end"]:
                     self._more_requests(index)
             self._take_functions()
         elif need == loop.TIED:
@@ -246,8 +254,7 @@ class CompiledPlane(Controlled):
         self.clock["priming"] = 1
         record["ordinal"] = 0
         for block in source.blocks():
-            count = record["block_end"] = self._put_block(0, 0, block)
-            record["block_at"] = 0
+            count = self._put_block(0, block)
             self.clock["prime_lookups"] = self.clock["prime_hits"] = 0
             while need := self.f["advance"](self.w, 0.0):
                 self._provide(need)
@@ -409,41 +416,40 @@ class CompiledPlane(Controlled):
 
     # ------------------------------------------------------------ requests from the sources
 
-    def _reset_block(self, index: int) -> None:
-        record = self.w.sources[index]
-        record["block_at"] = record["block_end"] = 0
-        record["more"] = 1
-
     def _more_requests(self, index: int) -> None:
-        """Move what is left of a source's block to its front, and add the next block."""
-        w, record = self.w, self.w.sources[index]
-        at, end = int(record["block_at"]), int(record["block_end"])
-        kept = end - at
-        for column in (w.block_times[index], *w.block_ints[index], w.block_ttls[index]):
-            column[:kept] = column[at:end].copy()
-        block = next(self.blocks[index], None)
+        """The next block of a source, which has come to the end of one."""
+        record, block = self.w.sources[index], next(self.blocks[index], None)
         if block is None:
             record["more"] = 0
-            record["block_end"] = kept
-        else:
-            record["block_end"] = self._put_block(index, kept, block)
-            count = len(block.times_s)
-            if index == 0:
-                # Columns are those of the first source, whose requests their numbers belong to.
-                self.f["fill_columns"](self.w, self.fed, count, int(record["client_base"]))
-                self.fed += count
-        record["block_at"] = 0
+            return
+        count = self._put_block(index, block)
+        if index == 0:
+            # Columns are those of the first source, whose requests their numbers belong to.
+            self.f["fill_columns"](self.w, self.fed, count, int(record["client_base"]))
+            self.fed += count
 
-    def _put_block(self, index: int, at: int, block: Block) -> int:
-        end = at + len(block.times_s)
-        assert not len(block.keys) or 0 <= block.keys.min() <= block.keys.max() < self._key_count(), (
-            "keys within bounds"
-        )
-        w = self.w
-        w.block_times[index, at:end], w.block_ttls[index, at:end] = block.times_s, block.ttls_s
-        w.block_ints[index, 0, at:end], w.block_ints[index, 1, at:end] = block.operations, block.keys
-        w.block_ints[index, 2, at:end], w.block_ints[index, 3, at:end] = block.sizes_bytes, block.items
-        return end
+    def _put_block(self, index: int, block: Block) -> int:
+        """Let the next requests of a source be those of a block: as they lie, if there are no others."""
+        count = len(block.times_s)
+        # As numbers without sign, negative ones are above all bounds, too.
+        assert not count or block.keys.view(np.uint64).max() < self._key_count(), "keys within bounds"
+        at = index * self._block_room
+        for name, column in zip(world.BLOCK, block, strict=True):
+            if len(self.sources) > 1:
+                getattr(self.w, name)[at : at + count] = column
+            elif column.strides == (0,):
+                self.w.replace(name, self._spread(column[0], count))
+            else:
+                self.w.replace(name, np.ascontiguousarray(column))
+        record = self.w.sources[index]
+        record["block_at"], record["block_end"] = at, at + count
+        return count
+
+    def _spread(self, value: Any, count: int) -> Any:
+        """So many times one value, as it must lie."""
+        if (value, count) not in self._spreads:
+            self._spreads[value, count] = np.full(count, value)
+        return self._spreads[value, count]
 
     # ------------------------------------------------------------ room
 
@@ -465,6 +471,7 @@ class CompiledPlane(Controlled):
         if self.clock["spare_entries"] < self.clock["fills"]:
             self.clock["spare_entries"] += len(w.entries)
             w.replace("entries", _longer(w.entries))
+            w.replace("marks", _longer(w.marks))
             return
         if w.ledger[0]["spare"] < w.ledger[0]["orders"]:
             w.ledger[0]["spare"] += len(w.versions)
@@ -524,6 +531,11 @@ class CompiledPlane(Controlled):
         c["groups"] = len(program.groups)
         c["warmup"], c["duration"], c["end"] = self.span.warmup_s, self.span.duration_s, self.span.end_s
         c["controlled"] = bool(program.system.controls)
+        routes = (program.entries[: len(program.operation_names)], program.past_entries)
+        instant, past_instant = (is_instant(program, entries) for entries in routes)
+        opens = all(isinstance(source, OpenSource) for source in self.sources)
+        c["caches"] = sum(part.group.size for part in program.caches)
+        c["instant"], c["past_instant"] = instant and opens and not program.system.controls, past_instant
         c["ahead"] = self._ahead and not program.system.controls
         c["duration_ticks"], c["warmup_ticks"] = to_area_ticks(self.span.duration_s), to_area_ticks(self.span.warmup_s)
         set_now(_Attributes(c), self.tally, 0.0)
@@ -532,7 +544,8 @@ class CompiledPlane(Controlled):
         link_free(c, "requests", requests, 0)
         zones, starts = program.zones()
         kinds, law_starts, data = program.laws.arrays()
-        block = max((s.block_size for s in self.sources if isinstance(s, OpenSource)), default=1) + 4097
+        block = self._block_room
+        types = {name: dtype for name, dtype, _ in world.ARRAYS}
         clients = max((s.clients for s in self.sources if isinstance(s, ClosedSource)), default=1)
         n = len(self.sources)
         key_law, key_floats, key_table, key_guide = (
@@ -548,6 +561,7 @@ class CompiledPlane(Controlled):
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
             stations=self._stations(c), links=self._links(), caches=self._caches(),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
+            marks=np.zeros(c["spare_entries"], np.int32),
             buckets=self._buckets(), **self._ledger(capacity), **self._rooms(),
             memberships=self._memberships(),
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
@@ -555,8 +569,7 @@ class CompiledPlane(Controlled):
             quorum_table=_ints([int(x) for part in program.quorums for x in part.table or ()]),
             zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(), quotas=self._quotas(),
             ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
-            block_times=np.zeros((n, block)), block_ints=np.zeros((n, 4, block), np.int64),
-            block_ttls=np.zeros((n, block)), columns=self._columns(),
+            **{name: np.zeros(n * block, types[name]) for name in world.BLOCK}, columns=self._columns(),
             drawn=np.zeros((len(program.columns), 1 << (2 * block - 1).bit_length())),
             client_ordinals=np.zeros((n, clients), np.int64),
             parked=np.zeros((n, clients), np.int64), shares=np.ascontiguousarray(workload.shares()),
@@ -594,7 +607,9 @@ class CompiledPlane(Controlled):
             record["policy"], record["capacity"], record["family"] = POLICY[part.policy], part.capacity, family
             record["in_bytes"], record["overhead"] = part.capacity_bytes is not None, part.overhead_bytes
             record["ttl"] = math.inf if part.ttl_s is None else part.ttl_s
-            record["base"] = index * self._key_count()
+            record["stride"] = part.group.size
+            first = self.program.cache(part)
+            record["base"] = first * self._key_count() + index - first
             record["front"] = record["end"] = -1
         return records
 

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from models.kernel.amounts import ITEMS_MAX
+from models.kernel.cache import fetch_ahead
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
@@ -30,11 +31,12 @@ from models.kernel.codes import (
     OP_SERVE,
     OP_VIA,
 )
+from models.kernel.instant import ask_at_once, count_run, has_room_at_once, stand_ready
 from models.kernel.keys import LATEST, draw_key
 from models.kernel.laws import draw_law
 from models.kernel.ledger import ledger_finished
 from models.kernel.random import uniforms
-from models.kernel.recorder import record_settled, set_now
+from models.kernel.recorder import record_settled, set_now, set_time
 from models.kernel.slots import (
     AHEAD,
     ANSWERED,
@@ -57,6 +59,7 @@ from models.kernel.slots import (
 )
 from models.kernel.station import station_complete
 from models.kernel.steps.admit import admit
+from models.kernel.steps.ahead import go_ahead
 from models.kernel.steps.choose import choose
 from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
@@ -67,6 +70,8 @@ from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
 from models.kernel.system import THROTTLED, TIMEOUT
 
+NOBODY, UNKNOWN = -1, -2
+"""Instead of the source whose request comes next."""
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK, TIED = range(6)
 """What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still; a
 walk that went ahead of the clock comes at one instant with others."""
@@ -81,6 +86,8 @@ def advance(w: Any, until: float) -> int:
     clock = w.clock[0]
     if clock.priming:
         return int(prime(w))
+    if clock.instant:
+        return int(replay(w, until))
     if clock.ready_head >= 0:
         drain(w)
         if clock.need:
@@ -89,13 +96,12 @@ def advance(w: Any, until: float) -> int:
             return CONTROL
     find_next(w)
     while True:
+        if clock.next_source == UNKNOWN:
+            return REQUESTS
         if arrival_is_next(w):
             now = clock.next_time
-            source = w.sources[clock.next_source]
             if now >= until:
                 break
-            if source.more and source.block_at + 1 >= source.block_end:
-                return REQUESTS
             tick(w, clock, now)
             clock.walks = 0
             arrive(w, clock.next_source)
@@ -156,14 +162,19 @@ def advance(w: Any, until: float) -> int:
 
 
 def find_next(w: Any) -> None:
-    """Find the open source whose request comes next."""
+    """Find the open source whose request comes next, as long as each has told of its next."""
     clock = w.clock[0]
-    clock.next_source, clock.next_time = -1, math.inf
+    clock.next_source, clock.next_time = NOBODY, math.inf
     seq = 0
     for s in range(w.sources.shape[0]):
         source = w.sources[s]
-        if source.closed == 0 and source.block_at < source.block_end:
-            time = w.block_times[s, source.block_at]
+        if source.closed == 0:
+            if source.block_at == source.block_end:
+                if source.more:
+                    clock.next_source = UNKNOWN
+                    return
+                continue
+            time = w.block_times[source.block_at]
             if clock.next_source < 0 or time < clock.next_time or (time == clock.next_time and source.seq < seq):
                 clock.next_source, clock.next_time, seq = s, time, source.seq
 
@@ -209,12 +220,15 @@ def drain(w: Any) -> None:
 
 def walk(w: Any, i: int) -> None:
     """Let one token walk on."""
-    token = w.tokens[i]
+    clock, token = w.clock[0], w.tokens[i]
     index = token.site
     while index > 0:
         site = w.sites[index]
         if token.error and not site.carries:
             index = site.next
+            continue
+        if site.ahead > 1 and clock.ahead:
+            index = go_ahead(w, i, token, index)
             continue
         token.place, token.site = index, site.next
         op = site.op
@@ -277,6 +291,8 @@ def finish(w: Any, i: int, token: Any) -> None:
 def prime(w: Any) -> int:
     """Replay the block's requests through the caches, every delay taken as zero; returns what it needs."""
     clock, source = w.clock[0], w.sources[0]
+    if clock.past_instant:
+        stand_ready(w, PRIMING_CLIENT)
     while True:
         drain(w)
         if clock.need:
@@ -284,15 +300,48 @@ def prime(w: Any) -> int:
         at = source.block_at
         if at == source.block_end:
             return NOTHING
+        if clock.past_instant and not has_room_at_once(w):
+            return ROOM
         source.block_at += 1
-        clock.now = w.block_times[0, at]
+        clock.now = w.block_times[at]
+        if clock.past_instant:
+            ask_at_once(w, 0, at, w.operations[w.block_operations[at]].past_entry)
+            continue
         clock.walks = 0
         ordinal = source.ordinal
         source.ordinal += 1
         begin(
-            w, 0, PRIMING_CLIENT, ordinal, w.block_ints[0, 0, at], w.block_ints[0, 1, at], w.block_ints[0, 2, at],
-            w.block_ints[0, 3, at], w.block_ttls[0, at], -1,
+            w, 0, PRIMING_CLIENT, ordinal, w.block_operations[at], w.block_keys[at], w.block_sizes[at],
+            w.block_items[at], w.block_ttls[at], -1,
         )  # fmt: skip
+
+
+def replay(w: Any, until: float) -> int:
+    """Run all requests before `until`, none of which takes any time; returns what it needs."""
+    clock, need, ready = w.clock[0], NOTHING, NOBODY
+    while True:
+        find_next(w)
+        s = clock.next_source
+        if s == UNKNOWN:
+            need = REQUESTS
+            break
+        if s == NOBODY or clock.next_time >= until:
+            break
+        if not has_room_at_once(w):
+            need = ROOM
+            break
+        set_time(clock, clock.next_time)
+        source = w.sources[s]
+        if s != ready:
+            ready = s
+            stand_ready(w, source.client_base)
+        at = source.block_at
+        source.block_at += 1
+        source.seq = clock.seq
+        clock.seq += 1
+        ask_at_once(w, s, at, w.operations[w.block_operations[at]].entry)
+    count_run(w)
+    return need
 
 
 def submit(w: Any, probe: int, operation: int, key: int, size: int, leg: int) -> None:
@@ -334,11 +383,13 @@ def arrive(w: Any, s: int) -> None:
     clock.seq += 1
     ordinal = source.ordinal
     source.ordinal += 1
+    if clock.caches:
+        fetch_ahead(w, at, source.block_end)
     if source.active:
         spot = ordinal & (w.drawn.shape[1] - 1) if s == 0 else -1
         begin(
-            w, s, source.client_base, ordinal, w.block_ints[s, 0, at], w.block_ints[s, 1, at], w.block_ints[s, 2, at],
-            w.block_ints[s, 3, at], w.block_ttls[s, at], -1, 0, spot,
+            w, s, source.client_base, ordinal, w.block_operations[at], w.block_keys[at], w.block_sizes[at],
+            w.block_items[at], w.block_ttls[at], -1, 0, spot,
         )  # fmt: skip
 
 
@@ -471,7 +522,7 @@ def settle(w: Any, r: int, error: int) -> None:
     if request.probe >= 0:
         wake_control(w, ANSWERED, request.probe, error, clock.now - request.arrival)
     else:
-        record_settled(w, request.operation, request.arrival, request.measured, error)
+        record_settled(w, request.operation, clock.now - request.arrival, request.measured, error)
         if error:
             operation = w.operations[request.operation]
             operation.failures += 1

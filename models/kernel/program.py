@@ -14,6 +14,7 @@ import numpy as np
 from models.kernel.columns import Column, lay_columns
 from models.kernel.laws import Law, LawTable
 from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
+from models.kernel.steps.ahead import mark_private
 from models.kernel.steps.base import Step
 from models.kernel.system import Operation, Route, System
 
@@ -26,7 +27,8 @@ MAX_DEPTH = 4
 
 SITE = np.dtype(
     [(name, np.int64) for name in
-     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column")]
+     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column", "private",
+      "ahead")]
     + [("x", np.float64)]
 )  # fmt: skip
 
@@ -36,7 +38,7 @@ class Site:
     """One place on a route.
 
     What a to d, x and other mean is the step's own business; `of` is what units are of; `column` plus a walk's branch
-    is where its draws may lie (see `columns`), -1 for nowhere.
+    is where its draws may lie (see `columns`), -1 for nowhere. `private` and `ahead`: see `steps.ahead`.
     """
 
     step: Step
@@ -53,6 +55,8 @@ class Site:
     other: int = END
     carries: int = 0
     column: int = -1
+    private: int = 0
+    ahead: int = 0
     x: float = 0.0
     index: int = 0
 
@@ -105,6 +109,7 @@ class Program:
             self._visits = {}
             self.past_entries.append(self.flatten(route, END))
         self.columns.extend(lay_columns(self))
+        mark_private(self)
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
         families: list[list[Any]] = [

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from models.kernel.charges import bill
-from models.kernel.numerics import float_bits, select, to_int
+from models.kernel.numerics import bits_float, float_bits, select, to_int
 from models.kernel.outcome import (
     AREA_TICKS_PER_S,
     COARSE,
@@ -329,7 +329,7 @@ class Recorder:
 # The compiled form.
 
 
-def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -> None:
+def record_settled(w: Any, op: int, latency: float, measured: int, error: int) -> None:
     """Compiled form of `Recorder.settled`."""
     clock, tally = w.clock[0], w.tally
     window = clock.window_now
@@ -338,7 +338,6 @@ def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -
         if measured:
             tally.errors[op, error] += 1
         return
-    latency = clock.now - arrival
     ticks = to_ticks(latency)
     batching = tally.batching[op]
     batching[2] += 1
@@ -361,6 +360,30 @@ def record_settled(w: Any, op: int, arrival: float, measured: int, error: int) -
             tally.totals[op, 0] += 1
         tally.extremes[op, 0] = min(tally.extremes[op, 0], latency)
         tally.extremes[op, 1] = max(tally.extremes[op, 1], latency)
+
+
+def record_at_once(w: Any, op: int, window: int, measured: int, count: int) -> None:
+    """`record_settled` of so many requests in a row, answered well and in no time; with their beginning."""
+    tally, batching = w.tally, w.tally.batching[op]
+    left = count
+    while left > 0:
+        some = min(left, batching[0] - batching[2])
+        batching[2] += some
+        left -= some
+        if batching[2] == batching[0]:
+            close_batch(tally.batches[op], batching)
+    tally.window_ok[op, window] += count
+    tally.window_latency[op, window, bin_of(0.0, COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS)] += count
+    if measured:
+        tally.requests_measured[op] += count
+        tally.attempts_measured[op] += count
+        tally.in_span[op] += count
+        for place in range(tally.errors[op, 0], min(tally.errors[op, 0] + count, FEW)):
+            tally.few[op, place] = 0.0
+        tally.errors[op, 0] += count
+        tally.fine[op, bin_of(0.0, FINE_SHIFT, FINE_OFFSET, FINE_BINS)] += count
+        tally.extremes[op, 0] = min(tally.extremes[op, 0], 0.0)
+        tally.extremes[op, 1] = max(tally.extremes[op, 1], 0.0)
 
 
 def record_read(w: Any, op: int, measured: int, age_s: float) -> None:
@@ -410,9 +433,10 @@ def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
 
 
 def shift_level_at(w: Any, row: int, change: int, time: float) -> None:
-    """`shift_level` at another time than now."""
+    """`shift_level` at another time, not before now."""
     clock, tally = w.clock[0], w.tally
-    window, ticks = window_of(time, clock.window, clock.windows), to_area_ticks(time)
+    ticks = to_area_ticks(time)
+    window = clock.window_now if time < clock.window_end else window_of(time, clock.window, clock.windows)
     tally.areas[row, window] += change * (tally.edges[window + 1] - ticks)
     tally.levels[row, window] += change
     tally.spans[row] += change * span_left(clock, ticks)
@@ -423,14 +447,33 @@ def span_left(clock: Any, ticks: int) -> int:
     return int(clock.duration_ticks - min(max(ticks, clock.warmup_ticks), clock.duration_ticks))
 
 
+def set_time(clock: Any, now: float) -> None:
+    """Set the clock, and the window that it is in."""
+    if now < clock.now or now >= clock.window_end:
+        clock.window_now = window_of(now, clock.window, clock.windows)
+        clock.window_end = window_end(clock.window_now, clock.window, clock.windows)
+    clock.now = now
+
+
+def window_end(window: int, window_s: float, windows: int) -> float:
+    """The first instant that `window_of` has in a later window, to the bit; inf after the last."""
+    if window >= windows:
+        return math.inf
+    end = (window + 1.0) * window_s
+    while end / window_s >= window + 1.0:
+        end = bits_float(float_bits(end) - 1)
+    while end / window_s < window + 1.0:
+        end = bits_float(float_bits(end) + 1)
+    return float(end)
+
+
 def set_now(clock: Any, tally: Any, now: float) -> None:
     """Set the clock, and what measures need to know of the time: its window, and area ticks to the window's and span's
     end.
     """
-    clock.now = now
-    window, ticks = window_of(now, clock.window, clock.windows), to_area_ticks(now)
-    clock.window_now = window
-    clock.window_left = tally.edges[window + 1] - ticks
+    set_time(clock, now)
+    ticks = to_area_ticks(now)
+    clock.window_left = tally.edges[clock.window_now + 1] - ticks
     clock.span_left = span_left(clock, ticks)
 
 

@@ -28,6 +28,8 @@ from models.kernel.random import Stream, stream, uniforms
 
 BLOCK = 8192
 """Requests that are drawn at once; any size gives the same requests."""
+RECORDED = 4
+"""So many times as many where nothing needs to be drawn."""
 INSERT = "insert"
 """The operation that writes a new record."""
 SEVERAL = ("query", "scan", "batch_get")
@@ -205,6 +207,11 @@ class OpenSource:
             if kept < self.block_size:
                 return
 
+    @property
+    def room(self) -> int:
+        """Requests of a block, at most."""
+        return self.block_size * (RECORDED if self.workload.trace is not None else 1)
+
     def inserts(self, block: Block) -> int:
         """Inserts in a block of requests."""
         return int(np.count_nonzero(block.operations == self.workload.insert))
@@ -231,8 +238,8 @@ class OpenSource:
 
     def _traced(self, block: Block) -> Iterator[Block]:
         end = int(np.searchsorted(block.times_s, self.duration_s, side="right"))
-        for first in range(0, end, self.block_size):
-            part = slice(first, min(first + self.block_size, end))
+        for first in range(0, end, self.room):
+            part = slice(first, min(first + self.room, end))
             yield Block(
                 block.times_s[part],
                 block.operations[part],

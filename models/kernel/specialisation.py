@@ -16,7 +16,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.kernel import loop
+from models.kernel import instant, loop
+from models.kernel.codes import GONE, PARKED
 from models.kernel.machine.unit import Known
 from models.kernel.steps import ahead
 from models.kernel.world import ARRAYS, FROM_CONTROL, FROM_OUTSIDE, GROWING, NEVER, World
@@ -26,9 +27,14 @@ TABLES = ("sites", "legs", "law_kinds", "law_starts", "zones", "zone_starts")
 FIELDS = {
     "columns": ["stream", "visit", "branch", "form"],
     "memberships": ["group", "of", "width", "start"],
+    "operations": ["entry", "past_entry"],
     "quorums": ["everyone", "start"],
 }
 """Fields that never change, of arrays that do."""
+KINDS = ("controlled", "instant", "past_instant", "caches")
+"""What the clock knows of the kind of run, which never changes."""
+LAID_OUT = (loop.walk, ahead.walk_ahead, instant.walk_at_once)
+"""Functions that go from site to site."""
 NEUTRAL = (0, -1, 1, math.inf, NEVER)
 """Values that mean that something is not there or does nothing."""
 
@@ -42,12 +48,10 @@ def known_of(w: World, *, controlled: bool) -> Known:
     """
     tables = {name: getattr(w, name) for name in TABLES}
     tables |= {name: getattr(w, name)[fields] for name, fields in FIELDS.items()}
-    sites = frozenset(range(len(w.sites)))
+    places = frozenset([*range(len(w.sites)), PARKED, GONE])
     single = frozenset(name for name, dtype, _ in ARRAYS if dtype.fields and len(getattr(w, name)) == 1)
-    return Known(
-        tables=tables, facts=dict(_facts(w, controlled)) | {"clock.controlled": int(controlled)}, single=single,
-        along=dict.fromkeys((loop.walk, ahead.walk_ahead), ("index", sites)),
-    )  # fmt: skip
+    facts = dict(_facts(w, controlled)) | {f"clock.{name}": int(w.clock[0][name]) for name in KINDS}
+    return Known(tables, facts, single, along=dict.fromkeys(LAID_OUT, ("index", places)))
 
 
 def _facts(w: World, controlled: bool) -> Iterator[tuple[str, int | float]]:

@@ -54,13 +54,13 @@ STATION = _record(
 
 LINK = _record("state", "factor")
 CACHE = _record(
-    "policy capacity in_bytes overhead base family used front end lookups hits misses evictions version", "ttl"
+    "policy capacity in_bytes overhead base family stride used front end lookups hits misses evictions version", "ttl"
 )
 ENTRY = np.dtype(
-    [("key", np.int64), ("size", np.int64), ("expires", np.float64), ("before", np.int32), ("after", np.int32),
-     ("marked", np.int64), ("version", np.int64)]
+    [("size", np.int64), ("expires", np.float64), *((n, np.int32) for n in ("key", "version", "before", "after"))]
 )  # fmt: skip
-"""An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot."""
+"""An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot. Two of
+them fill a line of a processor's cache."""
 ROOM = _record("base waited")
 LEDGER = _record("members by_key width versions histories spare orders")
 """What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
@@ -77,21 +77,27 @@ SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
     "insert inserted seq"
 )
-"""`seq` is the next arrival's place in the order of events; `insert` is the operation that inserts, or -1; `inserted`
-counts those of a closed source."""
+"""The next request is `block_at` of the block, which ends before `block_end`; `more`: another block may come. `seq` is
+the next arrival's place in the order of events; `insert` is the operation that inserts, or -1; `inserted` counts those
+of a closed source."""
 COLUMN = _record("stream visit branch form first end used")
 """Draws ahead of their time (see `columns`), of the requests from ordinal `first` to before `end`."""
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
     "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
     "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
-    "work_stream next_source controlled ahead",
-    "now walks_at warmup duration window next_time end",
+    "work_stream next_source controlled ahead instant past_instant caches run "
+    "run_operation run_measured run_window",
+    "now walks_at warmup duration window next_time end window_end",
 )
-"""The one record of all that is going on. `reserve` is what one walk may start, `fills` what it may put in caches;
-`entries` counts the slots that ever were used; `walks` counts those at one instant.
-`next_source` is the open source whose request comes next, at `next_time`, or -1. `controlled`: control may act on what
-is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock."""
+"""The one record of all that is going on.
+
+`reserve` is what one walk may start, `fills` what it may put in caches; `entries` counts the slots that ever were used;
+`walks` counts those at one instant. `window_end` is when the window of now ends. `next_source` is the open source whose
+request comes next, at `next_time`, or -1. `caches`: how many there are. `controlled`: control may act on what is in
+service. `ahead`: a walk that touches nothing that others see may go ahead of the clock. `instant`: no request takes any
+time; `past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are not
+counted yet."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
 
@@ -116,6 +122,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("links", LINK, 1),
     ("caches", CACHE, 1),
     ("entries", ENTRY, 1),  # capacity
+    ("marks", np.dtype(np.int32), 1),  # capacity: CLOCK's mark of each entry
     ("held", np.dtype(np.int32), 1),  # caches x keys: slot + 1 of the object's entry, or 0
     ("buckets", BUCKET, 1),
     ("rooms", ROOM, 1),
@@ -135,9 +142,12 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("quotas", QUOTA, 1),
     ("ceilings", FLOAT, 2),  # operations x (other errors, throttling), attempts: ceiling of the wait
     ("sources", SOURCE, 1),
-    ("block_times", FLOAT, 2),  # sources, requests
-    ("block_ints", INT, 3),  # sources, (operation, key, size, items), requests
-    ("block_ttls", FLOAT, 2),  # sources, requests
+    ("block_times", FLOAT, 1),  # requests of all sources' blocks
+    ("block_operations", INT, 1),
+    ("block_keys", INT, 1),
+    ("block_sizes", INT, 1),
+    ("block_items", INT, 1),
+    ("block_ttls", FLOAT, 1),
     ("columns", COLUMN, 1),
     ("drawn", FLOAT, 2),  # columns, spots
     ("client_ordinals", INT, 2),  # sources, clients
@@ -154,7 +164,7 @@ NICKNAME = "tally"
 """A world's tally is the world itself to compiled code."""
 
 
-GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "versions", "histories"))
+GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "marks", "versions", "histories"))
 """Arrays that are replaced by longer ones, whose new records are zero."""
 FROM_OUTSIDE = frozenset((
     "clock", "heap", "wakeups", "columns", "entries", "versions", "histories", "ledger.spare",
@@ -179,13 +189,15 @@ class World:
 
     def replace(self, name: str, array: Any) -> None:
         """Put another array in the place of one, a longer one mostly."""
+        if self.__dict__.get(name) is array:
+            return
         index = _INDEX[name]
         _, dtype, dimensions = ARRAYS[index]
         assert array.dtype == dtype, name
         assert array.ndim == dimensions, name
         assert array.flags.c_contiguous, name
         setattr(self, name, array)
-        self.table[index, 0] = array.ctypes.data
+        self.table[index, 0] = array.__array_interface__["data"][0]
         self.table[index, 1 : 1 + dimensions] = array.shape
 
     def __getattr__(self, name: str) -> Any:
@@ -197,4 +209,6 @@ class World:
         return self.table.ctypes.data
 
 
+BLOCK = ("block_times", "block_operations", "block_keys", "block_sizes", "block_items", "block_ttls")
+"""Requests that are to come, in the order of `sources.Block`."""
 _INDEX = {name: index for index, (name, _, _) in enumerate(ARRAYS)}

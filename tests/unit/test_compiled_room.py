@@ -49,7 +49,7 @@ def held(plane: CompiledPlane) -> list[int]:
     w, counts = plane.w, []
     for index in range(2):
         cache = w.caches[index]
-        slots = w.held[cache["base"] : cache["base"] + KEYS]
+        slots = w.held[cache["base"] :: cache["stride"]][:KEYS]
         listed, i, before = [], int(cache["front"]), -1
         while i >= 0:
             assert w.entries[i]["before"] == before

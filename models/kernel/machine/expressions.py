@@ -8,11 +8,13 @@ from typing import Any
 
 from llvmlite import ir
 
-from models.kernel.machine import sources
+from models.kernel.machine import hints, sources
+from models.kernel.machine.layout import SHORT
 from models.kernel.machine.paths import Edge
 from models.kernel.machine.places import Places
-from models.kernel.machine.values import BOOL, Constant, Number, Several, Thing, Value, among
+from models.kernel.machine.values import BOOL, POINTER, Constant, Number, Numbers, Rows, Several, Thing, Value, returned
 
+PREFETCH = "llvm.prefetch.p0"
 Ways = tuple[Edge | None, Edge | None]
 """Where a condition holds and where not; None for a way that cannot be taken."""
 
@@ -165,12 +167,27 @@ class Expressions(Places):
         if written is not None:
             found = written(*arguments)
             return found if found is not None else self._refuse(node, f"{called.object.__name__} does not take this")
+        if called.object is hints.soon:
+            return self._fetched(node, *arguments)
         function = self.unit.stands_for(called.object)
         given = [
             item if isinstance(item, Value) else self._known(node, item)
             for item in sources.complete(function, list(arguments))
         ]
         return self._result(*self.unit.call(function, given))
+
+    def _fetched(self, node: ast.Call, array: Value, index: Value) -> Value:
+        if isinstance(array, Rows):
+            address = self._address(self._row(node, array.array, index))
+        elif isinstance(array, Numbers):
+            address, _ = self._element_address(node, array, (index,))
+        else:
+            self._refuse(node, "only elements of an array can be fetched")
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, *[SHORT] * 3])
+        prefetch = self.builder.module.globals.get(PREFETCH) or ir.Function(self.builder.module, kind, PREFETCH)
+        # To read, to be kept as close as can be, data and not code.
+        self.builder.call(prefetch, [address, *(ir.Constant(SHORT, number) for number in (0, 3, 1))])
+        return Thing(None)
 
     def _result(self, llvm: ir.Function, arguments: list[Value], result: Value) -> Value:
         """Call a function that is written already."""
@@ -180,5 +197,4 @@ class Expressions(Places):
         if not wanted:
             return result
         found = [called] if len(wanted) == 1 else [self.builder.extract_value(called, i) for i in range(len(wanted))]
-        made = result.again(iter(found))
-        return Number(made.value, among(result)) if isinstance(made, Number) else made
+        return returned(result, result.again(iter(found)))

@@ -48,7 +48,7 @@ class Places(Paths):
         if dtype.subdtype is not None:
             inner, (length,) = dtype.subdtype
             return Numbers(inner, 1, tag, address, (ir.Constant(INT, length),))
-        return Number(load(self.builder, address, dtype, tag))
+        return Number(load(self.builder, address, dtype, tag), self.unit.known.among(holder.array, node.attr))
 
     def _array(self, node: ast.Attribute) -> Value:
         layout, name = self.unit.layout, node.attr

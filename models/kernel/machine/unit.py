@@ -19,6 +19,7 @@ from models.kernel.machine.layout import Layout
 from models.kernel.machine.values import (
     FLOAT,
     INT,
+    MOST_AMONG,
     POINTER,
     Constant,
     Number,
@@ -59,6 +60,13 @@ class Known:
         """Whether an array, or a field of it, never changes."""
         table = self.tables.get(array)
         return table is not None and (not name or name in (table.dtype.names or ()))
+
+    def among(self, array: str, name: str) -> frozenset[int] | None:
+        """What a field can be in any record, if that is known and few."""
+        if not self.fixed(array, name) or self.tables[array][name].dtype != np.int64:
+            return None
+        values = frozenset(self.tables[array][name].tolist())
+        return values if len(values) <= MOST_AMONG else None
 
     def element(self, tag: str, at: tuple[int, ...] | None) -> int | float | None:
         """An element's value, where it is known."""

@@ -173,6 +173,13 @@ def are_numbers(values: list[Value]) -> bool:
     return all(isinstance(value, Constant | Number) for value in values)
 
 
+def returned(told: Value, got: Value) -> Value:
+    """What a call gives, with what is told of it."""
+    if isinstance(told, Several) and isinstance(got, Several):
+        return Several(tuple(returned(*pair) for pair in zip(told.items, got.items, strict=True)))
+    return Number(got.value, among(told)) if isinstance(got, Number) else got
+
+
 def among(value: Value) -> frozenset[int] | None:
     """Which integers a value can be, where that is known."""
     if isinstance(value, Constant) and isinstance(value.number, int):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA
+from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
 from models.kernel.recorder import shift_level_at
+from models.kernel.slots import AHEAD, heap_push
 from models.kernel.station import work_of
 from models.kernel.steps.choose import choose
 from models.kernel.steps.travel import delay_of, via
@@ -30,12 +31,40 @@ def is_private(program: Program, entry: int) -> bool:
     return True
 
 
-def walk_ahead(w: Any, token: Any, index: int) -> float:
-    """Let a walk go on to the end of such a way; returns when it comes there, or some time after the run's end."""
+def mark_private(program: Program) -> None:
+    """Write down of each site how many steps that take time come one after the other, which nobody else sees."""
+    for site in program.sites[1:]:
+        # Sites are entered from a route's end to its beginning, so that the next one is marked already.
+        if site.step.is_private:
+            site.private = 1
+            site.ahead = int(site.step.takes_time) + program.sites[site.next].ahead
+
+
+def go_ahead(w: Any, i: int, token: Any, index: int) -> int:
+    """Let a walk go on to the first step that others see, or to its end, ahead of the clock; returns where to go on
+    now, or that it waits for the clock.
+    """
+    now, index = walk_ahead(w, token, index)
+    if now == w.clock[0].now:
+        return int(index)
+    token.site = index
+    heap_push(w.clock[0], w.heap, now, AHEAD, i, token.stamp)
+    return PARKED
+
+
+def walk_ahead(w: Any, token: Any, index: int) -> Any:
+    """Let a walk go on to the first step that others see, or to its end; returns when it comes there, or some time
+    after the run's end, and where.
+    """
     clock = w.clock[0]
     now = clock.now
     while index > 0:
         site = w.sites[index]
+        if site.private == 0:
+            break
+        if token.error and site.carries == 0:
+            index = site.next
+            continue
         op, spent_s = site.op, 0.0
         if op == OP_DELAY:
             spent_s = delay_of(w, token, site, token.members[site.b])
@@ -45,13 +74,13 @@ def walk_ahead(w: Any, token: Any, index: int) -> float:
             choose(w, token, site)
         elif op == OP_VIA:
             via(w, token, site)
+        index = site.next
         if spent_s > 0.0:
             now += spent_s
             if now >= clock.end:
-                return float(now)
+                break
             clock.events += 1
-        index = site.next
-    return float(now)
+    return now, index
 
 
 def serve_ahead(w: Any, token: Any, site: Any, now: float) -> float:

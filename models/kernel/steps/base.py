@@ -21,6 +21,8 @@ class Step:
     takes_time: ClassVar[bool] = False
     is_private: bool = False
     """Whether it touches nothing that other walks, or measures that mind the order, can see."""
+    is_instant: bool = False
+    """Whether it takes no time, whatever is drawn, starts no other walk and cannot fail."""
     reads_key: bool = False
     """Whether the walk's key decides what the step does."""
 

@@ -37,6 +37,7 @@ class Choose(Step):
     membership: Membership
     by: By | int = "round-robin"
     op = OP_CHOOSE
+    is_instant = True
 
     @property
     def is_private(self) -> bool:  # type: ignore[override]

@@ -136,12 +136,12 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
     clock = w.clock[0]
     slot = take_token(w, token.request)
     walk = w.tokens[slot]
-    walk.attempt, walk.key, walk.items = token.attempt, token.key, token.items
+    walk.attempt, walk.key, walk.items, walk.error = token.attempt, token.key, token.items, 0
     for leg in range(site.b):
         walk.leg, walk.branch = leg, token.branch * 64 + leg + 1
         for group in range(clock.groups):
             walk.members[group] = token.members[group]
-        end = walk_ahead(w, walk, w.legs[site.a + leg])
+        end, _ = walk_ahead(w, walk, w.legs[site.a + leg])
         at = leg
         while at > 0 and w.leg_ends[at - 1] > end:
             w.leg_ends[at], w.leg_order[at] = w.leg_ends[at - 1], w.leg_order[at - 1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import all_items
-from models.kernel.cache import cache_drop, cache_fill, cache_has_newer, cache_lookup
+from models.kernel.cache import cache_drop, cache_fill, cache_has_newer, cache_lookup, held_at
 from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
 from models.kernel.ledger import READ
 from models.kernel.parts import Cache
@@ -36,6 +36,7 @@ class Lookup(Step):
     whole: bool = False
     op = OP_LOOKUP
     reads_key = True
+    is_instant = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -76,6 +77,7 @@ class Fill(Step):
     keep_newer: bool = False
     op = OP_FILL
     reads_key = True
+    is_instant = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -108,6 +110,7 @@ class Drop(Step):
     cache: Cache
     op = OP_DROP
     reads_key = True
+    is_instant = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -164,7 +167,7 @@ def fill(w: Any, token: Any, site: Any) -> int:
 def drop(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Drop`."""
     cache = w.caches[site.a + token.members[site.b]]
-    i = w.held[cache.base + token.key] - 1
+    i = w.held[held_at(cache, token.key)] - 1
     if i >= 0:
         cache_drop(w, cache, i)
     return int(site.next)

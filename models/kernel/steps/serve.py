@@ -47,6 +47,10 @@ class Serve(Step):
     def is_private(self) -> bool:  # type: ignore[override]
         return self.station.servers == UNLIMITED
 
+    @property
+    def is_instant(self) -> bool:  # type: ignore[override]
+        return self.work.is_zero()
+
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
 

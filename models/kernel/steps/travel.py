@@ -69,6 +69,7 @@ class _Via(Step):
 
     op = OP_VIA
     is_private = True
+    is_instant = True
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         zones = plane.zones

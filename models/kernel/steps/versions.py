@@ -25,6 +25,7 @@ class Order(Step):
     copies: Copies
     op = OP_ORDER
     reads_key = True
+    is_instant = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -50,6 +51,7 @@ class Apply(Step):
     copies: Copies
     op = OP_APPLY
     reads_key = True
+    is_instant = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -76,6 +78,7 @@ class Read(Step):
     newest: bool = False
     op = OP_READ
     reads_key = True
+    is_instant = True
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
