@@ -56,8 +56,11 @@ lint: setup ## Check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup ## Time the engines against hand-written SimPy (wants a quiet machine)
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable
+bench: setup ## Time the engines against SimPy and C by hand, print and draw it (wants a quiet machine)
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest tests/benchmarks -k "not test_c_loops and not test_idiomatic" \
+		--benchmark-enable --benchmark-json=.benchmarks/speed.json
+	$(BIN)/python -m bench.studies.speed .benchmarks/speed.json
 
 # A tool of its own folder resolves for every platform and Python at once; the index settings of this machine stay out.
 lock: ## Resolve requirements.lock anew from pyproject.toml (LOCK_OPTIONS=--upgrade for the newest releases)

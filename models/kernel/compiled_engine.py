@@ -679,6 +679,7 @@ class CompiledPlane(Controlled):
                 record["past_entry"] = self.program.past_entries[index]
             record["max_attempts"], record["jitter"] = client.max_attempts, JITTER[client.jitter]
             record["watch_at"] = NEVER
+            record["first"] = record["last"] = -1
             record["quota"] = self._paying().index(client) if client.quota is not None else -1
             record["processes"] = client.processes
         for record, several in zip(records, self._workload.asks_several(), strict=False):

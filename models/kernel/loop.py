@@ -69,6 +69,7 @@ from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
 from models.kernel.system import THROTTLED, TIMEOUT
+from models.kernel.timers import start_timer, stop_timer, timed_out
 
 NOBODY, UNKNOWN = -1, -2
 """Instead of the source whose request comes next."""
@@ -115,7 +116,7 @@ def advance(w: Any, until: float) -> int:
         if clock.heap == 0:
             break
         top = w.heap[0]
-        now, what = top.time, top.what
+        now, seq, what = top.time, top.seq, top.what
         if now >= until:
             break
         kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
@@ -144,15 +145,17 @@ def advance(w: Any, until: float) -> int:
                 w.sources[source].parked_count += 1
             elif now < clock.duration:
                 issue(w, source, who)
-        else:
-            request = w.requests[who]
-            if stamp_of(request.stamp) != stamp:
+        elif kind == TIMER:
+            late = timed_out(w, who, now, seq)
+            if late < 0:
                 continue
             tick(w, clock, now)
-            if kind == TIMER:
-                fail(w, who, TIMEOUT)
-            else:
-                attempt(w, who)
+            fail(w, late, TIMEOUT)
+        else:
+            if stamp_of(w.requests[who].stamp) != stamp:
+                continue
+            tick(w, clock, now)
+            attempt(w, who)
         drain(w)
         if clock.need:
             return int(clock.need)
@@ -452,12 +455,12 @@ def begin(
 
 def attempt(w: Any, r: int) -> None:
     """An attempt begins, and its time runs."""
-    clock, request = w.clock[0], w.requests[r]
+    request = w.requests[r]
     operation = w.operations[request.operation]
     if request.measured:
         w.tally.attempts_measured[request.operation] += 1
     if operation.timeout < math.inf:
-        heap_push(clock, w.heap, clock.now + operation.timeout, TIMER, r, request.stamp)
+        start_timer(w, r)
     start_walk(w, r, operation.entry)
 
 
@@ -466,6 +469,7 @@ def fail(w: Any, r: int, error: int) -> None:
     clock, request = w.clock[0], w.requests[r]
     operation = w.operations[request.operation]
     request.stamp += 1
+    stop_timer(w, r)
     if request.attempt + 1 >= operation.max_attempts or not pay(w, request, error):
         settle(w, r, error)
         return
@@ -519,6 +523,7 @@ def settle(w: Any, r: int, error: int) -> None:
     clock, request = w.clock[0], w.requests[r]
     request.settled = 1
     request.stamp += 1
+    stop_timer(w, r)
     if request.probe >= 0:
         wake_control(w, ANSWERED, request.probe, error, clock.now - request.arrival)
     else:

@@ -25,8 +25,8 @@ from models.kernel.numerics import log, normal_quantile_of_one
 from models.kernel.random import uniforms
 
 WAKE, TIMER, RETRY, CLIENT, AHEAD = range(5)
-"""Kinds of events: a walk goes on; an attempt's time is up; a wait before a retry is over; a client of a closed source
-has thought; the clock comes to where a walk went ahead of it."""
+"""Kinds of events: a walk goes on; an operation's next deadline; a wait before a retry is over; a client of a closed
+source has thought; the clock comes to where a walk went ahead of it."""
 ANSWERED, QUEUE_GREW, FAILED = range(3)
 """Kinds of wakeups: control's own request is answered; a queue, or the failures of an operation, have come to a
 mark."""
@@ -135,6 +135,22 @@ def heap_push(clock: Any, heap: Any, time: float, kind: int, who: int, stamp: in
     here = heap[i]
     here.time, here.seq, here.what = time, clock.seq, kind | who << 3 | stamp_of(stamp) << 35
     clock.seq += 1
+
+
+def heap_put(clock: Any, heap: Any, time: float, seq: int, kind: int, who: int, stamp: int) -> None:
+    """Schedule an event that has its place among those of one time already."""
+    i = clock.heap
+    clock.heap = i + 1
+    while i > 0:
+        parent = (i - 1) >> 1
+        above = heap[parent]
+        if time > above.time or (time == above.time and seq > above.seq):
+            break
+        here = heap[i]
+        here.time, here.seq, here.what = above.time, above.seq, above.what
+        i = parent
+    here = heap[i]
+    here.time, here.seq, here.what = time, seq, kind | who << 3 | stamp_of(stamp) << 35
 
 
 def heap_pop(clock: Any, heap: Any) -> None:

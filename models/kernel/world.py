@@ -40,11 +40,12 @@ list at a time (free, ready, a queue, in service); `where` is the station that s
 `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
-    "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after spot",
-    "arrival ttl paid",
+    "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after spot "
+    "timed sooner later deadline_seq",
+    "arrival ttl paid deadline",
 )
 """What a client waits for; the slot is free again when it is settled and no walk of it is left. `spot` is its place in
-the columns of draws, or -1."""
+the columns of draws, or -1. `timed`: its attempt has a deadline, and a place in the line of those (see `timers`)."""
 
 STATION = _record(
     "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at",
@@ -72,7 +73,10 @@ BUCKET = _record("family admitted refused overflow", "rate burst tokens last tak
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")
 QUOTA = _record("returns_cost", "tokens capacity cost timeout_cost throttled_cost refund")
-OPERATION = _record("entry past_entry max_attempts jitter quota processes failures watch_at several", "timeout")
+OPERATION = _record(
+    "entry past_entry max_attempts jitter quota processes failures watch_at several first last timing", "timeout"
+)
+"""`first` to `last` are the requests whose attempts have deadlines, in order; `timing`: the next one is an event."""
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
     "insert inserted seq"
