@@ -32,12 +32,15 @@ AREA_MAX_S = 2.0**63 / AREA_TICKS_PER_S / 2
 PHASES_MAX = 2e6
 """Changes of rate of a bursty workload in one replication."""
 
-ENTRY_BYTES = 40
-"""An object's place in a cache of the compiled engine, one for each key that could be there."""
-KEY_BYTES = 16
+HELD_BYTES = 4
+"""Where a cache of the compiled engine looks for a key, one for each key that could be there."""
+ENTRY_BYTES = 72
+"""An object in a cache; while room for more is made, there are two of each."""
+KEY_BYTES = 24
+"""A key's popularity, and where to look for its versions, in two systems."""
 IN_FLIGHT_BYTES = 1000
 """A request that waits; assumed, between the engines'."""
-EVENTS_PER_S = {"compiled": 3e6, "simpy": 1e5}
+EVENTS_PER_S = {"compiled": 7e6, "simpy": 1e5}
 """About so many events a second and core; assumed, for an estimate only."""
 BASE_MB = 200.0
 IN_PARALLEL = 2
@@ -136,8 +139,8 @@ class _Sums:
             if not phases <= PHASES_MAX:
                 what = f"the rate would change {phases:.3g} times, the limit is {PHASES_MAX:.0e}"
                 yield ARRIVALS, what, "make on_mean_s and off_mean_s longer"
-        caches = max(sum(part.group.size for part in _program(each, "").caches) for each in scenario.systems.values())
-        tables = IN_PARALLEL * caches * workload.key_count * ENTRY_BYTES + workload.key_count * KEY_BYTES
+        caches = max(_caches_bytes(_program(each, ""), workload.key_count) for each in scenario.systems.values())
+        tables = IN_PARALLEL * caches + workload.key_count * KEY_BYTES
         self.memory_mb += tables / 1e6
         yield from self._memory_reason(("workload", "keys"), "use fewer keys or cache nodes")
         operations = sum(len(each.operations) for each in scenario.systems.values())
@@ -214,6 +217,14 @@ class _Sums:
         if not self.memory_mb <= MEMORY_MB_MAX:
             wanted, limit = f"{self.memory_mb:,.0f} MB", f"{MEMORY_MB_MAX:,.0f} MB"
             yield path, f"the run would take about {wanted} of memory, the limit is {limit}", remedy
+
+
+def _caches_bytes(program: Program, keys: int) -> float:
+    """Memory for a system's caches, full."""
+    return sum(
+        part.group.size * (keys * HELD_BYTES + min(part.capacity_items or keys, keys) * ENTRY_BYTES)
+        for part in program.caches
+    )
 
 
 def _program(system: System, name: str) -> Program:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 LRU, FIFO, CLOCK = range(3)
 NOBODY = -1
 """No key, or no slot."""
-FETCHED = 6
-"""Requests that pass while the processor fetches something."""
 POLICY = {"lru": LRU, "fifo": FIFO, "clock": CLOCK}
 
 
@@ -142,21 +140,19 @@ def held_at(cache: Any, key: int) -> int:
     return int(cache.base + key * cache.stride)
 
 
-def fetch_ahead(w: Any, at: int, end: int) -> None:
-    """Let the processor fetch what the next requests of a block, ending there, will ask the first of all caches for.
-
-    From one place it learns the next: where a key is held, its entry, the entries beside that.
+def fetch_cached(w: Any, first: int, second: int, third: int) -> None:
+    """Let the processor fetch what the first of all caches holds of three keys, each a step further: where a key is
+    held, its entry, the entries beside that.
     """
-    if at + 3 * FETCHED < end:
-        cache = w.caches[0]
-        soon(w.held, held_at(cache, w.block_keys[at + 3 * FETCHED]))
-        entry = w.held[held_at(cache, w.block_keys[at + 2 * FETCHED])] - 1
-        if entry >= 0:
-            soon(w.entries, entry)
-        entry = w.held[held_at(cache, w.block_keys[at + FETCHED])] - 1
-        if entry >= 0:
-            soon(w.entries, max(w.entries[entry].before, 0))
-            soon(w.entries, max(w.entries[entry].after, 0))
+    cache = w.caches[0]
+    soon(w.held, held_at(cache, first))
+    entry = w.held[held_at(cache, second)] - 1
+    if entry >= 0:
+        soon(w.entries, entry)
+    entry = w.held[held_at(cache, third)] - 1
+    if entry >= 0:
+        soon(w.entries, max(w.entries[entry].before, 0))
+        soon(w.entries, max(w.entries[entry].after, 0))
 
 
 def cache_lookup(w: Any, cache: Any, key: int, size: int, now: float) -> bool:

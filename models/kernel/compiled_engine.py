@@ -534,6 +534,7 @@ class CompiledPlane(Controlled):
         routes = (program.entries[: len(program.operation_names)], program.past_entries)
         instant, past_instant = (is_instant(program, entries) for entries in routes)
         opens = all(isinstance(source, OpenSource) for source in self.sources)
+        c["copies"] = 0 if program.copies is None else program.copies.members.width
         c["caches"] = sum(part.group.size for part in program.caches)
         c["instant"], c["past_instant"] = instant and opens and not program.system.controls, past_instant
         c["ahead"] = self._ahead and not program.system.controls
@@ -557,7 +558,7 @@ class CompiledPlane(Controlled):
         return world.World(
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
-            leg_ends=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
+            leg_ends=np.zeros(MAX_LEGS), leg_sinces=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
             stations=self._stations(c), links=self._links(), caches=self._caches(),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
@@ -647,7 +648,7 @@ class CompiledPlane(Controlled):
             "ledger": record,
             "versions": np.zeros(capacity, world.VERSION),
             "histories": histories,
-            "copies": np.zeros((capacity, max(1, width)), np.int32),
+            "copies": np.zeros((capacity, width + 1), np.int32),
             "history_of": np.zeros(max(1, keys), np.int32),
         }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.cache import fetch_ahead
 from models.kernel.codes import (
     OP_APPLY,
     OP_CHOOSE,
@@ -20,6 +19,7 @@ from models.kernel.codes import (
     OP_SERVE,
     OP_VIA,
 )
+from models.kernel.fetching import fetch_ahead
 from models.kernel.ledger import ledger_finished
 from models.kernel.recorder import record_at_once
 from models.kernel.steps.choose import choose
@@ -63,8 +63,7 @@ def stand_ready(w: Any, client: int) -> None:
 def ask_at_once(w: Any, s: int, at: int, entry: int) -> None:
     """A request of a source's block comes, and goes all of its way from its entry."""
     clock, source = w.clock[0], w.sources[s]
-    if clock.caches:
-        fetch_ahead(w, at, source.block_end)
+    fetch_ahead(w, at, source.block_end)
     request, token = w.requests[clock.free_requests], w.tokens[clock.free_tokens]
     request.ordinal = source.ordinal
     source.ordinal += 1

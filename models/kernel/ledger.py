@@ -24,6 +24,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from models.kernel.machine.hints import soon
 from models.kernel.random import mix
 from models.kernel.recorder import record_read
 
@@ -149,7 +150,16 @@ class LedgerState:
 
 
 # The compiled form: `w.versions` by number, `w.histories` and `w.copies` by the place that `w.history_of` says for a
-# key. Place 0 is that of all keys that never were written: version 0 everywhere, superseded never.
+# key. Place 0 is that of all keys that never were written: version 0 everywhere, superseded never. Behind a key's
+# copies stands the last version that was ordered: a read looks at both, and nearly always finds them the same.
+
+
+def fetch_versions(w: Any, first: int, second: int) -> None:
+    """Let the processor fetch what there is of two keys, the second a step further."""
+    soon(w.history_of, first)
+    place = w.history_of[second]
+    soon(w.copies, place)
+    soon(w.histories, place)
 
 
 def ledger_order(w: Any, key: int) -> int:
@@ -168,14 +178,14 @@ def ledger_order(w: Any, key: int) -> int:
         history.key, history.oldest, history.superseded_at = key, version, math.inf
         history.acknowledged, history.measured = 0, 0
     else:
-        w.versions[w.histories[place].ordered].after = version
-    w.histories[place].ordered = version
+        w.versions[w.copies[place, ledger.width]].after = version
+    w.copies[place, ledger.width] = version
     return int(version)
 
 
 def ledger_newest(w: Any, key: int) -> int:
     """The last version that was ordered, or 0."""
-    return int(w.histories[w.history_of[key]].ordered)
+    return int(w.copies[w.history_of[key], w.ledger[0].width])
 
 
 def ledger_get(w: Any, member: int, key: int) -> int:
@@ -209,7 +219,10 @@ def ledger_acknowledge(w: Any, key: int, version: int, measured: int) -> None:
 
 def ledger_superseded_at(w: Any, key: int, version: int) -> float:
     """Compiled form of `LedgerState.superseded_at`."""
-    return float(w.versions[version].superseded_at if version else w.histories[w.history_of[key]].superseded_at)
+    place = w.history_of[key]
+    if version == w.copies[place, w.ledger[0].width]:
+        return math.inf
+    return float(w.versions[version].superseded_at if version else w.histories[place].superseded_at)
 
 
 def ledger_row(w: Any, key: int) -> int:
@@ -253,7 +266,7 @@ def ledger_begin(w: Any, now: float) -> None:
         history = w.histories[place]
         history.superseded_at -= now
         for slot in range(ledger.width):
-            ledger_put(w, slot, history.key, history.ordered)
+            ledger_put(w, slot, history.key, w.copies[place, ledger.width])
     for version in range(1, ledger.versions + 1):
         w.versions[version].superseded_at -= now
 

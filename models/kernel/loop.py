@@ -11,7 +11,6 @@ import math
 from typing import Any
 
 from models.kernel.amounts import ITEMS_MAX
-from models.kernel.cache import fetch_ahead
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
@@ -31,6 +30,7 @@ from models.kernel.codes import (
     OP_SERVE,
     OP_VIA,
 )
+from models.kernel.fetching import fetch_ahead
 from models.kernel.instant import ask_at_once, count_run, has_room_at_once, stand_ready
 from models.kernel.keys import LATEST, draw_key
 from models.kernel.laws import draw_law
@@ -47,6 +47,7 @@ from models.kernel.slots import (
     RETRY,
     TIMER,
     WAKE,
+    comes_before,
     free_request,
     free_token,
     has_room,
@@ -75,7 +76,7 @@ NOBODY, UNKNOWN = -1, -2
 """Instead of the source whose request comes next."""
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK, TIED = range(6)
 """What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still; a
-walk that went ahead of the clock comes at one instant with others."""
+walk that went ahead of the clock has its place in the order of events together with others."""
 
 
 def advance(w: Any, until: float) -> int:
@@ -116,7 +117,7 @@ def advance(w: Any, until: float) -> int:
         if clock.heap == 0:
             break
         top = w.heap[0]
-        now, seq, what = top.time, top.seq, top.what
+        now, since, seq, what = top.time, top.since, top.seq, top.what
         if now >= until:
             break
         kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
@@ -131,11 +132,10 @@ def advance(w: Any, until: float) -> int:
             else:
                 ready_put(clock, w.tokens, who)
         elif kind == AHEAD:
-            # What went ahead of the clock has no place in the order of events: at one instant with others, who was
-            # first is not known.
-            if now == clock.now or (clock.heap > 0 and w.heap[0].time == now) or clock.next_time == now:
+            if is_tied(w, now, since):
                 return TIED
-            set_now(clock, w.tally, now)
+            if now != clock.now:
+                set_now(clock, w.tally, now)
             ready_put(clock, w.tokens, who)
         elif kind == CLIENT:
             tick(w, clock, now)
@@ -190,9 +190,21 @@ def arrival_is_next(w: Any) -> bool:
     if clock.heap == 0:
         return True
     top = w.heap[0]
-    return bool(
-        clock.next_time < top.time or (clock.next_time == top.time and w.sources[clock.next_source].seq < top.seq)
-    )
+    if clock.next_time != top.time:
+        return bool(clock.next_time < top.time)
+    source = w.sources[clock.next_source]
+    return not comes_before(top, source.since, source.seq)
+
+
+def is_tied(w: Any, time: float, since: float) -> bool:
+    """Whether what comes next has the place in the order of events that a walk had which went ahead of the clock.
+
+    Such a walk comes before all others of its place, so that it is asked of it alone.
+    """
+    clock = w.clock[0]
+    if clock.next_time == time and w.sources[clock.next_source].since == since:
+        return True
+    return bool(clock.heap > 0 and w.heap[0].time == time and w.heap[0].since == since)
 
 
 def tick(w: Any, clock: Any, now: float) -> None:
@@ -382,12 +394,11 @@ def arrive(w: Any, s: int) -> None:
     clock, source = w.clock[0], w.sources[s]
     at = source.block_at
     source.block_at += 1
-    source.seq = clock.seq
+    source.since, source.seq = clock.now, clock.seq
     clock.seq += 1
     ordinal = source.ordinal
     source.ordinal += 1
-    if clock.caches:
-        fetch_ahead(w, at, source.block_end)
+    fetch_ahead(w, at, source.block_end)
     if source.active:
         spot = ordinal & (w.drawn.shape[1] - 1) if s == 0 else -1
         begin(

@@ -121,36 +121,32 @@ def stamp_of(stamp: int) -> int:
 
 
 def heap_push(clock: Any, heap: Any, time: float, kind: int, who: int, stamp: int) -> None:
-    """Schedule an event; those of one time keep their order."""
-    i = clock.heap
-    clock.heap = i + 1
-    while i > 0:
-        parent = (i - 1) >> 1
-        above = heap[parent]
-        if time >= above.time:
-            break
-        here = heap[i]
-        here.time, here.seq, here.what = above.time, above.seq, above.what
-        i = parent
-    here = heap[i]
-    here.time, here.seq, here.what = time, clock.seq, kind | who << 3 | stamp_of(stamp) << 35
+    """Schedule an event now; those of one time keep their order."""
+    heap_put(clock, heap, time, clock.now, clock.seq, kind, who, stamp)
     clock.seq += 1
 
 
-def heap_put(clock: Any, heap: Any, time: float, seq: int, kind: int, who: int, stamp: int) -> None:
-    """Schedule an event that has its place among those of one time already."""
+def heap_put(
+    clock: Any, heap: Any, time: float, since: float, seq: int, kind: int, who: int, stamp: int
+) -> None:  # fmt: skip
+    """Schedule an event, among those of one time behind what was scheduled before."""
     i = clock.heap
     clock.heap = i + 1
     while i > 0:
         parent = (i - 1) >> 1
         above = heap[parent]
-        if time > above.time or (time == above.time and seq > above.seq):
+        if above.time < time or (above.time == time and comes_before(above, since, seq)):
             break
         here = heap[i]
-        here.time, here.seq, here.what = above.time, above.seq, above.what
+        here.time, here.since, here.seq, here.what = above.time, above.since, above.seq, above.what
         i = parent
     here = heap[i]
-    here.time, here.seq, here.what = time, seq, kind | who << 3 | stamp_of(stamp) << 35
+    here.time, here.since, here.seq, here.what = time, since, seq, kind | who << 3 | stamp_of(stamp) << 35
+
+
+def comes_before(event: Any, since: float, seq: int) -> bool:
+    """Whether an event comes before another of its time."""
+    return bool(event.since < since or (event.since == since and event.seq < seq))
 
 
 def heap_pop(clock: Any, heap: Any) -> None:
@@ -158,23 +154,23 @@ def heap_pop(clock: Any, heap: Any) -> None:
     n = clock.heap - 1
     clock.heap = n
     last = heap[n]
-    time, seq, what, i = last.time, last.seq, last.what, 0
+    time, since, seq, what, i = last.time, last.since, last.seq, last.what, 0
     child = 1
     while child < n:
         below = heap[child]
         if child + 1 < n:
             other = heap[child + 1]
-            if other.time < below.time or (other.time == below.time and other.seq < below.seq):
+            if other.time < below.time or (other.time == below.time and comes_before(other, below.since, below.seq)):
                 child += 1
                 below = other
-        if time < below.time or (time == below.time and seq < below.seq):
+        if time < below.time or (time == below.time and not comes_before(below, since, seq)):
             break
         here = heap[i]
-        here.time, here.seq, here.what = below.time, below.seq, below.what
+        here.time, here.since, here.seq, here.what = below.time, below.since, below.seq, below.what
         i = child
         child = 2 * i + 1
     here = heap[i]
-    here.time, here.seq, here.what = time, seq, what
+    here.time, here.since, here.seq, here.what = time, since, seq, what
 
 
 def vanish(w: Any, i: int) -> None:

@@ -22,7 +22,8 @@ def start_timer(w: Any, r: int) -> None:
     clock, request = w.clock[0], w.requests[r]
     index = request.operation
     operation = w.operations[index]
-    request.timed, request.deadline, request.deadline_seq = 1, clock.now + operation.timeout, clock.seq
+    request.timed, request.deadline = 1, clock.now + operation.timeout
+    request.deadline_since, request.deadline_seq = clock.now, clock.seq
     clock.seq += 1
     request.sooner, request.later = operation.last, NOBODY
     if operation.last >= 0:
@@ -69,4 +70,4 @@ def _expect(w: Any, index: int) -> None:
     if operation.first >= 0:
         request = w.requests[operation.first]
         operation.timing = 1
-        heap_put(w.clock[0], w.heap, request.deadline, request.deadline_seq, TIMER, index, 0)
+        heap_put(w.clock[0], w.heap, request.deadline, request.deadline_since, request.deadline_seq, TIMER, index, 0)

@@ -25,8 +25,10 @@ def _record(ints: str, floats: str = "", *more: tuple[Any, ...]) -> np.dtype[Any
     return np.dtype([(n, np.int64) for n in ints.split()] + [(n, np.float64) for n in floats.split()] + list(more))
 
 
-EVENT = _record("seq what", "time")
-"""A scheduled event: `what` packs its kind, whom it concerns and the stamp that must still be theirs (see `loop`)."""
+EVENT = _record("seq what", "time since")
+"""A scheduled event: `what` packs its kind, whom it concerns and the stamp that must still be theirs (see `loop`). Of
+those of one time, what was scheduled earlier comes first: by `since`, the time when it was, and by `seq`. An event of
+what went ahead of the clock was scheduled when its last step began, with the clock or not; its `seq` is -1."""
 
 TOKEN = _record(
     "request site place attempt branch leg key items error parent parent_join join quorum answered failed parts "
@@ -42,7 +44,7 @@ list at a time (free, ready, a queue, in service); `where` is the station that s
 REQUEST = _record(
     "source client ordinal operation key size items attempt stamp tokens settled measured probe leg after spot "
     "timed sooner later deadline_seq",
-    "arrival ttl paid deadline",
+    "arrival ttl paid deadline deadline_since",
 )
 """What a client waits for; the slot is free again when it is settled and no walk of it is left. `spot` is its place in
 the columns of draws, or -1. `timed`: its attempt has a deadline, and a place in the line of those (see `timers`)."""
@@ -66,8 +68,8 @@ ROOM = _record("base waited")
 LEDGER = _record("members by_key width versions histories spare orders")
 """What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
 VERSION = _record("after", "superseded_at")
-HISTORY = _record("key ordered oldest acknowledged measured", "superseded_at")
-"""Versions of a key that was written: the last ordered, the oldest not superseded (linked by `after`), the newest
+HISTORY = _record("key oldest acknowledged measured", "superseded_at")
+"""Versions of a key that was written: the oldest not superseded (linked by `after`), the newest
 acknowledged."""
 BUCKET = _record("family admitted refused overflow", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
@@ -79,18 +81,19 @@ OPERATION = _record(
 """`first` to `last` are the requests whose attempts have deadlines, in order; `timing`: the next one is an event."""
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
-    "insert inserted seq"
+    "insert inserted seq",
+    "since",
 )
-"""The next request is `block_at` of the block, which ends before `block_end`; `more`: another block may come. `seq` is
-the next arrival's place in the order of events; `insert` is the operation that inserts, or -1; `inserted` counts those
-of a closed source."""
+"""The next request is `block_at` of the block, which ends before `block_end`; `more`: another block may come. `since`
+and `seq` are the next arrival's place in the order of events; `insert` is the operation that inserts, or -1;
+`inserted` counts those of a closed source."""
 COLUMN = _record("stream visit branch form first end used")
 """Draws ahead of their time (see `columns`), of the requests from ordinal `first` to before `end`."""
 CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
     "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
     "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
-    "work_stream next_source controlled ahead instant past_instant caches run "
+    "work_stream next_source controlled ahead instant past_instant caches copies run "
     "run_operation run_measured run_window",
     "now walks_at warmup duration window next_time end window_end",
 )
@@ -98,10 +101,10 @@ CLOCK = _record(
 
 `reserve` is what one walk may start, `fills` what it may put in caches; `entries` counts the slots that ever were used;
 `walks` counts those at one instant. `window_end` is when the window of now ends. `next_source` is the open source whose
-request comes next, at `next_time`, or -1. `caches`: how many there are. `controlled`: control may act on what is in
-service. `ahead`: a walk that touches nothing that others see may go ahead of the clock. `instant`: no request takes any
-time; `past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are not
-counted yet."""
+request comes next, at `next_time`, or -1. `caches`, `copies`: how many there are. `controlled`: control may act on what
+is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock. `instant`: no request
+takes any time; `past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are
+not counted yet."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
 
@@ -117,6 +120,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("sites", SITE, 1),
     ("legs", INT, 1),  # entry site of each leg of each fork
     ("leg_ends", FLOAT, 1),  # legs: when those of one fork come to their ends, in order
+    ("leg_sinces", FLOAT, 1),  # legs: when their last steps began
     ("leg_order", INT, 1),  # legs: which they are
     ("keys", INT, 2),  # streams, words of the key
     ("law_kinds", INT, 1),
@@ -134,7 +138,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("ledger", LEDGER, 1),  # one
     ("versions", VERSION, 1),  # capacity
     ("histories", HISTORY, 1),  # capacity
-    ("copies", np.dtype(np.int32), 2),  # capacity x copies of a row: which version each has
+    ("copies", np.dtype(np.int32), 2),  # capacity x (copies of a row: which version each has; the last ordered)
     ("history_of", np.dtype(np.int32), 1),  # keys: the place of their history and of their copies, or 0
     ("memberships", MEMBERSHIP, 1),
     ("slots", INT, 1),  # members, of all tables
@@ -173,7 +177,7 @@ GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "marks"
 FROM_OUTSIDE = frozenset((
     "clock", "heap", "wakeups", "columns", "entries", "versions", "histories", "ledger.spare",
     "tokens.after", "requests.after", "requests.settled",
-    *(f"sources.{field}" for field in ("block_at", "block_end", "more", "ordinal", "inserted", "seq")),
+    *(f"sources.{field}" for field in ("block_at", "block_end", "more", "ordinal", "inserted", "seq", "since")),
 ))  # fmt: skip
 """Arrays and fields that the engine itself changes between two calls of compiled code."""
 FROM_CONTROL = frozenset((

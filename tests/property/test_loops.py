@@ -6,9 +6,11 @@ on the grid and are run again in step, so some are drawn that never tie.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ from models.kernel.laws import (
 from models.kernel.parts import Group, Network, Quorum, Station, everybody
 from models.kernel.program import Program
 from models.kernel.recorder import Span
-from models.kernel.sources import Workload, sources_of
+from models.kernel.sources import Block, Trace, Workload, sources_of
 from models.kernel.steps import Choose, Fork, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from tests.strategies.systems import (
@@ -112,13 +114,30 @@ def test_engines_agree_where_nothing_controls(case: Case) -> None:
     assert unlike(run(case, "simpy"), run(case, "compiled")) is None
 
 
-def lockstep() -> Case:
-    """Requests every step of the grid, whose legs take two steps: each comes back at the instant of another's start."""
+def lockstep(*, pairs: bool = True) -> Case:
+    """Requests at each step of the grid, whose legs take two steps: they come back at the instants of others' starts.
+
+    Of a pair, both come back at one instant, and began at one: nothing but their order in the block tells them apart.
+    """
     copies = Group("copies", 3)
     leg = Route(Choose(everybody(copies), "leg"), Serve(Station("copies", copies, 0), Constant(value=2 * GRID_S)))
-    work = Workload(ConstantArrivals(rate_per_s=1 / GRID_S), UniformKeys(count=1), Constant(value=1.0), {"read": 1.0})
+    times_s = np.repeat(np.arange(50) * GRID_S, 2 if pairs else 1)
+    none = np.zeros(len(times_s), np.int64)
+    block = Block(times_s, none, none, none, none + 1, none + math.inf)
+    arrivals = ConstantArrivals(rate_per_s=1 / GRID_S)
+    trace = Trace(block, 1, ("read",))
+    work = Workload(arrivals, UniformKeys(count=1), Constant(value=1.0), {"read": 1.0}, trace)
     span = Span(0.0, 50 * GRID_S, 60 * GRID_S, 2)
     return Case({"read": Operation(Route(Fork(Quorum("quorum", 3, 2), leg)))}, (), (work,), span, 1)
+
+
+def test_what_went_ahead_keeps_its_place_among_others_of_its_instant() -> None:
+    """What was scheduled earlier comes first, as its last step would have been in step with the clock."""
+    case = lockstep(pairs=False)
+
+    ahead = run_on(CompiledPlane, CompiledDrawing(), case)
+
+    assert unlike(run(case, "simpy"), ahead) is None
 
 
 def test_a_tie_with_what_went_ahead_is_noticed_and_run_again_in_step() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
 from models.kernel.recorder import shift_level_at
-from models.kernel.slots import AHEAD, heap_push
+from models.kernel.slots import AHEAD, heap_put
 from models.kernel.station import work_of
 from models.kernel.steps.choose import choose
 from models.kernel.steps.travel import delay_of, via
@@ -44,20 +44,20 @@ def go_ahead(w: Any, i: int, token: Any, index: int) -> int:
     """Let a walk go on to the first step that others see, or to its end, ahead of the clock; returns where to go on
     now, or that it waits for the clock.
     """
-    now, index = walk_ahead(w, token, index)
+    now, since, index = walk_ahead(w, token, index)
     if now == w.clock[0].now:
         return int(index)
     token.site = index
-    heap_push(w.clock[0], w.heap, now, AHEAD, i, token.stamp)
+    heap_put(w.clock[0], w.heap, now, since, -1, AHEAD, i, token.stamp)
     return PARKED
 
 
 def walk_ahead(w: Any, token: Any, index: int) -> Any:
     """Let a walk go on to the first step that others see, or to its end; returns when it comes there, or some time
-    after the run's end, and where.
+    after the run's end, when its last step began, and where it is.
     """
     clock = w.clock[0]
-    now = clock.now
+    now, since = clock.now, clock.now
     while index > 0:
         site = w.sites[index]
         if site.private == 0:
@@ -76,11 +76,12 @@ def walk_ahead(w: Any, token: Any, index: int) -> Any:
             via(w, token, site)
         index = site.next
         if spent_s > 0.0:
+            since = now
             now += spent_s
             if now >= clock.end:
                 break
             clock.events += 1
-    return now, index
+    return now, since, index
 
 
 def serve_ahead(w: Any, token: Any, site: Any, now: float) -> float:
