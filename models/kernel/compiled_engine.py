@@ -558,7 +558,8 @@ class CompiledPlane(Controlled):
         return world.World(
             clock=clock, heap=np.zeros(capacity, world.EVENT), tokens=tokens, requests=requests,
             wakeups=np.zeros(capacity, world.WAKEUP), sites=program.rows(), legs=_ints(program.legs),
-            leg_ends=np.zeros(MAX_LEGS), leg_sinces=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
+            leg_ends=np.zeros(MAX_LEGS), leg_sinces=np.zeros(MAX_LEGS),
+            leg_origins=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
             stations=self._stations(c), links=self._links(), caches=self._caches(),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),

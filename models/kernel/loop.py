@@ -53,6 +53,7 @@ from models.kernel.slots import (
     has_room,
     heap_pop,
     heap_push,
+    heap_put,
     ready_put,
     stamp_of,
     start_walk,
@@ -71,9 +72,11 @@ from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
 from models.kernel.system import THROTTLED, TIMEOUT
 from models.kernel.timers import start_timer, stop_timer, timed_out
+from models.kernel.world import NEVER
 
 NOBODY, UNKNOWN = -1, -2
-"""Instead of the source whose request comes next."""
+"""Instead of the source whose request comes next, and of the place of an event among others."""
+LATER, SOONER = range(2)
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK, TIED = range(6)
 """What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still; a
 walk that went ahead of the clock has its place in the order of events together with others."""
@@ -105,6 +108,7 @@ def advance(w: Any, until: float) -> int:
             if now >= until:
                 break
             tick(w, clock, now)
+            clock.since = w.sources[clock.next_source].since
             clock.walks = 0
             arrive(w, clock.next_source)
             find_next(w)
@@ -127,18 +131,26 @@ def advance(w: Any, until: float) -> int:
             if stamp_of(token.stamp) != stamp:
                 continue
             tick(w, clock, now)
+            clock.since = since
             if token.where >= 0:
                 station_complete(w, token.where, who, token)
             else:
                 ready_put(clock, w.tokens, who)
         elif kind == AHEAD:
-            if is_tied(w, now, since):
+            place = place_among(w, now, since, w.tokens[who].origin)
+            if place == UNKNOWN:
                 return TIED
+            if place == LATER:
+                heap_put(clock, w.heap, now, since, NEVER + clock.seq, AHEAD, who, stamp)
+                clock.seq += 1
+                continue
             if now != clock.now:
                 set_now(clock, w.tally, now)
+            clock.since = since
             ready_put(clock, w.tokens, who)
         elif kind == CLIENT:
             tick(w, clock, now)
+            clock.since = since
             source = stamp
             if not w.sources[source].active:
                 w.parked[source, w.sources[source].parked_count] = who
@@ -150,11 +162,13 @@ def advance(w: Any, until: float) -> int:
             if late < 0:
                 continue
             tick(w, clock, now)
+            clock.since = since
             fail(w, late, TIMEOUT)
         else:
             if stamp_of(w.requests[who].stamp) != stamp:
                 continue
             tick(w, clock, now)
+            clock.since = since
             attempt(w, who)
         drain(w)
         if clock.need:
@@ -196,15 +210,23 @@ def arrival_is_next(w: Any) -> bool:
     return not comes_before(top, source.since, source.seq)
 
 
-def is_tied(w: Any, time: float, since: float) -> bool:
-    """Whether what comes next has the place in the order of events that a walk had which went ahead of the clock.
+def place_among(w: Any, time: float, since: float, origin: float) -> int:
+    """Whether a walk that went ahead of the clock comes before whatever is next, or later.
 
-    Such a walk comes before all others of its place, so that it is asked of it alone.
+    Of two events of one time that were scheduled since one time, that comes first which was scheduled in the event that
+    came first: which was scheduled earlier itself. Beyond that, nobody knows.
     """
     clock = w.clock[0]
     if clock.next_time == time and w.sources[clock.next_source].since == since:
-        return True
-    return bool(clock.heap > 0 and w.heap[0].time == time and w.heap[0].since == since)
+        other = w.sources[clock.next_source].origin
+    elif clock.heap > 0 and w.heap[0].time == time and w.heap[0].since == since:
+        what = w.heap[0].what
+        if (what & 7) not in (WAKE, AHEAD):
+            return UNKNOWN
+        other = w.tokens[(what >> 3) & 0xFFFFFFFF].origin
+    else:
+        return SOONER
+    return UNKNOWN if other == origin else SOONER if origin < other else LATER
 
 
 def tick(w: Any, clock: Any, now: float) -> None:
@@ -394,7 +416,7 @@ def arrive(w: Any, s: int) -> None:
     clock, source = w.clock[0], w.sources[s]
     at = source.block_at
     source.block_at += 1
-    source.since, source.seq = clock.now, clock.seq
+    source.origin, source.since, source.seq = source.since, clock.now, clock.seq
     clock.seq += 1
     ordinal = source.ordinal
     source.ordinal += 1

@@ -245,7 +245,7 @@ def station_start(w: Any, index: int, i: int, token: Any, work_s: float) -> bool
         else:
             w.tokens[station.last].after = i
         station.last = i
-    token.due = clock.now + work_s
+    token.due, token.origin = clock.now + work_s, clock.since
     heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
     return False
 

@@ -33,10 +33,11 @@ what went ahead of the clock was scheduled when its last step began, with the cl
 TOKEN = _record(
     "request site place attempt branch leg key items error parent parent_join join quorum answered failed parts "
     "outstanding where after before stamp version access held first last",
-    "due",
+    "due origin",
     ("members", np.int64, (MAX_GROUPS,)),
 )
-"""A walk. `due` is when it wakes or, while it waits at a station, its work there. `after` and `before` link it into one
+"""A walk. `due` is when it wakes or, while it waits at a station, its work there; `origin` is since when the event was
+scheduled in which it was said to wake. `after` and `before` link it into one
 list at a time (free, ready, a queue, in service); `where` is the station that serves it, or -1; `held` is the place in
 `owners` of the key that it holds, or -1, and `first` to `last` wait for that. `parts` tells an `Each` from a fork.
 `stamp` and `join` go on counting when the slot is used again."""
@@ -82,7 +83,7 @@ OPERATION = _record(
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
     "insert inserted seq",
-    "since",
+    "since origin",
 )
 """The next request is `block_at` of the block, which ends before `block_end`; `more`: another block may come. `since`
 and `seq` are the next arrival's place in the order of events; `insert` is the operation that inserts, or -1;
@@ -95,12 +96,13 @@ CLOCK = _record(
     "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
     "work_stream next_source controlled ahead instant past_instant caches copies run "
     "run_operation run_measured run_window",
-    "now walks_at warmup duration window next_time end window_end",
+    "now walks_at warmup duration window next_time end window_end since",
 )
 """The one record of all that is going on.
 
 `reserve` is what one walk may start, `fills` what it may put in caches; `entries` counts the slots that ever were used;
-`walks` counts those at one instant. `window_end` is when the window of now ends. `next_source` is the open source whose
+`walks` counts those at one instant. `window_end` is when the window of now ends. `since` is
+since when the event of now was scheduled. `next_source` is the open source whose
 request comes next, at `next_time`, or -1. `caches`, `copies`: how many there are. `controlled`: control may act on what
 is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock. `instant`: no request
 takes any time; `past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are
@@ -121,6 +123,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("legs", INT, 1),  # entry site of each leg of each fork
     ("leg_ends", FLOAT, 1),  # legs: when those of one fork come to their ends, in order
     ("leg_sinces", FLOAT, 1),  # legs: when their last steps began
+    ("leg_origins", FLOAT, 1),  # legs: when the steps before those did
     ("leg_order", INT, 1),  # legs: which they are
     ("keys", INT, 2),  # streams, words of the key
     ("law_kinds", INT, 1),
@@ -177,7 +180,9 @@ GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "marks"
 FROM_OUTSIDE = frozenset((
     "clock", "heap", "wakeups", "columns", "entries", "versions", "histories", "ledger.spare",
     "tokens.after", "requests.after", "requests.settled",
-    *(f"sources.{field}" for field in ("block_at", "block_end", "more", "ordinal", "inserted", "seq", "since")),
+    *(f"sources.{field}" for field in (
+        "block_at", "block_end", "more", "ordinal", "inserted", "seq", "since", "origin",
+    )),
 ))  # fmt: skip
 """Arrays and fields that the engine itself changes between two calls of compiled code."""
 FROM_CONTROL = frozenset((

@@ -44,7 +44,7 @@ def go_ahead(w: Any, i: int, token: Any, index: int) -> int:
     """Let a walk go on to the first step that others see, or to its end, ahead of the clock; returns where to go on
     now, or that it waits for the clock.
     """
-    now, since, index = walk_ahead(w, token, index)
+    now, since, token.origin, index = walk_ahead(w, token, index)
     if now == w.clock[0].now:
         return int(index)
     token.site = index
@@ -54,10 +54,10 @@ def go_ahead(w: Any, i: int, token: Any, index: int) -> int:
 
 def walk_ahead(w: Any, token: Any, index: int) -> Any:
     """Let a walk go on to the first step that others see, or to its end; returns when it comes there, or some time
-    after the run's end, when its last step began, and where it is.
+    after the run's end, when its last step and the one before that began, and where it is.
     """
     clock = w.clock[0]
-    now, since = clock.now, clock.now
+    now, since, origin = clock.now, clock.now, clock.since
     while index > 0:
         site = w.sites[index]
         if site.private == 0:
@@ -76,12 +76,12 @@ def walk_ahead(w: Any, token: Any, index: int) -> Any:
             via(w, token, site)
         index = site.next
         if spent_s > 0.0:
-            since = now
+            origin, since = since, now
             now += spent_s
             if now >= clock.end:
                 break
             clock.events += 1
-    return now, since, index
+    return now, since, origin, index
 
 
 def serve_ahead(w: Any, token: Any, site: Any, now: float) -> float:

@@ -141,13 +141,13 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
         walk.leg, walk.branch = leg, token.branch * 64 + leg + 1
         for group in range(clock.groups):
             walk.members[group] = token.members[group]
-        end, since, _ = walk_ahead(w, walk, w.legs[site.a + leg])
+        end, since, origin, _ = walk_ahead(w, walk, w.legs[site.a + leg])
         at = leg
         while at > 0 and (w.leg_ends[at - 1] > end or (w.leg_ends[at - 1] == end and w.leg_sinces[at - 1] > since)):
             w.leg_ends[at], w.leg_sinces[at] = w.leg_ends[at - 1], w.leg_sinces[at - 1]
-            w.leg_order[at] = w.leg_order[at - 1]
+            w.leg_origins[at], w.leg_order[at] = w.leg_origins[at - 1], w.leg_order[at - 1]
             at -= 1
-        w.leg_ends[at], w.leg_sinces[at], w.leg_order[at] = end, since, leg
+        w.leg_ends[at], w.leg_sinces[at], w.leg_origins[at], w.leg_order[at] = end, since, origin, leg
     free_token(w, slot)
     answered, count = 0, 0
     while count < site.b and not quorum_met(w, site.c, answered):
@@ -158,6 +158,7 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
         return GONE
     if count == 0:
         return int(site.next)
+    token.origin = w.leg_origins[count - 1]
     heap_put(clock, w.heap, w.leg_ends[count - 1], w.leg_sinces[count - 1], -1, AHEAD, i, token.stamp)
     return PARKED
 

@@ -149,5 +149,6 @@ def delay(w: Any, i: int, token: Any, site: Any) -> int:
     if delay_s <= 0.0:
         return int(site.next)
     token.due = w.clock[0].now + delay_s
+    token.origin = w.clock[0].since
     heap_push(w.clock[0], w.heap, token.due, WAKE, i, token.stamp)
     return PARKED
