@@ -15,6 +15,8 @@ import numpy.typing as npt
 from bench.scenario.suggest import names_text
 from bench.terminal import safe_text
 from bench.traces import limits
+from bench.traces.numbering import KeyTable
+from bench.traces.plain import PlainFields
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -45,6 +47,10 @@ class Column(ABC):
         self.parts: list[npt.NDArray[Any]] = []
         self.numbers: dict[str, int] = {}
 
+    def convert_plain(self, fields: PlainFields) -> npt.NDArray[Any] | None:
+        """All fields, as they stand in the text; None where they need a closer look."""
+        return None
+
     @abstractmethod
     def convert(self, texts: list[str]) -> npt.NDArray[Any]:
         """All fields; raises ValueError, OverflowError or FieldError where they need a closer look."""
@@ -64,10 +70,21 @@ class Times(Column):
     def convert(self, texts: list[str]) -> FloatArray:
         """All fields."""
         values = np.fromiter(map(float, _plain(texts)), np.float64, len(texts))
-        if not np.isfinite(values).all() or values[0] < self.last_s or (values[1:] < values[:-1]).any():
+        if not self._continue(values):
             raise ValueError
-        self.last_s = float(values[-1])
         return values
+
+    def convert_plain(self, fields: PlainFields) -> FloatArray | None:
+        """All fields."""
+        values = fields.decimals()
+        return values if values is not None and self._continue(values) else None
+
+    def _continue(self, values: FloatArray) -> bool:
+        """Whether time goes on like this."""
+        if not np.isfinite(values).all() or values[0] < self.last_s or (values[1:] < values[:-1]).any():
+            return False
+        self.last_s = float(values[-1])
+        return True
 
     def convert_one(self, text: str) -> float:
         """One field."""
@@ -89,6 +106,11 @@ class Sizes(Column):
         if values.min() < 0 or values.max() > limits.TRACE_SIZE_BYTES_MAX:
             raise ValueError
         return values
+
+    def convert_plain(self, fields: PlainFields) -> IntArray | None:
+        """All fields."""
+        values = fields.whole_numbers()
+        return None if values is None or values.max() > limits.TRACE_SIZE_BYTES_MAX else values
 
     def convert_one(self, text: str) -> float:
         """One field."""
@@ -123,23 +145,47 @@ class Ttls(Column):
 
 
 class Keys(Column):
-    """Any text, numbered."""
+    """Any text, numbered: short plain ones by a table; by a dictionary as soon as there are others."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.numbers = defaultdict(count().__next__)
+        self.table: KeyTable | None = None
+
+    @property
+    def distinct(self) -> int:
+        """Number of different keys."""
+        return len(self.numbers) if self.table is None else self.table.count
+
+    def convert_plain(self, fields: PlainFields) -> IntArray | None:
+        """All fields."""
+        if self.numbers:
+            return None
+        width = fields.width() if self.table is None else self.table.width
+        words = fields.words(width)
+        if words is None:
+            return None
+        self.table = self.table or KeyTable(width)
+        return self.table.numbers(words)
 
     def convert(self, texts: list[str]) -> IntArray:
         """All fields."""
         if "" in texts:
             raise ValueError
-        return np.fromiter(map(self.numbers.__getitem__, texts), np.int64, len(texts))
+        return np.fromiter(map(self._dictionary().__getitem__, texts), np.int64, len(texts))
 
     def convert_one(self, text: str) -> float:
         """One field."""
         if not text:
             raise FieldError("the key is empty")
-        return self.numbers[text]
+        return self._dictionary()[text]
+
+    def _dictionary(self) -> dict[str, int]:
+        """The dictionary, which takes over what the table knows."""
+        if self.table is not None:
+            self.numbers = defaultdict(count(self.table.count).__next__, self.table.texts())
+            self.table = None
+        return self.numbers
 
 
 class Operations(Column):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from bench.scenario.suggest import hint, names_text
 from bench.traces import limits
 from bench.traces.columns import OPERATIONS, Column, FieldError, Keys, Operations, Sizes, Times, Ttls, shown
 from bench.traces.complaints import Complaints
-from bench.traces.rows import RowReader, Rows
+from bench.traces.rows import Block, blocks_of
 from bench.traces.unpacking import open_file, pieces_of, texts_of, unpacked
 
 FloatArray = npt.NDArray[np.float64]
@@ -126,9 +125,9 @@ def read_trace(
         sha256=digest.hexdigest(),
         times_s=times_s,
         operations=table.array("op", 0),
-        operation_names=tuple(table.names("op")) or ("read",),
+        operation_names=table.operation_names(),
         keys=table.array("key", 0),
-        key_count=len(table.names("key")) or 1,
+        key_count=table.key_count,
         sizes_bytes=table.array("size_bytes", 0),
         ttls_s=table.array("ttl_s", math.nan),
         has_keys="key" in table.columns,
@@ -208,16 +207,13 @@ class _Table:
     def read(self, texts: Iterator[str]) -> None:
         """Take in all rows, or say what is wrong with them."""
         width = 0
-        for block in RowReader(texts, self.complaints):
+        for block in blocks_of(texts, self.complaints):
             start = 0
             if not width:
-                start = next((index for index, row in enumerate(block.rows) if row), len(block.rows))
-                if start == len(block.rows):
-                    continue
-                width = len(block.rows[start])
-                self._choose(block.rows[start], block.line_of(start))
-                start += self.header
-            self._take(block, start, width)
+                width = block.width
+                self._choose([block.column(index, 0)[0] for index in range(width)], block.line_of(0))
+                start = int(self.header)
+            self._take(block, start)
         self.complaints.stop_if_any()
         if not self.rows_count:
             what = "the trace has a header but no request" if width else "the trace is empty"
@@ -231,38 +227,46 @@ class _Table:
         parts, column.parts = column.parts, []
         return np.concatenate(parts)
 
-    def names(self, name: str) -> Mapping[str, int]:
-        """The names that a column holds, numbered by first appearance."""
-        return self.columns[name].numbers if name in self.columns else {}
+    @property
+    def key_count(self) -> int:
+        """Different keys; 1 where the file does not tell."""
+        column = self.columns.get("key")
+        return column.distinct if isinstance(column, Keys) else 1
 
-    def _take(self, block: Rows, start: int, width: int) -> None:
+    def operation_names(self) -> tuple[str, ...]:
+        """By first appearance."""
+        return tuple(self.columns["op"].numbers) if "op" in self.columns else ("read",)
+
+    def _take(self, block: Block, start: int) -> None:
         """Take in the rows of a block from one on."""
-        rows = block.rows[start:]
-        places: Sequence[int] = range(start, len(block.rows))
-        if set(map(len, rows)) - {width}:
-            for place in places:
-                if len(block.rows[place]) not in {0, width}:
-                    what = f"{len(block.rows[place])} fields instead of {width}"
-                    remedy = "put fields that hold a comma into double quotes"
-                    self.complaints.add(block.line_of(place), what, remedy)
-            places = [place for place in places if len(block.rows[place]) == width]
-            rows = [block.rows[place] for place in places]
-        self.rows_count += len(rows)
+        for line, count in block.misfits():
+            remedy = "put fields that hold a comma into double quotes"
+            self.complaints.add(line, f"{count} fields instead of {block.width}", remedy)
+        count = len(block) - start
+        self.rows_count += count
         if self.rows_count > limits.TRACE_ROWS_MAX:
             self.complaints.over_limit("requests", limits.TRACE_ROWS_MAX)
-        for name, column in self.columns.items() if rows else ():
-            texts = list(map(itemgetter(column.index), rows))
-            try:
-                column.parts.append(column.convert(texts))
-            except (ValueError, OverflowError, FieldError):
-                column.parts.append(self._one_by_one(name, texts, block, places))
-        if len(self.names("key")) > limits.TRACE_KEYS_MAX:
+        for name, column in self.columns.items() if count else ():
+            column.parts.append(self._converted(name, column, block, start))
+        if self.key_count > limits.TRACE_KEYS_MAX:
             self.complaints.over_limit("different keys", limits.TRACE_KEYS_MAX)
 
-    def _one_by_one(self, name: str, texts: list[str], block: Rows, places: Sequence[int]) -> npt.NDArray[Any]:
+    def _converted(self, name: str, column: Column, block: Block, start: int) -> npt.NDArray[Any]:
+        """A column of the rows of a block from one on, in the first of three ways that goes."""
+        plain = block.plain_column(column.index, start)
+        values = None if plain is None else column.convert_plain(plain)
+        if values is not None:
+            return values
+        texts = block.column(column.index, start)
+        try:
+            return column.convert(texts)
+        except (ValueError, OverflowError, FieldError):
+            return self._one_by_one(name, texts, block, start)
+
+    def _one_by_one(self, name: str, texts: list[str], block: Block, start: int) -> npt.NDArray[Any]:
         """Convert fields among which some are odd; what is wrong is noted."""
         values: list[float] = []
-        for place, text in zip(places, texts, strict=True):
+        for place, text in enumerate(texts, start):
             try:
                 values.append(self.columns[name].convert_one(text))
             except FieldError as error:

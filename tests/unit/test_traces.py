@@ -19,9 +19,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import LimitError, ScenarioError
-from bench.traces import OPERATIONS, Trace, limits, read_trace
+from bench.traces import OPERATIONS, Trace, limits, numbering, plain, read_trace, rows, unpacking
 from bench.traces.complaints import Complaints
-from bench.traces.rows import RowReader
+from bench.traces.numbering import KeyTable
+from bench.traces.plain import PADDING, PlainFields
+from bench.traces.rows import PlainBlock, RowReader, blocks_of
 from bench.traces.unpacking import texts_of
 
 RATE = {"rate_per_s": 1000.0}
@@ -245,6 +247,211 @@ def test_rows_are_handed_on_before_the_next_block_of_text_is_read() -> None:
     assert given_count == 100
 
 
+def test_blocks_are_handed_on_before_much_more_text_is_read() -> None:
+    """Goal and method as before; plain texts go together by a few."""
+    given_count = 0
+
+    def source() -> Any:
+        nonlocal given_count
+        for _ in range(100):
+            given_count += 1
+            yield "some,row\n" * 8_000
+
+    for blocks_count, block in enumerate(blocks_of(source(), Complaints("trace.csv")), 1):
+        assert isinstance(block, PlainBlock)
+        assert given_count == blocks_count * 4
+        assert len(block) == 32_000
+    assert given_count == 100
+
+
+# Plain text, which is taken apart in another way
+
+
+def outcome(path: Path, columns: Any, pace: Any, header: bool) -> Any:
+    """All that a trace is, or what is said instead."""
+    try:
+        trace = read_trace(path, columns, pace, "trace.csv", header=header)
+    except (ScenarioError, LimitError) as error:
+        return type(error), str(error)
+    return [
+        (value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value for value in vars(trace).values()
+    ]
+
+
+usual = ["0", "1", "2", "2.5", "03.25", "10", "120", "1000.125", "77777777777.000001"]
+odd = [
+    "",
+    " ",
+    "a",
+    "b c",
+    "-1",
+    "+4",
+    "1e3",
+    ".5",
+    "5.",
+    ".",
+    "1.2.3",
+    "nan",
+    "inf",
+    "1_0",
+    "٣",
+    "ß" * 13,
+    "get",
+    "x\ry",
+]
+odd += [
+    "9" * 16,
+    "9" * 17,
+    "9" * 19,
+    "9" * 25,
+    "0.12345678901234567",
+    "1234567.0000000000000001",
+    "k" * 24,
+    "k" * 25,
+    "k" * 44,
+    "k" * 48,
+    "k" * 49,
+]
+quoted = ['"a"', '"a,b"', '"2"', '"a\nb"', 'a"b', '"a"b', '"a', '""']
+fields = st.one_of(st.sampled_from(usual), st.sampled_from(usual), st.sampled_from(odd))
+lines = st.one_of(
+    st.tuples(fields, fields, fields),
+    st.tuples(st.sampled_from(usual), st.sampled_from([*usual, *odd]), st.sampled_from(["0", "17", "123456789"])),
+    st.lists(fields, max_size=4),
+    st.tuples(st.one_of(fields, st.sampled_from(quoted)), fields, fields),
+)
+plain_lines = st.tuples(st.just("7"), st.sampled_from(["a", "b", "c", "k" * 20]), st.sampled_from(["0", "17", "1234"]))
+
+
+@settings(derandomize=True, deadline=None, max_examples=600)
+@given(
+    st.sampled_from(["time_s,key,size_bytes", "key,time_s,op", "key", '"time_s",key,size_bytes', "", None]),
+    st.one_of(st.lists(plain_lines, max_size=20), st.lists(st.one_of(plain_lines, lines), max_size=20)),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.sampled_from([None, RATE]),
+    st.sampled_from([8, 40, 1 << 16]),
+    st.sampled_from([1, 4]),
+)
+def test_plain_text_is_read_as_the_csv_module_reads_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    head: str | None,
+    rows_given: list[Any],
+    ending: str,
+    ended: bool,
+    pace: Any,
+    piece_bytes: int,
+    texts_at_once: int,
+) -> None:
+    """Method: files with all that is odd, in blocks of several sizes, with and without the way for plain text."""
+    texts = [",".join(row) for row in rows_given]
+    if head == "key":
+        texts = [text.split(",")[0] for text in texts]
+    data = ending.join([*([] if head is None else [head]), *texts]) + ending * ended
+    columns = {"time_s": 0, "key": 1, "size_bytes": 2} if head is None else None
+    path = written(tmp_path_factory.mktemp("trace"), data.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unpacking, "_PIECE_BYTES", piece_bytes)
+        patch.setattr(rows, "_TEXTS_AT_ONCE", texts_at_once)
+        got = outcome(path, columns, pace, head is not None)
+        patch.setattr(PlainBlock, "of", lambda *_: None)
+        assert got == outcome(path, columns, pace, head is not None)
+
+
+def fields_of(texts: list[str]) -> PlainFields:
+    """Fields as they stand in a text."""
+    joined = "\n".join([*texts, ""]).encode()
+    data = np.frombuffer(PADDING + joined + PADDING, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    return PlainFields(data, np.append(len(PADDING), ends[:-1] + 1), ends)
+
+
+digits = st.text("0123456789", max_size=17)
+decimals = st.one_of(
+    digits,
+    st.builds("{}.{}".format, digits, digits),
+    st.builds(repr, st.floats(0, 1e12)),
+    st.builds("{:.6f}".format, st.floats(0, 1e10)),
+    # Midway between two floats, or near it.
+    st.builds(lambda n, up: f"{(2 * n + 1) / 2**7 + up * 1e-7:.7f}", st.integers(1 << 44, 1 << 45), st.integers(-1, 1)),
+    st.builds(lambda n, up: str((1 << 53) + 2 * n + 1 + up), st.integers(0, 1 << 30), st.integers(-1, 1)),
+    st.text("0123456789.eE+-_ nai", min_size=1, max_size=12),
+)
+
+
+@pytest.mark.parametrize("extended", [plain._EXTENDED, False])
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.lists(decimals, min_size=1, max_size=8))
+def test_plain_numbers_are_those_of_float_and_int(extended: bool, texts: list[str]) -> None:
+    """Goal: equal to the bit, or left to Python. Method: both, with and without floats of 64 bits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_EXTENDED", extended)
+        values = fields_of(texts).decimals()
+    if values is not None:
+        assert values.tolist() == list(map(float, texts))
+    whole = fields_of(texts).whole_numbers()
+    if all(text.isdigit() and len(text) <= 16 for text in texts):
+        assert whole is not None
+        assert whole.tolist() == list(map(int, texts))
+    else:
+        assert whole is None
+
+
+def test_plain_numbers_of_many_digits_are_rounded_once() -> None:
+    """Method: enough of them that some first come to lie midway between two floats."""
+    generator = np.random.default_rng(3)
+    texts = [f"{a}.{b:0{n}d}" for n in (7, 9, 12) for a, b in generator.integers(10**6, 10**7, (20_000, 2)).tolist()]
+    texts += [f"{n}.5" for n in range((1 << 53) - 9, (1 << 53) + 99)]
+
+    values = fields_of(texts).decimals()
+
+    if plain._EXTENDED:
+        assert values is not None
+        assert values.tolist() == list(map(float, texts))
+    else:
+        assert values is None
+
+
+@pytest.mark.parametrize("width", [3, 6])
+@pytest.mark.parametrize("factor", [None, 1, 0])
+def test_the_table_of_keys_numbers_by_first_appearance(
+    factor: int | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Method: blocks of keys against a dictionary, also where few or all keys are first looked for in one place."""
+    if factor is not None:
+        monkeypatch.setattr(numbering, "_FACTORS", np.full(plain.WORDS_MAX, factor, np.uint64))
+    monkeypatch.setattr(numbering, "_FIRST_BITS", 2)
+    generator = np.random.default_rng(11)
+    table, expected = KeyTable(width), dict[str, int]()
+    for block in range(12):
+        texts = [f"{'k' * (n % 19)}{n}" for n in generator.integers(0, 20 * (block + 1), 100).tolist()]
+        words = fields_of(texts).words(width)
+        assert words is not None
+        assert table.numbers(words).tolist() == [expected.setdefault(text, len(expected)) for text in texts]
+    assert table.count == len(expected)
+    assert dict(table.texts()) == expected
+
+
+def test_keys_keep_their_numbers_when_long_or_quoted_ones_come(tmp_path: Path) -> None:
+    data = b"key\n" + b"".join(b"object%d\n" % (i % 60_000) for i in range(120_000))
+    for other in (b"k" * 25, b"k" * 60, b'"object3"', b"\n", "ß".encode() * 13):
+        more = b"\n" if other == b"\n" else other + b"\n"
+        trace = read(tmp_path, data + more + b"object2\n" + b"new\n", pace=RATE)
+        assert trace.keys[:120_000].tolist() == [i % 60_000 for i in range(120_000)]
+        assert trace.keys[-2] == 2
+        assert trace.keys[-1] == trace.key_count - 1
+
+
+@pytest.mark.parametrize("length", range(1, 60))
+def test_keys_of_any_length_are_told_apart(tmp_path: Path, length: int) -> None:
+    keys = [b"k" * (length - 1) + end for end in (b"a", b"b", b"a", b"")] + [b"k" * (length + 9)]
+
+    trace = read(tmp_path, b"time_s,key\n" + b"".join(b"0,%s\n" % (key or b"-") for key in keys))
+
+    assert trace.keys.tolist() == [0, 1, 0, 2, 3]
+    assert trace.key_count == 4
+
+
 @pytest.mark.parametrize("packing", ["gzip", "xz", "zstandard"])
 def test_packed_files_may_consist_of_several_members(tmp_path: Path, packing: str) -> None:
     pack = PACKINGS[packing]
@@ -339,6 +546,7 @@ def test_messages_never_carry_what_a_terminal_would_obey(tmp_path: Path) -> None
         (b"key\na\rb\n", "2: error: a carriage return in the middle of a line"),
         (b'key\na\n"' + b"x" * 200_000 + b'"\n', "3: error: a field longer than 131,072 characters"),
         (b'key\na\n"' + b"x\n" * 200_000, "3: error: a field longer than 131,072 characters"),
+        (b"key\na\n" + b"x" * 140_000 + b"\nb", "3: error: a field longer than 131,072 characters"),
         (b"key\na\nb\xff\n", "3: error: byte 0xff is not UTF-8"),
         (b"key\n" + b"a\n" * 100_000 + b"\xe9t\xe9\n", "100002: error: byte 0xe9 is not UTF-8"),
         ("key\na\n".encode("utf-16"), "1: error: a NUL byte"),
