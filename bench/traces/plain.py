@@ -93,7 +93,7 @@ class PlainFields:
         return values
 
     def _digits(self, ends: IntArray, lengths: IntArray) -> WordArray | None:
-        """The numbers that so many digits in front of the ends make, 0 for none; None if they are too many, or others."""
+        """The numbers made of so many digits in front of the ends, 0 for none; None if too many or no digits."""
         longest = int(lengths.max())
         if longest > _DIGITS_MAX:
             return None
