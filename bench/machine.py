@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
+import sys
 import tempfile
 from contextlib import suppress
 from functools import cache
@@ -13,6 +15,7 @@ from pathlib import Path
 
 CACHE_VARIABLE = "TIERBENCH_CACHE_DIR"
 GET_FAST = "install the fast engine with: pip install 'tierbench[fast]'"
+STATUS_OF_PROCESS = Path("/proc/self/status")
 MEMORY_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -62,6 +65,15 @@ def memory_bytes() -> int | None:
     with suppress(OSError, ValueError):
         found.append(int(MEMORY_OF_CONTAINER.read_text("ascii")))
     return min(found)
+
+
+def peak_memory_mb() -> float:
+    """The most that this process has held."""
+    # Where the system says so itself; what it says of resources begins with what the process held that started this.
+    with suppress(OSError, ValueError, StopIteration):
+        lines = STATUS_OF_PROCESS.read_text("ascii", "replace").splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def has_compiled_code() -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 from bench.cost import offered
 from bench.expectations import Judgement, judge, overall
-from bench.machine import cores
+from bench.machine import cores, peak_memory_mb
 from bench.scenario.load import Scenario
 from bench.simulate import Engine, Replication, simulate, warm_up
 from bench.statistics.warmup import warmup_cuts
@@ -107,8 +107,8 @@ def gather(scenario: Scenario, done: Mapping[Part, Replication]) -> Run:
 
 def _peak_memory_mb() -> float:
     """The most that this process, or one of its workers, has held."""
-    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return max(peaks) / (2**20 if sys.platform == "darwin" else 2**10)
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return max(peak_memory_mb(), workers)
 
 
 def _in_processes(

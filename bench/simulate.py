@@ -98,23 +98,24 @@ def _run(
 
         return _run_on(SimpyPlane, NumpyDrawing(), scenario, system, replication, tick)
     keep_compiled_code()
-    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
+    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, ahead_or_in_step
 
-    told = [0, 0]
+    told = 0
 
-    def telling(count: int) -> None:
-        """Tell of what was not told of before, should it come a second time."""
-        told[0] += count
-        more = max(0, told[0] - told[1])
-        told[1] += more
-        tick(more)
+    def run(ahead: bool) -> tuple[Plane, bool]:
+        fed = 0
 
-    try:
-        return _run_on(CompiledPlane, CompiledDrawing(), scenario, system, replication, telling)
-    except TiedError:
-        told[0] = 0
-        in_step = partial(CompiledPlane, ahead=False)
-        return _run_on(in_step, CompiledDrawing(), scenario, system, replication, telling)
+        def telling(count: int) -> None:
+            """Tell of what was not told of before, should it come a second time."""
+            nonlocal fed, told
+            fed += count
+            tick(max(0, fed - told))
+            told = max(told, fed)
+
+        make = partial(CompiledPlane, ahead=ahead)
+        return _run_on(make, CompiledDrawing(), scenario, system, replication, telling)
+
+    return ahead_or_in_step(run)
 
 
 def _run_on(

@@ -245,11 +245,14 @@ def _workload(spec: Any, arrivals: Any, recorded: RecordedTrace | None) -> Workl
     w = spec.workload
     trace = None
     if recorded is not None:
-        ttls = np.where((recorded.ttls_s > 0) & np.isfinite(recorded.ttls_s), recorded.ttls_s, math.inf)
-        sizes = recorded.sizes_bytes
+        count = len(recorded)
+        ttls, sizes = np.broadcast_to(np.float64(math.inf), count), recorded.sizes_bytes
+        if recorded.has_ttls:
+            ttls = np.where((recorded.ttls_s > 0) & np.isfinite(recorded.ttls_s), recorded.ttls_s, math.inf)
         if not recorded.has_sizes:
-            sizes = np.full(len(recorded), math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)), np.int64)
-        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, one_each(len(recorded)), ttls)
+            size = np.int64(math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)))
+            sizes = np.broadcast_to(size, count)
+        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, one_each(count), ttls)
         trace = Trace(block, recorded.key_count, recorded.operation_names)
     mix = {name: share for name, share in w.mix.items() if share > 0}
     return Workload(arrivals, w.keys, w.value_size_bytes, mix, trace, w.items_per_request)

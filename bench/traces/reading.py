@@ -220,10 +220,10 @@ class _Table:
             self.complaints.stop(None, what, "it needs a line for each request")
 
     def array(self, name: str, default: float) -> npt.NDArray[Any]:
-        """A column's values, or as many defaults; to be asked once."""
+        """A column's values, or as many defaults, which take no memory; to be asked once."""
         column = self.columns.get(name)
         if column is None:
-            return np.full(self.rows_count, default) if default else np.zeros(self.rows_count, dtype=np.int64)
+            return np.broadcast_to(np.float64(default) if default else np.int64(0), self.rows_count)
         parts, column.parts = column.parts, []
         return np.concatenate(parts)
 

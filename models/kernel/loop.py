@@ -104,78 +104,59 @@ def advance(w: Any, until: float) -> int:
         if clock.next_source == UNKNOWN:
             return REQUESTS
         if arrival_is_next(w):
-            now = clock.next_time
-            if now >= until:
+            if clock.next_time >= until:
                 break
-            tick(w, clock, now)
-            clock.since = w.sources[clock.next_source].since
-            clock.walks = 0
             arrive(w, clock.next_source)
-            find_next(w)
-            drain(w)
-            if clock.need:
-                return int(clock.need)
-            if clock.wakeups:
-                return CONTROL
-            continue
-        if clock.heap == 0:
-            break
-        top = w.heap[0]
-        now, since, seq, what = top.time, top.since, top.seq, top.what
-        if now >= until:
-            break
-        kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
-        heap_pop(clock, w.heap)
-        if kind == WAKE:
-            token = w.tokens[who]
-            if stamp_of(token.stamp) != stamp:
-                continue
-            tick(w, clock, now)
-            clock.since = since
-            if token.where >= 0:
-                station_complete(w, token.where, who, token)
-            else:
-                ready_put(clock, w.tokens, who)
-        elif kind == AHEAD:
-            place = place_among(w, now, since, w.tokens[who].origin)
-            if place == UNKNOWN:
-                return TIED
-            if place == LATER:
-                heap_put(clock, w.heap, now, since, NEVER + clock.seq, AHEAD, who, stamp)
-                clock.seq += 1
-                continue
-            if now != clock.now:
-                set_now(clock, w.tally, now)
-            clock.since = since
-            ready_put(clock, w.tokens, who)
-        elif kind == CLIENT:
-            tick(w, clock, now)
-            clock.since = since
-            source = stamp
-            if not w.sources[source].active:
-                w.parked[source, w.sources[source].parked_count] = who
-                w.sources[source].parked_count += 1
-            elif now < clock.duration:
-                issue(w, source, who)
-        elif kind == TIMER:
-            late = timed_out(w, who, now, seq)
-            if late < 0:
-                continue
-            tick(w, clock, now)
-            clock.since = since
-            fail(w, late, TIMEOUT)
         else:
-            if stamp_of(w.requests[who].stamp) != stamp:
-                continue
-            tick(w, clock, now)
-            clock.since = since
-            attempt(w, who)
+            if clock.heap == 0 or w.heap[0].time >= until:
+                break
+            if not happen(w):
+                return TIED
         drain(w)
         if clock.need:
             return int(clock.need)
         if clock.wakeups:
             return CONTROL
     return NOTHING
+
+
+def happen(w: Any) -> bool:
+    """Let the first event happen, if it is still to; false where its place among others is not known."""
+    clock, top = w.clock[0], w.heap[0]
+    now, since, seq, what = top.time, top.since, top.seq, top.what
+    kind, who, stamp = what & 7, (what >> 3) & 0xFFFFFFFF, what >> 35
+    heap_pop(clock, w.heap)
+    if kind == WAKE:
+        token = w.tokens[who]
+        if stamp_of(token.stamp) == stamp:
+            tick(w, clock, now, since)
+            if token.where >= 0:
+                station_complete(w, token.where, who, token)
+            else:
+                ready_put(clock, w.tokens, who)
+    elif kind == AHEAD:
+        place = place_among(w, now, since, w.tokens[who].origin)
+        if place == UNKNOWN:
+            return False
+        if place == LATER:
+            heap_put(clock, w.heap, now, since, NEVER + clock.seq, AHEAD, who, stamp)
+            clock.seq += 1
+        else:
+            # Its steps have been counted.
+            come_to(w, clock, now, since)
+            ready_put(clock, w.tokens, who)
+    elif kind == CLIENT:
+        tick(w, clock, now, since)
+        wake_client(w, stamp, who)
+    elif kind == TIMER:
+        late = timed_out(w, who, now, seq)
+        if late >= 0:
+            tick(w, clock, now, since)
+            fail(w, late, TIMEOUT)
+    elif stamp_of(w.requests[who].stamp) == stamp:
+        tick(w, clock, now, since)
+        attempt(w, who)
+    return True
 
 
 def find_next(w: Any) -> None:
@@ -229,9 +210,15 @@ def place_among(w: Any, time: float, since: float, origin: float) -> int:
     return UNKNOWN if other == origin else SOONER if origin < other else LATER
 
 
-def tick(w: Any, clock: Any, now: float) -> None:
+def tick(w: Any, clock: Any, now: float, since: float) -> None:
     """An event has come."""
     clock.events += 1
+    come_to(w, clock, now, since)
+
+
+def come_to(w: Any, clock: Any, now: float, since: float) -> None:
+    """The clock comes to an event, which was scheduled since some time."""
+    clock.since = since
     if now != clock.now:
         set_now(clock, w.tally, now)
 
@@ -414,12 +401,14 @@ def issue_parked(w: Any, s: int) -> None:
 def arrive(w: Any, s: int) -> None:
     """An open source's next request."""
     clock, source = w.clock[0], w.sources[s]
-    at = source.block_at
+    tick(w, clock, clock.next_time, source.since)
+    clock.walks = 0
+    at, ordinal = source.block_at, source.ordinal
     source.block_at += 1
+    source.ordinal += 1
     source.origin, source.since, source.seq = source.since, clock.now, clock.seq
     clock.seq += 1
-    ordinal = source.ordinal
-    source.ordinal += 1
+    find_next(w)
     fetch_ahead(w, at, source.block_end)
     if source.active:
         spot = ordinal & (w.drawn.shape[1] - 1) if s == 0 else -1
@@ -427,6 +416,16 @@ def arrive(w: Any, s: int) -> None:
             w, s, source.client_base, ordinal, w.block_operations[at], w.block_keys[at], w.block_sizes[at],
             w.block_items[at], w.block_ttls[at], -1, 0, spot,
         )  # fmt: skip
+
+
+def wake_client(w: Any, s: int, client: int) -> None:
+    """A closed source's client has thought."""
+    clock, source = w.clock[0], w.sources[s]
+    if source.active == 0:
+        w.parked[s, source.parked_count] = client
+        source.parked_count += 1
+    elif clock.now < clock.duration:
+        issue(w, s, client)
 
 
 def issue(w: Any, s: int, client: int) -> None:
@@ -584,8 +583,5 @@ def think(w: Any, s: int, who: int, ordinal: int) -> None:
     )  # fmt: skip
     if think_s > 0.0:
         heap_push(clock, w.heap, clock.now + think_s, CLIENT, client, s)
-    elif source.active == 0:
-        w.parked[s, source.parked_count] = client
-        source.parked_count += 1
-    elif clock.now < clock.duration:
-        issue(w, s, client)
+    else:
+        wake_client(w, s, client)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 from scipy import stats
@@ -45,25 +46,25 @@ def replicate(
     primed_ttl_s: float | None = None,
 ) -> list[Outcome]:
     """Outcomes of replications 0, 1, ...; primed with Poisson arrivals of the same rate if a longest TTL is given."""
-    outcomes = []
-    for replication in range(replications):
-        program = Program(system, "system")
-        if engine == "compiled":
-            from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
 
-            drawing: Any = CompiledDrawing()
-            plane_type: Any = CompiledPlane
-        else:
-            drawing, plane_type = NumpyDrawing(), SimpyPlane
+    def run(replication: int, make: Callable[..., Any], drawing: Any) -> Outcome:
         sources = sources_of(work, SEED, replication, span.duration_s, drawing)
-        plane = plane_type(program, sources, span, SEED, replication)
+        plane = make(Program(system, "system"), sources, span, SEED, replication)
         if primed_ttl_s is not None:
             assert isinstance(work.arrivals, Arrivals)
             rate_per_s = work.arrivals.initial_rate_per_s()
             plane.prime(priming_source(work, SEED, replication, rate_per_s, drawing), Priming(primed_ttl_s))
         plane.run()
-        outcomes.append(plane.outcome(replication, 1.0))
-    return outcomes
+        return cast(Outcome, plane.outcome(replication, 1.0))
+
+    def compiled(replication: int) -> Outcome:
+        from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, ahead_or_in_step
+
+        return ahead_or_in_step(lambda ahead: run(replication, partial(CompiledPlane, ahead=ahead), CompiledDrawing()))
+
+    if engine == "compiled":
+        return [compiled(replication) for replication in range(replications)]
+    return [run(replication, SimpyPlane, NumpyDrawing()) for replication in range(replications)]
 
 
 def assert_mean(

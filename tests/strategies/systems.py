@@ -244,13 +244,12 @@ def run(
     """Run a case on an engine."""
     if engine != "compiled":
         return run_on(SimpyPlane, NumpyDrawing(), case, block_size, draw_block)
-    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
+    from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, ahead_or_in_step
 
     make = partial(CompiledPlane, capacity=capacity, specialised=specialised)
-    try:
-        return run_on(make, CompiledDrawing(), case, block_size, draw_block)
-    except TiedError:
-        return run_on(partial(make, ahead=False), CompiledDrawing(), case, block_size, draw_block)
+    return ahead_or_in_step(
+        lambda ahead: run_on(partial(make, ahead=ahead), CompiledDrawing(), case, block_size, draw_block)
+    )
 
 
 def run_on(make: Any, drawing: Any, case: Case, block_size: int = 64, draw_block: int = 64) -> Seen:
