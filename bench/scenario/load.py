@@ -32,7 +32,7 @@ from models.kernel.faults import schedule
 from models.kernel.outcome import WRITES
 from models.kernel.program import Program
 from models.kernel.recorder import Span
-from models.kernel.sources import Block, Trace, Workload, one_each
+from models.kernel.sources import FOREVER, Block, Trace, Workload, alike
 from models.kernel.system import ERRORS, System
 
 MIX_SLACK = 1e-9
@@ -246,13 +246,12 @@ def _workload(spec: Any, arrivals: Any, recorded: RecordedTrace | None) -> Workl
     trace = None
     if recorded is not None:
         count = len(recorded)
-        ttls, sizes = np.broadcast_to(np.float64(math.inf), count), recorded.sizes_bytes
+        ttls, sizes = np.broadcast_to(FOREVER, count), recorded.sizes_bytes
         if recorded.has_ttls:
             ttls = np.where((recorded.ttls_s > 0) & np.isfinite(recorded.ttls_s), recorded.ttls_s, math.inf)
         if not recorded.has_sizes:
-            size = np.int64(math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)))
-            sizes = np.broadcast_to(size, count)
-        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, one_each(count), ttls)
+            sizes = alike(math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)), count)
+        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, alike(1, count), ttls)
         trace = Trace(block, recorded.key_count, recorded.operation_names)
     mix = {name: share for name, share in w.mix.items() if share > 0}
     return Workload(arrivals, w.keys, w.value_size_bytes, mix, trace, w.items_per_request)

@@ -36,6 +36,7 @@ SEVERAL = ("query", "scan", "batch_get")
 """Operations that ask for several items."""
 
 ONE = Constant(value=1.0)
+FOREVER = np.float64(math.inf)
 
 
 class Block(NamedTuple):
@@ -214,7 +215,8 @@ class OpenSource:
 
     def inserts(self, block: Block) -> int:
         """Inserts in a block of requests."""
-        return int(np.count_nonzero(block.operations == self.workload.insert))
+        insert = self.workload.insert
+        return int(np.count_nonzero(block.operations == insert)) if insert >= 0 else 0
 
     def requests(
         self, first: int, size: int, inserted: int
@@ -223,8 +225,9 @@ class OpenSource:
         records were inserted.
         """
         w, streams = self.workload, self.streams
-        keys = self.drawing.keys(w.keys, streams.keys, first, size, 0) if self.draws_keys else np.zeros(size, np.int64)
-        operations = np.zeros(size, np.int64)
+        keys, operations = alike(0, size), alike(0, size)
+        if self.draws_keys:
+            keys = self.drawing.keys(w.keys, streams.keys, first, size, 0)
         if len(w.mix) > 1:
             operations = self.drawing.operations(w.shares(), streams.operations, first, size)
         if w.insert >= 0:
@@ -234,7 +237,7 @@ class OpenSource:
                 keys = (keys + before) % w.keys.count
             keys = np.where(new, before % w.keys.count, keys)
         items = items_of(w, streams.items, operations, first, 0)
-        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, np.full(size, math.inf)
+        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, np.broadcast_to(FOREVER, size)
 
     def _traced(self, block: Block) -> Iterator[Block]:
         end = int(np.searchsorted(block.times_s, self.duration_s, side="right"))
@@ -319,7 +322,7 @@ Source = OpenSource | ClosedSource
 def sizes_of(law: Law, key: Stream, keys: IntArray) -> IntArray:
     """Bytes of each key's object, rounded up, shape as `keys`."""
     if isinstance(law, Constant):
-        return np.full(keys.shape, math.ceil(min(law.value, 2.0**50)), np.int64)
+        return alike(math.ceil(min(law.value, 2.0**50)), len(keys))
     values = law.block(lambda draw: uniforms(key.key_0, key.key_1, keys, 0, 0, 0, 0, draw))
     return cast(IntArray, np.ceil(np.minimum(values, 2.0**50)).astype(np.int64))
 
@@ -328,16 +331,16 @@ def items_of(workload: Workload, key: Stream, operations: IntArray, first: int, 
     """Items that each request of a client asks for, from ordinal `first` on, shape as `operations`."""
     several = np.array(workload.asks_several())
     if not several.any():
-        return one_each(len(operations))
+        return alike(1, len(operations))
     numbers = ordinals(first, len(operations))
     values = workload.items.block(lambda draw: uniforms(key.key_0, key.key_1, numbers, client, 0, 0, 0, draw))
     items = np.ceil(np.minimum(np.maximum(values, 1.0), ITEMS_MAX)).astype(np.int64)
     return np.where(several[operations], items, 1)
 
 
-def one_each(count: int) -> IntArray:
-    """One item for each of so many requests; takes no memory."""
-    return np.broadcast_to(np.int64(1), count)
+def alike(value: int, count: int) -> IntArray:
+    """The same number for each of so many requests; takes no memory."""
+    return np.broadcast_to(np.int64(value), count)
 
 
 def sources_of(workload: Workload, seed: int, replication: int, duration_s: float, drawing: Drawing) -> list[Source]:

@@ -26,7 +26,7 @@ from models.kernel.outcome import IntArray
 from models.kernel.parts import Cache, Group, Station
 from models.kernel.program import Program
 from models.kernel.recorder import Span
-from models.kernel.sources import Block, Trace, Workload, one_each, sources_of
+from models.kernel.sources import Block, Trace, Workload, alike, sources_of
 from models.kernel.steps import Fill, Lookup, Serve
 from models.kernel.system import Operation, Route, System
 
@@ -65,7 +65,7 @@ def replayed(asked: IntArray, key_count: int, *, specialised: bool) -> int:
     ask = Route(Serve(Station("store", store, 0), Constant(value=0.0)), Fill(cache))
     route = Route(Serve(Station("lookup", node, 0), Constant(value=0.0)), Lookup(cache, ask))
     none, forever = np.broadcast_to(np.int64(0), count), np.broadcast_to(np.inf, count)
-    block = Block(np.arange(count) / RATE_PER_S, none, asked, none, one_each(count), forever)
+    block = Block(np.arange(count) / RATE_PER_S, none, asked, none, alike(1, count), forever)
     poisson = Poisson(rate_per_s=RATE_PER_S)
     trace = Trace(block, key_count, ("read",))
     work = Workload(poisson, UniformKeys(count=key_count), Constant(value=0.0), {"read": 1.0}, trace=trace)
