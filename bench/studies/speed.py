@@ -127,8 +127,8 @@ def picture_data(measured: Measured) -> BarsData:
 
 CAPTION = (
     "Requests per second, draws and measures included, divided by those of a SimPy program written by hand for the "
-    "same system; the best of several turns in one sitting on two cores. Making a loop for one system (about a second, "
-    "once) is not counted; C is a plain event loop."
+    "same system; the best of several turns in one sitting on two cores. Making a loop for one system (one to six "
+    "seconds, once) is not counted; C is a plain event loop."
 )
 
 

@@ -19,7 +19,7 @@ SCENARIO = """
 schema = 1
 name = "sweep-speed"
 replications = 10
-duration_s = 200.0
+duration_s = 600.0
 warmup_s = 1.0
 
 [workload]
