@@ -587,7 +587,7 @@ class CompiledPlane(Controlled):
             zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(), quotas=self._quotas(),
             ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
             **{name: np.zeros(n * block, types[name]) for name in world.BLOCK}, columns=self._columns(),
-            drawn=np.zeros((len(program.columns), 1 << (2 * block - 1).bit_length())),
+            drawn=np.empty((len(program.columns), 1 << (2 * block - 1).bit_length())),
             client_ordinals=np.zeros((n, clients), np.int64),
             parked=np.zeros((n, clients), np.int64), shares=np.ascontiguousarray(workload.shares()),
             key_law=key_law, key_floats=key_floats, key_table=key_table.copy() if key_table.size < 2 else key_table,

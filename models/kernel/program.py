@@ -7,6 +7,7 @@ the same sites; the compiled engine sees them as rows of one record array.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -234,11 +235,8 @@ class Program:
 
     def rows(self) -> np.ndarray[Any, Any]:
         """The sites as records."""
-        rows = np.zeros(len(self.sites), SITE)
-        for index, site in enumerate(self.sites):
-            for name in SITE.names or ():
-                rows[index][name] = getattr(site, name)
-        return rows
+        numbers = attrgetter(*(SITE.names or ()))
+        return np.array([numbers(site) for site in self.sites], SITE)
 
     def zones(self) -> tuple[list[int], list[int]]:
         """Zone of every member of every group, and where each group's members begin."""
