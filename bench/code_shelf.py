@@ -1,13 +1,15 @@
 """Where compiled code is kept between two processes: files named after what the code was made from.
 
 The folder of the shelf bears a stamp of the kernel's sources, of LLVM and of the processor, so that a change anywhere
-is seen, and code for other versions lies beside it. A file begins with the digest of what follows: one that was not
-written to its end, or has been changed since, is taken for none.
+is seen, and code for other versions lies beside it, until nobody has used that for long. A file begins with the digest
+of what follows: one that was not written to its end, or has been changed since, is taken for none.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from bench.atomic import write_file
 from bench.machine import can_keep_code, code_folder, sources_digest
 
 DIGEST_BYTES = 32
+STAMP = re.compile("[0-9a-f]{24}")
+UNUSED_S = 60 * 24 * 3600.0
+"""Code of another stamp is thrown away when its files have not been read or written for so long."""
 
 
 class CodeShelf:
@@ -27,6 +32,8 @@ class CodeShelf:
 
     def __init__(self, folder: Path, stamp: str) -> None:
         self._folder, self._writable = folder / stamp, can_keep_code(folder)
+        if self._writable and not self._folder.exists():
+            self._tidy()
 
     def get(self, name: str) -> bytes | None:
         try:
@@ -42,11 +49,27 @@ class CodeShelf:
             with suppress(OSError):
                 write_file(self._path(name), hashlib.sha256(code).digest() + code)
 
+    def _tidy(self) -> None:
+        """Throw away code of other stamps that nobody has used for long; what is not ours stays."""
+        oldest = time.time() - UNUSED_S
+        for folder in self._folder.parent.iterdir():
+            with suppress(OSError):
+                if STAMP.fullmatch(folder.name) and all(_is_unused(file, oldest) for file in folder.iterdir()):
+                    for file in folder.iterdir():
+                        file.unlink()
+                    folder.rmdir()
+
     def __contains__(self, name: str) -> bool:
         return self._path(name).exists()
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.code"
+
+
+def _is_unused(file: Path, since: float) -> bool:
+    """Whether it is a file of code that has not been used since a time."""
+    found = file.stat()
+    return file.suffix == ".code" and max(found.st_atime, found.st_mtime) < since
 
 
 def code_shelf() -> CodeShelf:

@@ -147,16 +147,20 @@ def _kept_code(name: str) -> bytes | None:
     return _shelves[0].get(name) if _shelves else None
 
 
-def _made_code(name: str, entries: Mapping[str, Entry], known: Known, *, inline: bool = False) -> bytes:
-    """Object code of some entry points, with those facts alone that hold whatever they do."""
+def written(entries: Mapping[str, Entry], known: Known, *, inline: bool = False) -> Unit:
+    """Some entry points written down for LLVM, with those facts alone that hold whatever they do."""
     while True:
         unit = Unit(Layout(ARRAYS), known, NICKNAME, inline=inline)
-        for entry_name, entry in entries.items():
-            unit.entry(entry_name, entry)
+        for name, entry in entries.items():
+            unit.entry(name, entry)
         if not unit.broken:
-            break
+            return unit
         known = known.without(unit.broken)
-    code = object_code(unit.module)
+
+
+def _made_code(name: str, entries: Mapping[str, Entry], known: Known, *, inline: bool = False) -> bytes:
+    """Object code of some entry points, kept where there is a place."""
+    code = object_code(written(entries, known, inline=inline).module)
     if _shelves:
         _shelves[0].put(name, code)
     return code

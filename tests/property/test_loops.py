@@ -36,6 +36,7 @@ from models.kernel.parts import Group, Network, Quorum, Station, everybody
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, Trace, Workload, sources_of
+from models.kernel.specialisation import known_of
 from models.kernel.steps import Choose, Fork, Serve, Step, Travel
 from models.kernel.system import Operation, Route, System
 from tests.strategies.systems import (
@@ -168,6 +169,30 @@ def test_loops_for_many_systems_agree(round_: int) -> None:
         assert unlike(run(case, "simpy"), run(case, "compiled", specialised=True)) is None
 
     check()
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(cases() | cases(controlled=False))
+def test_what_a_loop_takes_for_granted_holds_to_the_end(case: Case) -> None:
+    """Whatever compiled code, the engine and control do to a world: each fact that is left is true of it afterwards."""
+    planes: list[tuple[CompiledPlane, dict[str, float]]] = []
+
+    def make(program: Program, *rest: Any, **options: Any) -> CompiledPlane:
+        plane = CompiledPlane(program, *rest, ahead=False, specialised=False, **options)
+        controlled = bool(program.system.controls)
+        entries = compilation.LOOP if controlled else compilation.ALONE
+        known = known_of(plane.w, controlled=controlled)
+        unit = compilation.written({entry.function.__name__: entry for entry in entries}, known)
+        planes.append((plane, dict(unit.known.facts)))
+        return plane
+
+    run_on(make, CompiledDrawing(), case)
+
+    ((plane, facts),) = planes
+    assert facts
+    for tag, value in facts.items():
+        array, field = tag.split(".")
+        assert (getattr(plane.w, array)[field] == value).all(), tag
 
 
 class Shelf(dict[str, bytes]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,19 @@ def test_the_stamp_tells_sources_and_processors_apart(tmp_path: Path, monkeypatc
     assert code_shelf.code_shelf().get("loop") == b"code"
     monkeypatch.setattr(code_shelf, "sources_digest", lambda *_: "other sources")
     assert code_shelf.code_shelf().get("loop") is None
+
+
+def test_code_that_nobody_has_used_for_long_is_thrown_away(tmp_path: Path) -> None:
+    """When code of a new stamp comes; what was used lately stays, and what is not ours."""
+    old, lately, ours = "0" * 24, "1" * 24, "2" * 24
+    for stamp in (old, lately, "something else"):
+        CodeShelf(tmp_path, stamp).put("loop", b"code")
+    (tmp_path / ("3" * 24)).mkdir()
+    (tmp_path / ("3" * 24) / "notes.txt").write_text("mine")
+    for file in tmp_path.glob("*/*"):
+        if file.parent.name != lately:
+            os.utime(file, (0.0, 0.0))
+
+    CodeShelf(tmp_path, ours)
+
+    assert {folder.name for folder in tmp_path.iterdir()} == {lately, "something else", "3" * 24}
