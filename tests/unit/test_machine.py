@@ -311,9 +311,16 @@ def not_always_there(n: int) -> int:
     return m
 
 
+def not_the_module_s(n: int) -> int:
+    if n > 3:
+        SEVEN = n  # noqa: N806 - the name of something of the module, on purpose
+    return SEVEN
+
+
 @pytest.mark.parametrize(
     ("function", "what"),
     [
+        (not_the_module_s, "SEVEN does not stand for one thing here"),
         (with_a_list, "List is not known"),
         (by_keyword, "only functions are called, and without keywords"),
         (of_two_kinds, "total changes its type from turn to turn"),

@@ -36,7 +36,15 @@ def parameters_of(function: Function) -> tuple[str, ...]:
 def names_known_to(function: Function) -> dict[str, Any]:
     """What a function sees beside its own variables: what encloses it, its module, and Python's own."""
     inner = inspect.getclosurevars(function)
-    return {**inner.builtins, **inner.globals, **inner.nonlocals}
+    seen = {**inner.builtins, **inner.globals, **inner.nonlocals}
+    # A variable of its own is nothing else, where it stands for nothing yet, too.
+    own = {node.id for node in ast.walk(tree_of(function)) if isinstance(node, ast.Name) and is_store(node)}
+    return {name: thing for name, thing in seen.items() if name not in own}
+
+
+def is_store(node: ast.Name) -> bool:
+    """Whether a name is assigned, rather than looked at."""
+    return isinstance(node.ctx, ast.Store)
 
 
 def complete(function: Function, given: list[Any]) -> list[Any]:
@@ -52,7 +60,7 @@ def assigned_in(loop: ast.While | ast.For) -> frozenset[str]:
         node.id
         for statement in loop.body
         for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        if isinstance(node, ast.Name) and is_store(node)
     )
 
 
