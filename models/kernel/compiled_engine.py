@@ -180,7 +180,7 @@ class CompiledPlane(Controlled):
                 record["more"] = 1
                 self._more_requests(index)
                 record["seq"] = self.clock["seq"]
-                self.clock["seq"] += 1
+                self.clock["seq"] += slots.NEXT
             else:
                 self._ensure_heap(source.clients)
                 self.f["wake_clients"](self.w, index)
@@ -269,7 +269,7 @@ class CompiledPlane(Controlled):
         self.clock["priming"] = 1
         record["ordinal"] = 0
         for block in source.blocks():
-            count = self._put_block(0, block)
+            count = self._put_block(0, block, alone=True)
             self.clock["prime_lookups"] = self.clock["prime_hits"] = 0
             while need := self.f["advance"](self.w, 0.0):
                 self._provide(need)
@@ -282,6 +282,8 @@ class CompiledPlane(Controlled):
         if self.program.copies is not None:
             self.f["ledger_begin"](self.w, float(self.clock["now"]))
         self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
+        for name, room in self._rooms_for_blocks().items():
+            self.w.replace(name, room)
         self.clock["ahead"] = ahead
         self.w.sources["inserted"] = [each.inserted for each in self.sources]
         self._set_now(0.0)
@@ -437,20 +439,20 @@ class CompiledPlane(Controlled):
         if block is None:
             record["more"] = 0
             return
-        count = self._put_block(index, block)
+        count = self._put_block(index, block, alone=len(self.sources) == 1)
         if index == 0:
             # Columns are those of the first source, whose requests their numbers belong to.
             self.f["fill_columns"](self.w, self.fed, count, int(record["client_base"]))
             self.fed += count
 
-    def _put_block(self, index: int, block: Block) -> int:
-        """Let the next requests of a source be those of a block: as they lie, if there are no others."""
+    def _put_block(self, index: int, block: Block, *, alone: bool) -> int:
+        """Let the next requests of a source be those of a block: as they lie, if there are no others' beside."""
         count = len(block.times_s)
         # As numbers without sign, negative ones are above all bounds, too.
         assert not count or block.keys.view(np.uint64).max() < self._key_count(), "keys within bounds"
-        at = index * self._block_room
+        at = 0 if alone else index * self._block_room
         for name, column in zip(world.BLOCK, block, strict=True):
-            if len(self.sources) > 1:
+            if not alone:
                 getattr(self.w, name)[at : at + count] = column
             elif column.strides == (0,):
                 self.w.replace(name, self._spread(column[0], count))
@@ -459,6 +461,11 @@ class CompiledPlane(Controlled):
         record = self.w.sources[index]
         record["block_at"], record["block_end"] = at, at + count
         return count
+
+    def _rooms_for_blocks(self) -> dict[str, Any]:
+        """Room for a block of each source."""
+        count = len(self.sources) * self._block_room
+        return {name: np.zeros(count, dtype) for name, dtype, _ in world.ARRAYS if name in world.BLOCK}
 
     def _spread(self, value: Any, count: int) -> Any:
         """So many times one value, as it must lie."""
@@ -561,7 +568,6 @@ class CompiledPlane(Controlled):
         zones, starts = program.zones()
         kinds, law_starts, data = program.laws.arrays()
         block = self._block_room
-        types = {name: dtype for name, dtype, _ in world.ARRAYS}
         clients = max((s.clients for s in self.sources if isinstance(s, ClosedSource)), default=1)
         n = len(self.sources)
         key_law, key_floats, key_table, key_guide = (
@@ -586,7 +592,7 @@ class CompiledPlane(Controlled):
             quorum_table=_ints([int(x) for part in program.quorums for x in part.table or ()]),
             zones=_ints(zones), zone_starts=_ints(starts), operations=self._operations(), quotas=self._quotas(),
             ceilings=_matrix(ceilings), sources=self._sources(law_indexes),
-            **{name: np.zeros(n * block, types[name]) for name in world.BLOCK}, columns=self._columns(),
+            **self._rooms_for_blocks(), columns=self._columns(),
             drawn=np.empty((len(program.columns), 1 << (2 * block - 1).bit_length())),
             client_ordinals=np.zeros((n, clients), np.int64),
             parked=np.zeros((n, clients), np.int64), shares=np.ascontiguousarray(workload.shares()),

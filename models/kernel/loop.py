@@ -42,6 +42,7 @@ from models.kernel.slots import (
     ANSWERED,
     CLIENT,
     FAILED,
+    NEXT,
     PRIMING_CLIENT,
     PROBE_CLIENT,
     RETRY,
@@ -72,11 +73,9 @@ from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
 from models.kernel.system import THROTTLED, TIMEOUT
 from models.kernel.timers import start_timer, stop_timer, timed_out
-from models.kernel.world import NEVER
 
-NOBODY, UNKNOWN = -1, -2
-"""Instead of the source whose request comes next, and of the place of an event among others."""
-LATER, SOONER = range(2)
+NOBODY, UNKNOWN, LATER = -1, -2, -3
+"""Instead of the source whose request comes next, or of the walk that goes on."""
 NOTHING, ROOM, REQUESTS, CONTROL, STUCK, TIED = range(6)
 """What the loop returns for: time is up; more room; more requests of a source; control is woken; time stands still; a
 walk that went ahead of the clock has its place in the order of events together with others."""
@@ -135,16 +134,13 @@ def happen(w: Any) -> bool:
             else:
                 ready_put(clock, w.tokens, who)
     elif kind == AHEAD:
-        place = place_among(w, now, since, w.tokens[who].origin)
-        if place == UNKNOWN:
+        first = first_ahead(w, now, since, who)
+        if first == UNKNOWN:
             return False
-        if place == LATER:
-            heap_put(clock, w.heap, now, since, NEVER + clock.seq, AHEAD, who, stamp)
-            clock.seq += 1
-        else:
+        if first != LATER:
             # Its steps have been counted.
             come_to(w, clock, now, since)
-            ready_put(clock, w.tokens, who)
+            ready_put(clock, w.tokens, first)
     elif kind == CLIENT:
         tick(w, clock, now, since)
         wake_client(w, stamp, who)
@@ -191,23 +187,49 @@ def arrival_is_next(w: Any) -> bool:
     return not comes_before(top, source.since, source.seq)
 
 
-def place_among(w: Any, time: float, since: float, origin: float) -> int:
-    """Whether a walk that went ahead of the clock comes before whatever is next, or later.
+def first_ahead(w: Any, time: float, since: float, i: int) -> int:
+    """Which walk goes on, now that the clock comes to one that went ahead of it: this one, or another of its time.
 
     Of two events of one time that were scheduled since one time, that comes first which was scheduled in the event that
-    came first: which was scheduled earlier itself. Beyond that, nobody knows.
+    came first: which had been scheduled earlier itself. Beyond that, nobody knows. Walks that went ahead are asked
+    before all others of their time; one that others come before is put behind the last of those.
+
+    Returns:
+        Its slot, or `LATER`, or `UNKNOWN`.
     """
     clock = w.clock[0]
-    if clock.next_time == time and w.sources[clock.next_source].since == since:
-        other = w.sources[clock.next_source].origin
-    elif clock.heap > 0 and w.heap[0].time == time and w.heap[0].since == since:
-        what = w.heap[0].what
-        if (what & 7) not in (WAKE, AHEAD):
+    arriving = clock.next_time == time and w.sources[clock.next_source].since == since
+    if not arriving and (clock.heap == 0 or w.heap[0].time != time or w.heap[0].since != since):
+        return i
+    first = i
+    for k in range(clock.heap):
+        event = w.heap[k]
+        if event.time == time and event.since == since and (event.what & 7) == AHEAD:
+            other = (event.what >> 3) & 0xFFFFFFFF
+            if w.tokens[other].origin == w.tokens[first].origin:
+                return UNKNOWN
+            if w.tokens[other].origin < w.tokens[first].origin:
+                event.what = AHEAD | first << 3 | stamp_of(w.tokens[first].stamp) << 35
+                first = other
+    origin, last = w.tokens[first].origin, -1
+    if arriving:
+        source = w.sources[clock.next_source]
+        if source.origin == origin:
             return UNKNOWN
-        other = w.tokens[(what >> 3) & 0xFFFFFFFF].origin
-    else:
-        return SOONER
-    return UNKNOWN if other == origin else SOONER if origin < other else LATER
+        if source.origin < origin:
+            last = source.seq
+    for k in range(clock.heap):
+        event = w.heap[k]
+        if event.time == time and event.since == since and (event.what & 7) != AHEAD:
+            other = (event.what >> 3) & 0xFFFFFFFF
+            if (event.what & 7) != WAKE or w.tokens[other].origin == origin:
+                return UNKNOWN
+            if w.tokens[other].origin < origin:
+                last = max(last, event.seq)
+    if last < 0:
+        return int(first)
+    heap_put(clock, w.heap, time, since, last + 1, AHEAD, first, w.tokens[first].stamp)
+    return LATER
 
 
 def tick(w: Any, clock: Any, now: float, since: float) -> None:
@@ -362,7 +384,7 @@ def replay(w: Any, until: float) -> int:
         at = source.block_at
         source.block_at += 1
         source.seq = clock.seq
-        clock.seq += 1
+        clock.seq += NEXT
         ask_at_once(w, s, at, w.operations[w.block_operations[at]].entry)
     count_run(w)
     return need
@@ -407,7 +429,7 @@ def arrive(w: Any, s: int) -> None:
     source.block_at += 1
     source.ordinal += 1
     source.origin, source.since, source.seq = source.since, clock.now, clock.seq
-    clock.seq += 1
+    clock.seq += NEXT
     find_next(w)
     fetch_ahead(w, at, source.block_end)
     if source.active:

@@ -30,6 +30,8 @@ source has thought; the clock comes to where a walk went ahead of it."""
 ANSWERED, QUEUE_GREW, FAILED = range(3)
 """Kinds of wakeups: control's own request is answered; a queue, or the failures of an operation, have come to a
 mark."""
+NEXT = 2
+"""From one event's number to the next; between them is room for a walk that went ahead of the clock."""
 PROBE_CLIENT = (1 << 24) - 1
 PRIMING_CLIENT = (1 << 24) - 2
 """Clients of their own for control's requests and for those before time zero."""
@@ -123,7 +125,7 @@ def stamp_of(stamp: int) -> int:
 def heap_push(clock: Any, heap: Any, time: float, kind: int, who: int, stamp: int) -> None:
     """Schedule an event now; those of one time keep their order."""
     heap_put(clock, heap, time, clock.now, clock.seq, kind, who, stamp)
-    clock.seq += 1
+    clock.seq += NEXT
 
 
 def heap_put(

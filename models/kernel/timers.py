@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.kernel.slots import TIMER, heap_put
+from models.kernel.slots import NEXT, TIMER, heap_put
 
 NOBODY = -1
 
@@ -24,7 +24,7 @@ def start_timer(w: Any, r: int) -> None:
     operation = w.operations[index]
     request.timed, request.deadline = 1, clock.now + operation.timeout
     request.deadline_since, request.deadline_seq = clock.now, clock.seq
-    clock.seq += 1
+    clock.seq += NEXT
     request.sooner, request.later = operation.last, NOBODY
     if operation.last >= 0:
         w.requests[operation.last].later = r

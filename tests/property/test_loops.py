@@ -149,6 +149,57 @@ def test_a_tie_with_what_went_ahead_is_noticed_and_run_again_in_step() -> None:
     assert unlike(run(case, "simpy"), run(case, "compiled")) is None
 
 
+@st.composite
+def meeting(draw: DrawFn, *, apart: bool = False) -> Case:
+    """Requests on a grid, each with two steps of whole grid lengths that nobody sees, then one at a station: many come
+    there at one instant from steps that began at one instant, and only when they arrived tells who was first.
+    """
+    group = Group("group")
+    lengths = [
+        Component(weight=1.0, law=Constant(value=steps * GRID_S)) for steps in range(1, draw(st.integers(5, 10)))
+    ]
+    before = Serve(Station("before", group, 0), Mixture(components=lengths))
+    last = Serve(Station("last", group, 0), Constant(value=draw(st.integers(1, 2)) * GRID_S))
+    meet = Serve(Station("meet", group, draw(st.sampled_from([1, 2]))), draw(st.sampled_from(SMOOTH)))
+    # Of one step alone, which is an event like all others: these are in the order of events with those that go ahead.
+    alone = Serve(Station("alone", group, 0), Mixture(components=lengths))
+    gaps = draw(st.lists(st.integers(1, 3), min_size=40, max_size=80))
+    # With long gaps no request arrives as long after another as the last step takes, and fewer places are alike.
+    times_s = (3 if apart or draw(st.booleans()) else 1) * np.cumsum(gaps) * GRID_S
+    none = np.zeros(len(gaps), np.int64)
+    operations = np.array(draw(st.lists(st.integers(0, 1), min_size=len(gaps), max_size=len(gaps))))
+    trace = Trace(Block(times_s, operations, none, none, none + 1, none + math.inf), 1, ("read", "write"))
+    mix = {"read": 0.5, "write": 0.5}
+    work = Workload(Poisson(rate_per_s=1.0), UniformKeys(count=1), Constant(value=1.0), mix, trace)
+    span = Span(0.0, float(times_s[-1]), float(times_s[-1]) + 1.0, 3)
+    routes = {"read": Operation(Route(before, last, meet)), "write": Operation(Route(alone, meet))}
+    return Case(routes, (), (work,), span, draw(st.integers(0, 1000)))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(meeting())
+def test_walks_that_meet_go_on_in_the_order_that_they_would_have_in_step(case: Case) -> None:
+    assert unlike(run(case, "simpy"), run(case, "compiled")) is None
+
+
+def test_few_of_those_that_meet_must_be_run_again() -> None:
+    """Else the order of the others would not have been put to the test."""
+    again = Counter[bool]()
+
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=RELAXED)
+    @given(meeting(apart=True))
+    def count(case: Case) -> None:
+        try:
+            run_on(CompiledPlane, CompiledDrawing(), case)
+        except TiedError:
+            again[True] += 1
+        else:
+            again[False] += 1
+
+    count()
+    assert again[False] > again[True]
+
+
 # ---------------------------------------------------------------- loops for one system
 
 
