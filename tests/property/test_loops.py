@@ -214,7 +214,7 @@ def test_a_loop_for_one_system_agrees(case: Case) -> None:
 def test_loops_for_many_systems_agree(round_: int) -> None:
     """With control and without; each is compiled for itself."""
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=RELAXED, print_blob=True)
+    @settings(max_examples=50, deadline=None, suppress_health_check=RELAXED, print_blob=True)
     @given(cases(controlled=round_ % 2 == 0) if round_ < 3 else forks())
     def check(case: Case) -> None:
         assert unlike(run(case, "simpy"), run(case, "compiled", specialised=True)) is None
