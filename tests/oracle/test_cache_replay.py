@@ -66,7 +66,7 @@ def replayed(part: Cache, trace: list[Row], engine: str) -> Any:
     columns: list[list[Any]] = [[row[i] for row in trace] for i in range(5)]
     kinds = (np.float64, np.int64, np.int64, np.int64, np.float64)
     times, *rest, ttls = (np.array(column, kind) for column, kind in zip(columns, kinds, strict=True))
-    block = Block(times, *rest, alike(len(trace)), ttls)
+    block = Block(times, *rest, alike(1, len(trace)), ttls)
     work = Workload(
         ConstantArrivals(rate_per_s=1.0), UniformKeys(count=KEYS), Constant(value=1.0), {"read": 1.0},
         Trace(block, KEYS, ("read", "write")),
