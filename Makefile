@@ -59,8 +59,8 @@ lint: setup ## Check style, format and types
 bench: setup ## Time the engines against SimPy and C by hand, print and draw it (wants a quiet machine)
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest tests/benchmarks -k "not test_c_loops and not test_idiomatic" \
-		--benchmark-enable --benchmark-json=.benchmarks/speed.json
-	$(BIN)/python -m bench.studies.speed .benchmarks/speed.json
+		--benchmark-enable --benchmark-json=.benchmarks/speed.json; status=$$?; \
+	$(BIN)/python -m bench.studies.speed .benchmarks/speed.json && exit $$status
 
 # A tool of its own folder resolves for every platform and Python at once; the index settings of this machine stay out.
 lock: ## Resolve requirements.lock anew from pyproject.toml (LOCK_OPTIONS=--upgrade for the newest releases)
