@@ -59,26 +59,14 @@ def _form(program: Program, site: Site) -> int | None:
 
 def _branches(program: Program) -> Iterator[tuple[Site, range]]:
     """Sites that clients' requests come to outside of forks, or down the legs of a fork that is in no other."""
-    main = _reached(program, program.entries[: len(program.operation_names)])
-    yield from ((program.sites[index], range(1)) for index in main)
-    for fork in (program.sites[index] for index in main if program.sites[index].op == OP_FORK):
+    main = program.reached(program.entries[: len(program.operation_names)])
+    yield from ((site, range(1)) for site in main)
+    for fork in (site for site in main if site.op == OP_FORK):
         legs = program.legs[fork.a : fork.a + fork.b]
         for entry in dict.fromkeys(legs):
             first, last = legs.index(entry), len(legs) - legs[::-1].index(entry)
-            for index in _reached(program, [entry]):
-                yield program.sites[index], range(first + 1, last + 1)
-
-
-def _reached(program: Program, entries: list[int]) -> list[int]:
-    """Sites on the way from some others to their route's end."""
-    found: dict[int, None] = {}
-    waiting = list(entries)
-    while waiting:
-        index = waiting.pop()
-        if index not in found:
-            found[index] = None
-            waiting += [program.sites[index].next, program.sites[index].other]
-    return list(found)
+            for site in program.reached([entry]):
+                yield site, range(first + 1, last + 1)
 
 
 # Compiled.

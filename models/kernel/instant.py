@@ -33,17 +33,7 @@ if TYPE_CHECKING:
 
 def is_instant(program: Program, entries: list[int]) -> bool:
     """Whether nothing takes time on any way from some sites to their route's end, nor parts, nor can fail."""
-    seen: set[int] = set()
-    waiting = list(entries)
-    while waiting:
-        index = waiting.pop()
-        if index > 0 and index not in seen:
-            seen.add(index)
-            site = program.sites[index]
-            if not site.step.is_instant:
-                return False
-            waiting += [site.next, site.other]
-    return True
+    return all(site.step.is_instant for site in program.reached(entries))
 
 
 def has_room_at_once(w: Any) -> bool:
@@ -56,7 +46,7 @@ def stand_ready(w: Any, client: int) -> None:
     """What all requests have in common, and their walks; they take the first free slots, one after the other."""
     clock = w.clock[0]
     request, token = w.requests[clock.free_requests], w.tokens[clock.free_tokens]
-    request.source, request.client, request.probe, request.spot = 0, client, -1, -1
+    request.client, request.probe, request.spot = client, -1, -1
     token.request, token.attempt, token.branch, token.leg, token.error = clock.free_requests, 0, 0, 0, 0
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from models.kernel.columns import Column, lay_columns
 from models.kernel.laws import Law, LawTable
 from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
-from models.kernel.steps.ahead import mark_private
 from models.kernel.steps.base import Step
 from models.kernel.system import Operation, Route, System
 
@@ -39,7 +38,8 @@ class Site:
     """One place on a route.
 
     What a to d, x and other mean is the step's own business; `of` is what units are of; `column` plus a walk's branch
-    is where its draws may lie (see `columns`), -1 for nowhere. `private` and `ahead`: see `steps.ahead`.
+    is where its draws may lie (see `columns`), -1 for nowhere. `private`: nobody else sees what it does; `ahead` is how
+    many such steps that take time come from here on, one after the other (see `steps.ahead`).
     """
 
     step: Step
@@ -110,7 +110,6 @@ class Program:
             self._visits = {}
             self.past_entries.append(self.flatten(route, END))
         self.columns.extend(lay_columns(self))
-        mark_private(self)
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
         families: list[list[Any]] = [
@@ -141,6 +140,17 @@ class Program:
             after = step.place(self, after, depth)
         return after
 
+    def reached(self, entries: list[int]) -> list[Site]:
+        """Sites on the way from some others to their route's end, which is not among them."""
+        found: dict[int, Site] = {}
+        waiting = list(entries)
+        while waiting:
+            index = waiting.pop()
+            if index != END and index not in found:
+                site = found[index] = self.sites[index]
+                waiting += [site.next, site.other]
+        return list(found.values())
+
     def operation(self, name: str) -> int:
         """Index of an operation, of clients or of control."""
         return [*self.operation_names, *self.system.probes].index(name)
@@ -148,6 +158,8 @@ class Program:
     def add(self, site: Site) -> int:
         """Add one site; returns its index."""
         site.index = len(self.sites)
+        if site.step.is_private:
+            site.private, site.ahead = 1, int(site.step.takes_time) + self.sites[site.next].ahead
         self.sites.append(site)
         return len(self.sites) - 1
 

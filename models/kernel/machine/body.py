@@ -141,18 +141,22 @@ class Body(Expressions):
         inside, outside = test()
         loop = Loop(out=[outside] if outside is not None else [])
         if inside is not None:
-            self.loops.append(loop)
             self._at(inside)
-            self._statements(node.body)
-            if self.alive:
-                self._leave(loop.again)
-            self.loops.pop()
+            self._turn(node, loop)
             self._meet(loop.again)
             if self.alive:
                 step()
                 self.builder.branch(self._arrive(node, head))
                 self.alive = False
         self._meet(loop.out)
+
+    def _turn(self, node: ast.While | ast.For, loop: Loop) -> None:
+        """One turn of a loop, up to its ways out."""
+        self.loops.append(loop)
+        self._statements(node.body)
+        if self.alive:
+            self._leave(loop.again)
+        self.loops.pop()
 
     def _head(self, names: frozenset[str], label: str) -> Head:
         """A block where turns of a loop begin, and which of some names go from turn to turn, as LLVM's phi."""
@@ -221,14 +225,9 @@ class Body(Expressions):
                 out.append(outside)
             if inside is None:
                 continue
-            loop = Loop()
-            self.loops.append(loop)
+            loop = Loop(out=out)
             self._at(inside)
-            self._statements(node.body)
-            if self.alive:
-                self._leave(loop.again)
-            self.loops.pop()
-            out += loop.out
+            self._turn(node, loop)
             for edge in loop.again:
                 self._at(edge)
                 go_on()
@@ -249,11 +248,7 @@ class Body(Expressions):
             for item in over:
                 self._assign(node.target, item)
                 loop = Loop(out=out)
-                self.loops.append(loop)
-                self._statements(node.body)
-                if self.alive:
-                    self._leave(loop.again)
-                self.loops.pop()
+                self._turn(node, loop)
                 self._meet(loop.again)
                 if not self.alive:
                     break

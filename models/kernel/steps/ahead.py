@@ -8,7 +8,7 @@ is at; what would come to pass after the run's end is left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
 from models.kernel.recorder import shift_level_at
@@ -16,28 +16,6 @@ from models.kernel.slots import AHEAD, heap_put
 from models.kernel.station import work_of
 from models.kernel.steps.choose import choose
 from models.kernel.steps.travel import delay_of, via
-
-if TYPE_CHECKING:
-    from models.kernel.program import Program
-
-
-def is_private(program: Program, entry: int) -> bool:
-    """Whether a way, from a site to its route's end, touches nothing that others see."""
-    while entry > 0:
-        site = program.sites[entry]
-        if not site.step.is_private:
-            return False
-        entry = site.next
-    return True
-
-
-def mark_private(program: Program) -> None:
-    """Write down of each site how many steps that take time come one after the other, which nobody else sees."""
-    for site in program.sites[1:]:
-        # Sites are entered from a route's end to its beginning, so that the next one is marked already.
-        if site.step.is_private:
-            site.private = 1
-            site.ahead = int(site.step.takes_time) + program.sites[site.next].ahead
 
 
 def go_ahead(w: Any, i: int, token: Any, index: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from models.kernel.codes import GONE, OP_FORK, PARKED
 from models.kernel.parts import Quorum
 from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token, vanish
-from models.kernel.steps.ahead import is_private, walk_ahead
+from models.kernel.steps.ahead import walk_ahead
 from models.kernel.steps.base import Step
 from models.kernel.steps.each import join_part
 from models.kernel.system import Route
@@ -48,7 +48,7 @@ class Fork(Step):
             entries = [program.flatten(leg, END, depth + 1) for leg in self.legs]
         start = len(program.legs)
         program.legs.extend(entries)
-        private = all(is_private(program, entry) for entry in entries)
+        private = all(site.step.is_private for site in program.reached(entries))
         return program.add(
             Site(self, self.op, a=start, b=count, c=program.quorum(self.quorum), d=int(private), next=after)
         )
