@@ -165,7 +165,7 @@ def _warnings(scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], uns
         for operation, cut in cuts.items():
             if cut is not None and cut.warmup_s > scenario.span.warmup_s:
                 yield (
-                    f"{name}: {operation}: MSER-5 would cut the first {cut.warmup_s:.3g} s, "
+                    f"{name}: {operation}: MSER would cut the first {cut.warmup_s:.3g} s, "
                     f"warmup_s is {scenario.span.warmup_s:g}"
                     + ("" if cut.cut.settled else "; the latencies never settle, there may be no steady state")
                 )

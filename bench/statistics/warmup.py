@@ -1,4 +1,4 @@
-"""Where the warm-up ends, judged afterwards: MSER-5 on the batch means of the latencies.
+"""Where the warm-up ends, judged afterwards: MSER on the batch means of the latencies.
 
 The start of a run is biased, its length noisy: cutting more removes bias and leaves fewer batches. MSER cuts where the
 standard error of what remains is smallest. A run states its own `warmup_s`; this says whether it was long enough.
@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.kernel.outcome import OperationOutcome, Outcome
+from models.kernel.outcome import Outcome
 
 FloatArray = npt.NDArray[np.float64]
+
+BATCH_ANSWERS = 5
+"""Answers that a batch holds on average, at least."""
 
 BATCHES_MIN = 10
 """Batches from which a cut is looked for; assumed. Of fewer, half are a handful, and their spread says nothing."""
@@ -54,7 +58,7 @@ class WarmupCut:
 
     Args:
         cut: The cut in batches.
-        warmup_s: The time until which so many answers had come, seconds.
+        warmup_s: When the first batch begins that is kept, seconds.
     """
 
     cut: Cut
@@ -62,13 +66,13 @@ class WarmupCut:
 
 
 def mser(batch_means: Sequence[float] | FloatArray) -> Cut:
-    """Truncation point of a series of batch means; of batches of five, MSER-5.
+    """Truncation point of a series of batch means.
 
     The cut d minimises the sum of (Y_i - mean)^2 over i > d, divided by (n - d)^2, among 0 <= d <= n/2; the smallest of
     equal ones. Takes time linear in the length of the series.
 
     Args:
-        batch_means: Means of consecutive batches of equal size, in order of time; at least two.
+        batch_means: Means of consecutive batches, in order of time; at least two. All count alike.
 
     Raises:
         ValueError: If there are fewer than two batches, or one is not finite.
@@ -102,10 +106,11 @@ def mser(batch_means: Sequence[float] | FloatArray) -> Cut:
 
 
 def warmup_cuts(outcomes: Sequence[Outcome]) -> dict[str, WarmupCut | None]:
-    """The cut for each operation of one system, on the average of its replications.
+    """The cut for each operation of one system, on all of its replications together.
 
-    Batch means are averaged over replications before the cut is looked for, which removes most of the noise and none of
-    the bias. Where replications hold batches of different sizes, neighbours are joined until all agree.
+    Replications are put together batch by batch before the cut is looked for, which removes most of the noise and none
+    of the bias. A batch is what was answered in some part of the run; neighbours are joined until a replication has
+    `BATCH_ANSWERS` in each on average, and those that hold none are passed over.
 
     Args:
         outcomes: One system's replications, at least one.
@@ -123,24 +128,19 @@ def warmup_cuts(outcomes: Sequence[Outcome]) -> dict[str, WarmupCut | None]:
 def _warmup_cut(outcomes: Sequence[Outcome], operation: str) -> WarmupCut | None:
     """The cut for one operation."""
     replications = [outcome.operations[operation] for outcome in outcomes]
-    size = max(each.batch_size for each in replications)
-    rows = [_joined(each, size) for each in replications]
-    shortest = min(map(len, rows))
-    if shortest < BATCHES_MIN:
+    ok = np.sum([each.batch_ok for each in replications], axis=0)
+    total_s = np.sum([each.batch_total_s for each in replications], axis=0)
+    while len(ok) >= BATCHES_MIN and ok.mean() < BATCH_ANSWERS * len(outcomes):
+        ok, total_s = _pairs(ok), _pairs(total_s)
+    held = np.flatnonzero(ok)
+    if len(held) < BATCHES_MIN:
         return None
-    cut = mser(np.mean([row[:shortest] for row in rows], axis=0))
-    if cut.batches == 0:
-        return WarmupCut(cut, 0.0)
-    edges_s = outcomes[0].window_edges_s
-    answers = np.mean([each.window_ok for each in replications], axis=0)
-    came = np.concatenate([[0.0], np.cumsum(answers)])
-    return WarmupCut(cut, float(np.interp(cut.batches * size, came, edges_s)))
+    cut = mser(total_s[held] / ok[held])
+    batch_s = outcomes[0].window_edges_s[-1] / len(ok)
+    return WarmupCut(cut, float(held[cut.batches] * batch_s) if cut.batches else 0.0)
 
 
-def _joined(operation: OperationOutcome, size: int) -> FloatArray:
-    """Batch means of batches of `size` answers; what does not fill a batch at the end is dropped."""
-    factor, rest = divmod(size, operation.batch_size)
-    assert rest == 0, f"batches of {operation.batch_size} and of {size} answers cannot be joined"
-    means = operation.batch_means_s[: len(operation.batch_means_s) // factor * factor]
-    joined: FloatArray = means.reshape(-1, factor).mean(axis=1)
+def _pairs(sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Neighbours joined, the odd one at the end left out."""
+    joined: npt.NDArray[Any] = sums[: len(sums) // 2 * 2].reshape(-1, 2).sum(axis=1)
     return joined

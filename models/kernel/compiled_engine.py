@@ -548,6 +548,7 @@ class CompiledPlane(Controlled):
         c["backoff_stream"], c["work_stream"] = len(streams), len(streams) + 1
         c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = c["free_entries"] = -1
         c["reserve"], c["windows"], c["window"] = reserve, self.span.windows, self.span.window_s
+        c["batch"] = self.span.batch_s
         c["fills"] = sum(site.op == OP_FILL for site in program.sites)
         c["spare_entries"] = capacity
         c["groups"] = len(program.groups)

@@ -73,9 +73,10 @@ def ask_at_once(w: Any, s: int, at: int, entry: int) -> None:
 def settle_at_once(w: Any, op: int, measured: int) -> None:
     """A request has come to its end; those in a row that count for the same are counted together."""
     clock = w.clock[0]
-    if op != clock.run_operation or measured != clock.run_measured or clock.window_now != clock.run_window:
+    if op != clock.run_operation or measured != clock.run_measured or clock.batch_now != clock.run_batch:
         count_run(w)
-        clock.run_operation, clock.run_measured, clock.run_window = op, measured, clock.window_now
+        clock.run_operation, clock.run_measured = op, measured
+        clock.run_window, clock.run_batch = clock.window_now, clock.batch_now
     clock.run += 1
 
 
@@ -85,7 +86,7 @@ def count_run(w: Any) -> None:
     if clock.run:
         clock.simulated += clock.run
         clock.events += clock.run
-        record_at_once(w, clock.run_operation, clock.run_window, clock.run_measured, clock.run)
+        record_at_once(w, clock.run_operation, clock.run_window, clock.run_batch, clock.run_measured, clock.run)
         clock.run = 0
 
 

@@ -102,7 +102,7 @@ class Distribution:
     Args:
         counts: Requests by bin of `FINE`, shape (FINE.bins,).
         total_ticks: Sum of all latencies, in ticks of 2**-40 s; exact.
-        few_s: The first `FEW` latencies in order of completion, seconds.
+        few_s: All latencies in ascending order, seconds, if there are no more than `FEW`; else none.
         lowest_s: The smallest latency, inf where there is none.
         highest_s: The largest latency, -inf where there is none.
     """
@@ -143,7 +143,7 @@ class Distribution:
             return np.full(len(fractions), math.nan)
         ranks = np.array([max(1, math.ceil(fraction * count - 1e-9)) for fraction in fractions], np.int64)
         if count <= len(self.few_s):
-            return np.sort(self.few_s)[ranks - 1]
+            return self.few_s[ranks - 1]
         bins = np.searchsorted(np.cumsum(self.counts), ranks)
         return np.clip(FINE.middles_s()[bins], self.lowest_s, self.highest_s)
 
@@ -160,9 +160,9 @@ class OperationOutcome:
         attempts: Attempts made for measured requests, retries included.
         answers_in_span: Answers (ok) that completed between warm-up and duration, whenever they arrived.
         latency: Of the ok, from intended arrival to answer, retries included.
-        batch_means_s: Mean latency of consecutive equal batches of answers from time zero on, warm-up included, in
-            order of completion, shape (batches,); for the warm-up cut.
-        batch_size: Answers in each batch (5 times a power of two).
+        batch_ok: Answers by time of completion, in equal parts of the time from zero to the end of arrivals, warm-up
+            included, shape (batches,); for the warm-up cut.
+        batch_total_s: Sums of their latencies, seconds, shape (batches,).
         window_ok: Answers by window of completion, warm-up included, shape (windows,).
         window_errors: Final failures of any kind by window, shape (windows,).
         window_latency: Answers by window and bin of `COARSE`, shape (windows, COARSE.bins).
@@ -180,8 +180,8 @@ class OperationOutcome:
     attempts: int
     answers_in_span: int
     latency: Distribution
-    batch_means_s: FloatArray
-    batch_size: int
+    batch_ok: IntArray
+    batch_total_s: FloatArray
     window_ok: IntArray
     window_errors: IntArray
     window_latency: IntArray

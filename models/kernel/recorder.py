@@ -41,10 +41,8 @@ if TYPE_CHECKING:
     from models.kernel.program import Program
     from models.kernel.simpy_engine import SimpyPlane
 
-BATCH = 5
-"""Answers in a batch for the warm-up cut, at first."""
-MAX_BATCHES = 2048
-"""When there are so many batches, pairs of them become one."""
+BATCHES = 2048
+"""Batches of answers, for the warm-up cut, from time zero to the end of arrivals."""
 WORD = 1 << 62
 """Totals that could exceed 64 bits are kept as high * WORD + low."""
 FLUSH = 1 << 15
@@ -71,11 +69,17 @@ class Span:
         """Length of a window, seconds."""
         return self.duration_s / self.windows if self.duration_s > 0 else 1.0
 
+    @property
+    def batch_s(self) -> float:
+        """Time in which a batch of answers comes, seconds."""
+        return self.duration_s / BATCHES if self.duration_s > 0 else 1.0
+
 
 class Tally(NamedTuple):
     """What is counted, as arrays; `ops`, `stations`, `families` and `windows` give the shapes.
 
-    One row of windows more than there are takes what comes after the last.
+    One window more than there are takes what comes after the last, and so does one batch. Nothing depends on the order
+    in which requests come to their ends.
     """
 
     requests_measured: IntArray  # (ops,)
@@ -86,9 +90,9 @@ class Tally(NamedTuple):
     totals: IntArray  # (ops, 2) sum of latencies in ticks: high, low
     extremes: Any  # (ops, 2) float: lowest, highest
     fine: IntArray  # (ops, FINE.bins)
-    few: Any  # (ops, FEW) float
-    batches: IntArray  # (ops, MAX_BATCHES) sums of ticks
-    batching: IntArray  # (ops, 4) size, full batches, answers in the one begun, its sum
+    few: Any  # (ops, FEW) float: the first that came
+    batch_ok: IntArray  # (ops, BATCHES + 1) answers
+    batch_ticks: IntArray  # (ops, BATCHES + 1) sums of their latencies
     window_ok: IntArray  # (ops, windows + 1)
     window_errors: IntArray  # (ops, windows + 1)
     window_latency: IntArray  # (ops, windows + 1, COARSE.bins)
@@ -112,7 +116,7 @@ class Tally(NamedTuple):
 
 TALLY_DIMENSIONS = {
     "requests_measured": 1, "attempts_measured": 1, "unfinished": 1, "errors": 2, "in_span": 1, "totals": 2,
-    "extremes": 2, "fine": 2, "few": 2, "batches": 2, "batching": 2, "window_ok": 2, "window_errors": 2,
+    "extremes": 2, "fine": 2, "few": 2, "batch_ok": 2, "batch_ticks": 2, "window_ok": 2, "window_errors": 2,
     "window_latency": 3, "areas": 2, "levels": 2, "spans": 1, "edges": 1, "window_lookups": 2, "window_hits": 2,
     "window_tokens": 2, "writes": 1, "reads": 1, "stale": 1, "ages": 2, "oldest": 1, "window_stale": 2,
     "span_tokens": 1,
@@ -127,8 +131,6 @@ def new_tally(program: Program, span: Span) -> Tally:
     ops, w = len(program.operation_names), span.windows + 1
     stations = sum(part.group.size for part in program.stations)
     families, buckets = len(program.caches), len(program.buckets)
-    batching = np.zeros((ops, 4), np.int64)
-    batching[:, 0] = BATCH
     extremes = np.empty((ops, 2))
     extremes[:, 0], extremes[:, 1] = math.inf, -math.inf
     return Tally(
@@ -136,7 +138,8 @@ def new_tally(program: Program, span: Span) -> Tally:
         unfinished=np.zeros(ops, np.int64), errors=np.zeros((ops, len(ERRORS)), np.int64),
         in_span=np.zeros(ops, np.int64),
         totals=np.zeros((ops, 2), np.int64), extremes=extremes, fine=np.zeros((ops, FINE.bins), np.int64),
-        few=np.zeros((ops, FEW)), batches=np.zeros((ops, MAX_BATCHES), np.int64), batching=batching,
+        few=np.zeros((ops, FEW)), batch_ok=np.zeros((ops, BATCHES + 1), np.int64),
+        batch_ticks=np.zeros((ops, BATCHES + 1), np.int64),
         window_ok=np.zeros((ops, w), np.int64), window_errors=np.zeros((ops, w), np.int64),
         window_latency=np.zeros((ops, w, COARSE.bins), np.int64),
         areas=np.zeros((3 * stations, w), np.int64), levels=np.zeros((3 * stations, w), np.int64),
@@ -216,7 +219,6 @@ class Recorder:
         """Times and tokens: taken from a bucket family, then wanted in vain; added up now and then."""
         self.reads = [0] * len(program.operation_names)
         self.rows: list[list[tuple[float, float, bool, int, int]]] = [[] for _ in program.operation_names]
-        self.latencies: list[list[IntArray]] = [[] for _ in program.operation_names]
         self.few: list[list[float]] = [[] for _ in program.operation_names]
 
     def settled(self, operation: int, arrival: float, now: float, measured: bool, error: int, attempts: int) -> None:
@@ -271,8 +273,6 @@ class Recorder:
         self.flush_meters()
         for operation in range(len(self.rows)):
             self._flush(operation)
-            if self.latencies[operation]:
-                self._batch(operation, np.concatenate(self.latencies[operation]))
 
     def _flush_drawn(self) -> None:
         tally, span = self.tally, self.span
@@ -300,7 +300,9 @@ class Recorder:
         np.add.at(tally.window_errors[op], window[~ok], 1)
         np.add.at(tally.errors[op], errors[measured], 1)
         latency = (times - arrivals)[ok]
-        self.latencies[op].append(to_ticks(latency))
+        batch = window_of(times[ok], span.batch_s, BATCHES)
+        np.add.at(tally.batch_ok[op], batch, 1)
+        np.add.at(tally.batch_ticks[op], batch, to_ticks(latency))
         window, times, measured = window[ok], times[ok], measured[ok]
         np.add.at(tally.window_ok[op], window, 1)
         np.add.at(tally.window_latency[op], (window, bin_of(latency, COARSE.shift, COARSE.offset, COARSE.bins)), 1)
@@ -317,14 +319,6 @@ class Recorder:
                 self.few[op].extend(latency[: FEW - have].tolist())
                 tally.few[op, : len(self.few[op])] = self.few[op]
 
-    def _batch(self, op: int, ticks: IntArray) -> None:
-        size = BATCH
-        while len(ticks) // size >= MAX_BATCHES:
-            size *= 2
-        full = len(ticks) // size
-        self.tally.batches[op, :full] = ticks[: full * size].reshape(full, size).sum(axis=1)
-        self.tally.batching[op] = size, full, len(ticks) - full * size, ticks[full * size :].sum()
-
 
 # The compiled form.
 
@@ -339,11 +333,8 @@ def record_settled(w: Any, op: int, latency: float, measured: int, error: int) -
             tally.errors[op, error] += 1
         return
     ticks = to_ticks(latency)
-    batching = tally.batching[op]
-    batching[2] += 1
-    batching[3] += ticks
-    if batching[2] == batching[0]:
-        close_batch(tally.batches[op], batching)
+    tally.batch_ok[op, clock.batch_now] += 1
+    tally.batch_ticks[op, clock.batch_now] += ticks
     tally.window_ok[op, window] += 1
     tally.window_latency[op, window, bin_of(latency, COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS)] += 1
     if clock.warmup <= clock.now <= clock.duration:
@@ -362,16 +353,10 @@ def record_settled(w: Any, op: int, latency: float, measured: int, error: int) -
         tally.extremes[op, 1] = max(tally.extremes[op, 1], latency)
 
 
-def record_at_once(w: Any, op: int, window: int, measured: int, count: int) -> None:
+def record_at_once(w: Any, op: int, window: int, batch: int, measured: int, count: int) -> None:
     """`record_settled` of so many requests in a row, answered well and in no time; with their beginning."""
-    tally, batching = w.tally, w.tally.batching[op]
-    left = count
-    while left > 0:
-        some = min(left, batching[0] - batching[2])
-        batching[2] += some
-        left -= some
-        if batching[2] == batching[0]:
-            close_batch(tally.batches[op], batching)
+    tally = w.tally
+    tally.batch_ok[op, batch] += count
     tally.window_ok[op, window] += count
     tally.window_latency[op, window, bin_of(0.0, COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS)] += count
     if measured:
@@ -410,21 +395,6 @@ FINE_SHIFT, FINE_OFFSET, FINE_BINS = FINE.shift, FINE.offset, FINE.bins
 COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS = COARSE.shift, COARSE.offset, COARSE.bins
 
 
-def close_batch(batches: Any, batching: Any) -> None:
-    """Put a full batch away; halve their number when there are too many."""
-    batches[batching[1]] = batching[3]
-    batching[1] += 1
-    batching[2] = 0
-    batching[3] = 0
-    if batching[1] == MAX_BATCHES:
-        for i in range(MAX_BATCHES // 2):
-            batches[i] = batches[2 * i] + batches[2 * i + 1]
-        for i in range(MAX_BATCHES // 2, MAX_BATCHES):
-            batches[i] = 0
-        batching[0] *= 2
-        batching[1] = MAX_BATCHES // 2
-
-
 def shift_level(clock: Any, tally: Any, row: int, change: int) -> None:
     """Compiled form of `Meter`: a level changes now."""
     tally.areas[row, clock.window_now] += change * clock.window_left
@@ -436,7 +406,7 @@ def shift_level_at(w: Any, row: int, change: int, time: float) -> None:
     """`shift_level` at another time, not before now."""
     clock, tally = w.clock[0], w.tally
     ticks = to_area_ticks(time)
-    window = clock.window_now if time < clock.window_end else window_of(time, clock.window, clock.windows)
+    window = clock.window_now if time < clock.stretch_end else window_of(time, clock.window, clock.windows)
     tally.areas[row, window] += change * (tally.edges[window + 1] - ticks)
     tally.levels[row, window] += change
     tally.spans[row] += change * span_left(clock, ticks)
@@ -448,10 +418,13 @@ def span_left(clock: Any, ticks: int) -> int:
 
 
 def set_time(clock: Any, now: float) -> None:
-    """Set the clock, and the window that it is in."""
-    if now < clock.now or now >= clock.window_end:
+    """Set the clock, and the window and the batch that it is in."""
+    if now < clock.now or now >= clock.stretch_end:
         clock.window_now = window_of(now, clock.window, clock.windows)
-        clock.window_end = window_end(clock.window_now, clock.window, clock.windows)
+        clock.batch_now = window_of(now, clock.batch, BATCHES)
+        clock.stretch_end = min(
+            window_end(clock.window_now, clock.window, clock.windows), window_end(clock.batch_now, clock.batch, BATCHES)
+        )
     clock.now = now
 
 
@@ -569,16 +542,15 @@ def _operation(tally: Tally, op: int, span: Span) -> OperationOutcome:
     ok = int(tally.errors[op, 0])
     failed = {ERRORS[kind]: int(n) for kind, n in enumerate(tally.errors[op]) if kind and n}
     requests = int(tally.requests_measured[op])
-    size, full = int(tally.batching[op, 0]), int(tally.batching[op, 1])
     return OperationOutcome(
         requests=requests, ok=ok, errors=failed, unfinished=int(tally.unfinished[op]),
         attempts=int(tally.attempts_measured[op]), answers_in_span=int(tally.in_span[op]),
         latency=Distribution(
             counts=tally.fine[op].copy(), total_ticks=int(tally.totals[op, 0]) * WORD + int(tally.totals[op, 1]),
-            few_s=tally.few[op, : min(ok, FEW)].copy(),
+            few_s=np.sort(tally.few[op, : ok if ok <= FEW else 0]),
             lowest_s=float(tally.extremes[op, 0]), highest_s=float(tally.extremes[op, 1]),
         ),
-        batch_means_s=tally.batches[op, :full] / (size * TICKS_PER_S), batch_size=size,
+        batch_ok=tally.batch_ok[op, :BATCHES].copy(), batch_total_s=tally.batch_ticks[op, :BATCHES] / TICKS_PER_S,
         window_ok=tally.window_ok[op, : span.windows].copy(),
         window_errors=tally.window_errors[op, : span.windows].copy(),
         window_latency=tally.window_latency[op, : span.windows].copy(),

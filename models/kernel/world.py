@@ -95,13 +95,14 @@ CLOCK = _record(
     "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
     "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
     "work_stream next_source controlled ahead instant past_instant caches copies run "
-    "run_operation run_measured run_window",
-    "now walks_at warmup duration window next_time end window_end since",
+    "run_operation run_measured run_window run_batch batch_now",
+    "now walks_at warmup duration window batch next_time end stretch_end since",
 )
 """The one record of all that is going on.
 
 `reserve` is what one walk may start, `fills` what it may put in caches; `entries` counts the slots that ever were used;
-`walks` counts those at one instant. `window_end` is when the window of now ends. `since` is
+`walks` counts those at one instant. `stretch_end` is when the window or the batch of now
+ends. `since` is
 since when the event of now was scheduled. `next_source` is the open source whose
 request comes next, at `next_time`, or -1. `caches`, `copies`: how many there are. `controlled`: control may act on what
 is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock. `instant`: no request

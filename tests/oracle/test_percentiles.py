@@ -43,7 +43,7 @@ def distribution(values_s: FloatArray) -> Distribution:
     return Distribution(
         counts=np.bincount(bin_of(FINE, values_s), minlength=FINE.bins),
         total_ticks=sum(round(value * TICKS_PER_S) for value in values_s.tolist()),
-        few_s=values_s[:FEW].copy(),
+        few_s=np.sort(values_s) if len(values_s) <= FEW else np.empty(0),
         lowest_s=float(values_s.min()),
         highest_s=float(values_s.max()),
     )

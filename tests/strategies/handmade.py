@@ -31,7 +31,7 @@ def operation(
     errors: Mapping[str, int] | None = None,
     unfinished: int = 0,
     batch_means_s: Sequence[float] = (),
-    batch_size: int = 5,
+    batch_ok: Sequence[int] | None = None,
     window_ok: Sequence[int] | None = None,
     ages_s: Sequence[float] | None = None,
 ) -> OperationOutcome:
@@ -49,6 +49,7 @@ def operation(
         windows = np.array(window_ok, dtype=np.int64)
         window_latency = np.zeros((3, COARSE.bins), dtype=np.int64)
         window_latency[:, 1] = windows
+    batches = np.full(len(batch_means_s), 5) if batch_ok is None else np.array(batch_ok, dtype=np.int64)
     ages = np.array(ages_s or (), dtype=np.float64)
     return OperationOutcome(
         requests=ok + sum(failed.values()) + unfinished,
@@ -58,8 +59,8 @@ def operation(
         attempts=ok + sum(failed.values()) + unfinished,
         answers_in_span=ok,
         latency=distribution_of(values),
-        batch_means_s=np.array(batch_means_s, dtype=np.float64),
-        batch_size=batch_size,
+        batch_ok=batches,
+        batch_total_s=batches * np.array(batch_means_s, dtype=np.float64),
         window_ok=windows,
         window_errors=np.array([0, sum(failed.values()), 0], dtype=np.int64),
         window_latency=window_latency,

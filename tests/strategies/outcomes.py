@@ -25,6 +25,7 @@ from models.kernel.outcome import (
     Scale,
     StationOutcome,
 )
+from models.kernel.recorder import BATCHES
 
 FloatArray = npt.NDArray[np.float64]
 Law = Callable[[np.random.Generator, FloatArray], FloatArray]
@@ -64,11 +65,11 @@ def bins_of(scale: Scale, values_s: FloatArray) -> npt.NDArray[np.int64]:
 
 
 def distribution_of(values_s: FloatArray) -> Distribution:
-    """The distribution that an engine would report for these latencies, in this order of completion."""
+    """The distribution that an engine would report for these latencies."""
     return Distribution(
         counts=np.bincount(bins_of(FINE, values_s), minlength=FINE.bins).astype(np.int64),
         total_ticks=int(np.rint(values_s * TICKS_PER_S).astype(object).sum()) if len(values_s) else 0,
-        few_s=values_s[:FEW].copy(),
+        few_s=np.sort(values_s) if len(values_s) <= FEW else np.empty(0),
         lowest_s=float(values_s.min()) if len(values_s) else math.inf,
         highest_s=float(values_s.max()) if len(values_s) else -math.inf,
     )
@@ -215,7 +216,6 @@ def _operation(
     answers = arrivals + latencies
     measured = arrivals >= warmup_s
     ok = measured & ~failed
-    in_order = np.argsort(answers[ok], kind="stable")
     failures = int((measured & failed).sum())
     inside = answers[~failed & (answers < duration_s)]
     which = np.searchsorted(edges, inside, side="right") - 1
@@ -224,8 +224,8 @@ def _operation(
     ended = answers[failed & (answers < duration_s)]
     stale = generator.random(len(arrivals)) < (sketch.stale_share or 0.0) if sketch.stale_share else np.zeros_like(ok)
     ages = sketch.age(generator, arrivals[ok & stale]) if sketch.age else np.empty(0)
-    batches = latencies[~failed][np.argsort(answers[~failed], kind="stable")]
-    batch_size = 5
+    batch = (inside / duration_s * BATCHES).astype(np.int64)
+    inside_s = latencies[~failed & (answers < duration_s)]
     return OperationOutcome(
         requests=int(ok.sum()) + failures + sketch.unfinished,
         ok=int(ok.sum()),
@@ -233,9 +233,9 @@ def _operation(
         unfinished=sketch.unfinished,
         attempts=int(measured.sum()) + sketch.unfinished,
         answers_in_span=int(((answers >= warmup_s) & (answers < duration_s) & ~failed).sum()),
-        latency=distribution_of(latencies[ok][in_order]),
-        batch_means_s=batches[: len(batches) // batch_size * batch_size].reshape(-1, batch_size).mean(axis=1),
-        batch_size=batch_size,
+        latency=distribution_of(latencies[ok]),
+        batch_ok=np.bincount(batch, minlength=BATCHES),
+        batch_total_s=np.bincount(batch, inside_s, minlength=BATCHES),
         window_ok=window_latency.sum(axis=1),
         window_errors=np.histogram(ended, edges)[0].astype(np.int64),
         window_latency=window_latency,

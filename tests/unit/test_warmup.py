@@ -57,40 +57,57 @@ def test_cut_finds_the_end_of_a_decaying_bias() -> None:
     assert 30 <= cut.batches <= 120
 
 
-def test_cut_on_the_clock_counts_the_answers_that_had_come() -> None:
-    """Four batches of five are cut: 20 answers; 10 come in the first ten seconds, 40 in the next ten: 12.5 s."""
+def test_cut_on_the_clock_is_where_the_first_batch_begins_that_is_kept() -> None:
+    """Four of twenty batches are cut, which share 30 s."""
     series = [5.0, 4.0, 3.0, 2.0, *([1.0, 1.1] * 8)]
-    each = operation(batch_means_s=series, window_ok=[10, 40, 50])
-    outcomes = [outcome(replication=index, operations={"read": each}) for index in range(2)]
+    outcomes = [outcome(replication=index, operations={"read": operation(batch_means_s=series)}) for index in range(2)]
 
     found = warmup_cuts(outcomes)["read"]
 
     assert found is not None
-    assert found.cut.batches == 4
-    assert found.warmup_s == 12.5
+    assert (found.cut.batches, found.cut.count) == (4, 20)
+    assert found.warmup_s == 6.0
 
 
-def test_replications_of_unlike_batch_sizes_are_joined_and_averaged() -> None:
-    """One has batches of five, the other of ten: pairs of the first are joined; what then differs cancels out."""
-    fine = operation(batch_means_s=[9.0, 9.0] + [1.5, 2.5] * 10, batch_size=5, window_ok=[110, 0, 0])
-    coarse = operation(batch_means_s=[9.0] + [2.0] * 10, batch_size=10, window_ok=[110, 0, 0])
+def test_batches_of_few_answers_are_joined_and_replications_put_together() -> None:
+    """Five answers in each pair of batches; what differs between the replications cancels out in their mean."""
+    early = operation(batch_means_s=[9.0, 9.0] + [1.5, 2.5] * 10, batch_ok=[3, 2] * 11)
+    late = operation(batch_means_s=[9.0, 9.0] + [2.5, 1.5] * 10, batch_ok=[3, 2] * 11)
 
-    outcomes = [outcome(replication=index, operations={"read": each}) for index, each in enumerate([fine, coarse])]
+    outcomes = [outcome(replication=index, operations={"read": each}) for index, each in enumerate([early, late])]
     found = warmup_cuts(outcomes)["read"]
 
     assert found is not None
     assert (found.cut.batches, found.cut.count) == (1, 11)
-    assert found.warmup_s == pytest.approx(10.0 * 10 / 110)
+    assert found.warmup_s == pytest.approx(30.0 / 11)
+
+
+def test_batches_without_answers_are_passed_over_but_keep_their_time() -> None:
+    """Nothing is answered in the second and third of twelve batches; the first is cut, so the fourth is kept."""
+    each = operation(batch_means_s=[9.0, 0.0, 0.0] + [1.0, 1.1, 1.0] * 3, batch_ok=[20, 0, 0] + [10] * 9)
+
+    found = warmup_cuts([outcome(operations={"read": each})])["read"]
+
+    assert found is not None
+    assert (found.cut.batches, found.cut.count) == (1, 10)
+    assert found.warmup_s == pytest.approx(30.0 * 3 / 12)
 
 
 def test_few_batches_say_nothing() -> None:
-    each = operation(batch_means_s=[1.0] * (BATCHES_MIN - 1), window_ok=[10, 40, 50])
+    each = operation(batch_means_s=[1.0] * (BATCHES_MIN - 1))
+
+    assert warmup_cuts([outcome(operations={"read": each})]) == {"read": None}
+
+
+def test_few_answers_say_nothing() -> None:
+    """One for each of 40 batches makes eight of five."""
+    each = operation(batch_means_s=[1.0] * 40, batch_ok=[1] * 40)
 
     assert warmup_cuts([outcome(operations={"read": each})]) == {"read": None}
 
 
 def test_no_cut_is_no_time_even_where_answers_come_late() -> None:
-    each = operation(batch_means_s=[1.0] * BATCHES_MIN, window_ok=[0, 0, 50])
+    each = operation(batch_means_s=[0.0] * 5 + [1.0] * BATCHES_MIN, batch_ok=[0] * 5 + [10] * BATCHES_MIN)
 
     found = warmup_cuts([outcome(operations={"read": each})])["read"]
 
