@@ -561,6 +561,11 @@ class CompiledPlane(Controlled):
         c["caches"] = sum(part.group.size for part in program.caches)
         c["instant"], c["past_instant"] = instant and opens and not program.system.controls, past_instant
         c["ahead"] = self._ahead and not program.system.controls
+        c["unheard"] = (
+            opens
+            and program.copies is None
+            and all(o.client.timeout_s == math.inf and o.client.quota is None for o in program.operations)
+        )
         c["duration_ticks"], c["warmup_ticks"] = to_area_ticks(self.span.duration_s), to_area_ticks(self.span.warmup_s)
         set_now(_Attributes(c), self.tally, 0.0)
         tokens, requests = np.zeros(capacity, world.TOKEN), np.zeros(capacity, world.REQUEST)
@@ -583,7 +588,7 @@ class CompiledPlane(Controlled):
             leg_ends=np.zeros(MAX_LEGS), leg_sinces=np.zeros(MAX_LEGS),
             leg_origins=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
-            stations=self._stations(c), links=self._links(), caches=self._caches(),
+            **self._stations(c), links=self._links(), caches=self._caches(),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
             marks=np.zeros(c["spare_entries"], np.int32),
             buckets=self._buckets(), **self._ledger(capacity), **self._rooms(),
@@ -601,7 +606,9 @@ class CompiledPlane(Controlled):
             key_guide=key_guide, **self.tally._asdict(),
         )  # fmt: skip
 
-    def _stations(self, clock: Any) -> Any:
+    def _stations(self, clock: Any) -> dict[str, Any]:
+        """Stations, and the servers of those that are served in turn, all of them free."""
+        in_turn, turns = {site.a for site in self.program.sites if site.turn}, 0
         records = np.zeros(max(1, sum(p.group.size for p in self.program.stations)), world.STATION)
         parts = [part for part in self.program.stations for _ in range(part.group.size)]
         for index, (record, part) in enumerate(zip(records, parts, strict=False)):
@@ -610,7 +617,10 @@ class CompiledPlane(Controlled):
             record["servers"], record["limit"] = part.servers, -1 if part.queue_limit is None else part.queue_limit
             record["head"] = record["tail"] = record["first"] = record["last"] = -1
             record["full"], record["slowdown"], record["watch_at"] = ERRORS.index(part.full), 1.0, NEVER
-        return records
+            if self.program.station(part) in in_turn:
+                record["turns"] = turns
+                turns += part.servers
+        return {"stations": records, "turns": np.full(max(1, turns), -math.inf, world.TURN)}
 
     def _columns(self) -> Any:
         records = np.zeros(len(self.program.columns), world.COLUMN)

@@ -112,6 +112,8 @@ def advance(w: Any, until: float) -> int:
             if not happen(w):
                 return TIED
         drain(w)
+        if clock.tied:
+            return TIED
         if clock.need:
             return int(clock.need)
         if clock.wakeups:
@@ -273,7 +275,7 @@ def walk(w: Any, i: int) -> None:
         if token.error and not site.carries:
             index = site.next
             continue
-        if site.ahead > 1 and clock.ahead:
+        if site.ahead and clock.ahead:
             index = go_ahead(w, i, token, index)
             continue
         token.place, token.site = index, site.next
@@ -581,7 +583,7 @@ def settle(w: Any, r: int, error: int) -> None:
     if request.probe >= 0:
         wake_control(w, ANSWERED, request.probe, error, clock.now - request.arrival)
     else:
-        record_settled(w, request.operation, clock.now - request.arrival, request.measured, error)
+        record_settled(w, request.operation, clock.now - request.arrival, request.measured, error, clock.now)
         if error:
             operation = w.operations[request.operation]
             operation.failures += 1

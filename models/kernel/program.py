@@ -27,7 +27,7 @@ MAX_DEPTH = 4
 
 SITE = np.dtype(
     [(name, np.int64) for name in
-     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column", "private",
+     ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column", "private", "turn",
       "ahead")]
     + [("x", np.float64)]
 )  # fmt: skip
@@ -38,8 +38,8 @@ class Site:
     """One place on a route.
 
     What a to d, x and other mean is the step's own business; `of` is what units are of; `column` plus a walk's branch
-    is where its draws may lie (see `columns`), -1 for nowhere. `private`: nobody else sees what it does; `ahead` is how
-    many such steps that take time come from here on, one after the other (see `steps.ahead`).
+    is where its draws may lie (see `columns`), -1 for nowhere. `private`: nobody else sees what it does; `turn`: it is
+    served in turn; `ahead`: walks go ahead of the clock from here (see `steps.ahead`).
     """
 
     step: Step
@@ -57,6 +57,7 @@ class Site:
     carries: int = 0
     column: int = -1
     private: int = 0
+    turn: int = 0
     ahead: int = 0
     x: float = 0.0
     index: int = 0
@@ -98,6 +99,7 @@ class Program:
 
     def __post_init__(self) -> None:
         from models.kernel.past import past_routes
+        from models.kernel.steps.ahead import lay_ahead
         from models.kernel.steps.base import End
 
         self.sites.append(Site(End(), End.op))
@@ -110,6 +112,7 @@ class Program:
             self._visits = {}
             self.past_entries.append(self.flatten(route, END))
         self.columns.extend(lay_columns(self))
+        lay_ahead(self)
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
         families: list[list[Any]] = [
@@ -158,8 +161,6 @@ class Program:
     def add(self, site: Site) -> int:
         """Add one site; returns its index."""
         site.index = len(self.sites)
-        if site.step.is_private:
-            site.private, site.ahead = 1, int(site.step.takes_time) + self.sites[site.next].ahead
         self.sites.append(site)
         return len(self.sites) - 1
 

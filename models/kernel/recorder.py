@@ -323,21 +323,21 @@ class Recorder:
 # The compiled form.
 
 
-def record_settled(w: Any, op: int, latency: float, measured: int, error: int) -> None:
+def record_settled(w: Any, op: int, latency: float, measured: int, error: int, now: float) -> None:
     """Compiled form of `Recorder.settled`."""
     clock, tally = w.clock[0], w.tally
-    window = clock.window_now
+    window, batch = window_at(clock, now), batch_at(clock, now)
     if error:
         tally.window_errors[op, window] += 1
         if measured:
             tally.errors[op, error] += 1
         return
     ticks = to_ticks(latency)
-    tally.batch_ok[op, clock.batch_now] += 1
-    tally.batch_ticks[op, clock.batch_now] += ticks
+    tally.batch_ok[op, batch] += 1
+    tally.batch_ticks[op, batch] += ticks
     tally.window_ok[op, window] += 1
     tally.window_latency[op, window, bin_of(latency, COARSE_SHIFT, COARSE_OFFSET, COARSE_BINS)] += 1
-    if clock.warmup <= clock.now <= clock.duration:
+    if clock.warmup <= now <= clock.duration:
         tally.in_span[op] += 1
     if measured:
         tally.errors[op, 0] += 1
@@ -406,10 +406,32 @@ def shift_level_at(w: Any, row: int, change: int, time: float) -> None:
     """`shift_level` at another time, not before now."""
     clock, tally = w.clock[0], w.tally
     ticks = to_area_ticks(time)
-    window = clock.window_now if time < clock.stretch_end else window_of(time, clock.window, clock.windows)
+    window = window_at(clock, time)
     tally.areas[row, window] += change * (tally.edges[window + 1] - ticks)
     tally.levels[row, window] += change
     tally.spans[row] += change * span_left(clock, ticks)
+
+
+def shift_level_between(w: Any, row: int, start: float, end: float) -> None:
+    """A level is one higher from some time, not before now, to another."""
+    clock, tally = w.clock[0], w.tally
+    if end < clock.stretch_end:
+        start_ticks, end_ticks = to_area_ticks(start), to_area_ticks(end)
+        tally.areas[row, clock.window_now] += end_ticks - start_ticks
+        tally.spans[row] += span_left(clock, start_ticks) - span_left(clock, end_ticks)
+    else:
+        shift_level_at(w, row, 1, start)
+        shift_level_at(w, row, -1, end)
+
+
+def window_at(clock: Any, time: float) -> int:
+    """The window of a time not before now."""
+    return int(clock.window_now if time < clock.stretch_end else window_of(time, clock.window, clock.windows))
+
+
+def batch_at(clock: Any, time: float) -> int:
+    """The batch of a time not before now."""
+    return int(clock.batch_now if time < clock.stretch_end else window_of(time, clock.batch, BATCHES))
 
 
 def span_left(clock: Any, ticks: int) -> int:

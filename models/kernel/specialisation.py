@@ -31,7 +31,7 @@ FIELDS = {
     "quorums": ["everyone", "start"],
 }
 """Fields that never change, of arrays that do."""
-KINDS = ("controlled", "instant", "past_instant", "caches", "copies")
+KINDS = ("controlled", "unheard", "instant", "past_instant", "caches", "copies")
 """What the clock knows of the kind of run, which never changes."""
 LAID_OUT = (loop.walk, ahead.walk_ahead, instant.walk_at_once)
 """Functions that go from site to site."""

@@ -51,11 +51,15 @@ REQUEST = _record(
 the columns of draws, or -1. `timed`: its attempt has a deadline, and a place in the line of those (see `timers`)."""
 
 STATION = _record(
-    "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at",
+    "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at turns",
     "slowdown paused_at",
 )
-"""`head` to `tail` wait, `first` to `last` are in service, each in order."""
+"""`head` to `tail` wait, `first` to `last` are in service, each in order. Or it is served in turn, by the servers from
+`turns` on."""
 
+TURN = _record("", "free since origin")
+"""A server of a station that is served in turn: when it is free; since when that is scheduled, and since when the event
+in which it was."""
 LINK = _record("state", "factor")
 CACHE = _record(
     "policy capacity in_bytes overhead base family stride used front end lookups hits misses evictions version", "ttl"
@@ -94,7 +98,7 @@ CLOCK = _record(
     "seq heap free_tokens free_requests spare_tokens spare_requests reserve heap_most wakeups_most ready_head "
     "ready_tail wakeups entries free_entries spare_entries fills need priming events simulated walks walks_max windows "
     "window_now window_left span_left warmup_ticks duration_ticks prime_lookups prime_hits groups backoff_stream "
-    "work_stream next_source controlled ahead instant past_instant caches copies run "
+    "work_stream next_source controlled ahead unheard tied instant past_instant caches copies run "
     "run_operation run_measured run_window run_batch batch_now",
     "now walks_at warmup duration window batch next_time end stretch_end since",
 )
@@ -105,8 +109,9 @@ CLOCK = _record(
 ends. `since` is
 since when the event of now was scheduled. `next_source` is the open source whose
 request comes next, at `next_time`, or -1. `caches`, `copies`: how many there are. `controlled`: control may act on what
-is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock. `instant`: no request
-takes any time; `past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are
+is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock; `unheard`: nothing waits
+for any answer; `tied`: a walk that went ahead might have its place elsewhere. `instant`: no request takes any time;
+`past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are
 not counted yet."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
@@ -131,6 +136,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("law_starts", INT, 1),
     ("law_data", FLOAT, 1),
     ("stations", STATION, 1),
+    ("turns", TURN, 1),  # servers of those that are served in turn
     ("links", LINK, 1),
     ("caches", CACHE, 1),
     ("entries", ENTRY, 1),  # capacity

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from models.kernel import compilation
-from models.kernel.arrivals import ConstantArrivals, Poisson
+from models.kernel.arrivals import Closed, ConstantArrivals, Poisson
 from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane, TiedError
 from models.kernel.keys import UniformKeys
 from models.kernel.laws import (
@@ -25,6 +25,7 @@ from models.kernel.laws import (
     Constant,
     Erlang,
     Exponential,
+    ExponentialSeconds,
     Law,
     Lognormal,
     Mixture,
@@ -32,13 +33,13 @@ from models.kernel.laws import (
     Uniform,
     Weibull,
 )
-from models.kernel.parts import Group, Network, Quorum, Station, everybody
+from models.kernel.parts import Bucket, Group, Network, Quorum, Station, everybody
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, Trace, Workload, sources_of
 from models.kernel.specialisation import known_of
-from models.kernel.steps import Choose, Fork, Serve, Step, Travel
-from models.kernel.system import Operation, Route, System
+from models.kernel.steps import Admit, Choose, Fork, Serve, Step, Travel
+from models.kernel.system import Client, Operation, Route, System
 from tests.strategies.systems import (
     GRID_S,
     Case,
@@ -115,8 +116,87 @@ def test_engines_agree_where_nothing_controls(case: Case) -> None:
     assert unlike(run(case, "simpy"), run(case, "compiled")) is None
 
 
+@st.composite
+def queues(draw: DrawFn) -> Case:
+    """Reads and writes that go through stations of one or several servers, some of which may serve in turn; others have
+    a limit, or a step behind them that all see. Works are of smooth laws, or nothing at all.
+    """
+    wide, one = Group("wide", 3, (0, 1, 2)), Group("one")
+    laws = st.sampled_from(SMOOTH)
+    idle = Mixture(components=[Component(weight=1.0, law=Constant(value=0.0)), Component(weight=2.0, law=SMOOTH[0])])
+    works = st.sampled_from((*SMOOTH, idle))
+    stations = [
+        Station(f"station {index}", draw(st.sampled_from((wide, one))), draw(st.sampled_from((0, 1, 1, 2, 3))),
+                draw(st.sampled_from((None, None, None, 2))))
+        for index in range(draw(st.integers(1, 4)))
+    ]  # fmt: skip
+    net = Network("net", draw(laws), draw(laws), 3, draw(st.sampled_from((None, 100.0 / GRID_S))))
+    seen = Bucket("seen", one, rate_per_s=0.2 / GRID_S, burst=5.0)
+
+    def steps(depth: int = 0) -> Route:
+        kinds = ["serve", "serve", "travel", "seen", "fork"][: 4 + (depth == 0)]
+        way: list[Step] = [Choose(everybody(wide), "random"), Choose(everybody(one), "random")]
+        for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=4)):
+            if kind == "serve":
+                way.append(Serve(draw(st.sampled_from(stations)), draw(works)))
+            elif kind == "travel":
+                way.append(Travel(net, None, wide))
+            elif kind == "seen":
+                way.append(Admit((seen,)))
+            else:
+                way.append(Fork(Quorum(f"quorum {len(quorums)}", 2, draw(st.integers(0, 2))), steps(1)))
+                quorums.append(True)
+        return Route(*way)
+
+    quorums: list[bool] = []
+    clients = st.sampled_from((Client(), Client(), Client(timeout_s=9.1 * GRID_S, max_attempts=2)))
+    operations = {name: Operation(steps(), draw(clients)) for name in ("read", "write")}
+    arrivals = draw(
+        st.sampled_from(
+            (Poisson(rate_per_s=0.3 / GRID_S), Closed(clients=4, think=ExponentialSeconds(mean_s=4 * GRID_S)))
+        )
+    )
+    work = Workload(arrivals, UniformKeys(count=5), Uniform(low=1.0, high=300.0), {"read": 0.5, "write": 0.5})
+    span = Span(10 * GRID_S, 200 * GRID_S, 200 * GRID_S + draw(st.sampled_from([0.0, 2.0, 40.0])) * GRID_S, 5)
+    return Case(operations, (), (work,), span, draw(st.integers(0, 1000)))
+
+
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@given(queues())
+def test_stations_that_serve_in_turn_do_as_in_step(case: Case) -> None:
+    assert unlike(run(case, "simpy"), run(case, "compiled")) is None
+
+
+def test_many_stations_serve_in_turn_and_few_runs_are_made_again() -> None:
+    """Else what agrees might have been in step."""
+    found = Counter[str]()
+
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=RELAXED)
+    @given(queues())
+    def count(case: Case) -> None:
+        planes: list[CompiledPlane] = []
+
+        def make(*given: Any, **options: Any) -> CompiledPlane:
+            planes.append(CompiledPlane(*given, **options))
+            return planes[-1]
+
+        try:
+            run_on(make, CompiledDrawing(), case)
+        except TiedError:
+            found["tied"] += 1
+        (plane,) = planes
+        found["in turn"] += any(site.turn for site in plane.program.sites)
+        found["waited"] += bool((plane.w.turns["origin"] > 0.0).any())
+        found["unheard"] += bool(plane.clock["unheard"])
+
+    count()
+    assert min(found[what] for what in ("in turn", "waited", "unheard")) >= 20, found
+    assert found["tied"] <= 6, found
+
+
 def lockstep(*, pairs: bool = True) -> Case:
-    """Requests at each step of the grid, whose legs take two steps: they come back at the instants of others' starts.
+    """Requests at each step of the grid, whose legs take two steps: they come back at the instants of others' starts,
+    and meet at a station.
 
     Of a pair, both come back at one instant, and began at one: nothing but their order in the block tells them apart.
     """
@@ -129,7 +209,8 @@ def lockstep(*, pairs: bool = True) -> Case:
     trace = Trace(block, 1, ("read",))
     work = Workload(arrivals, UniformKeys(count=1), Constant(value=1.0), {"read": 1.0}, trace)
     span = Span(0.0, 50 * GRID_S, 60 * GRID_S, 2)
-    return Case({"read": Operation(Route(Fork(Quorum("quorum", 3, 2), leg)))}, (), (work,), span, 1)
+    meet = Serve(Station("meet", Group("meet"), 3), SMOOTH[0])
+    return Case({"read": Operation(Route(Fork(Quorum("quorum", 3, 2), leg), meet))}, (), (work,), span, 1)
 
 
 def test_what_went_ahead_keeps_its_place_among_others_of_its_instant() -> None:
@@ -160,9 +241,11 @@ def meeting(draw: DrawFn, *, apart: bool = False) -> Case:
     ]
     before = Serve(Station("before", group, 0), Mixture(components=lengths))
     last = Serve(Station("last", group, 0), Constant(value=draw(st.integers(1, 2)) * GRID_S))
-    meet = Serve(Station("meet", group, draw(st.sampled_from([1, 2]))), draw(st.sampled_from(SMOOTH)))
-    # Of one step alone, which is an event like all others: these are in the order of events with those that go ahead.
-    alone = Serve(Station("alone", group, 0), Mixture(components=lengths))
+    # In turn, or with a limit that nobody comes to.
+    limit = draw(st.sampled_from([None, 999]))
+    meet = Serve(Station("meet", group, draw(st.sampled_from([1, 2])), limit), draw(st.sampled_from(SMOOTH)))
+    # With a limit, so that walks do not go ahead: these are in the order of events with those that do.
+    alone = Serve(Station("alone", group, 999, 999), Mixture(components=lengths))
     gaps = draw(st.lists(st.integers(1, 3), min_size=40, max_size=80))
     # With long gaps no request arrives as long after another as the last step takes, and fewer places are alike.
     times_s = (3 if apart or draw(st.booleans()) else 1) * np.cumsum(gaps) * GRID_S
@@ -215,7 +298,7 @@ def test_loops_for_many_systems_agree(round_: int) -> None:
     """With control and without; each is compiled for itself."""
 
     @settings(max_examples=50, deadline=None, suppress_health_check=RELAXED, print_blob=True)
-    @given(cases(controlled=round_ % 2 == 0) if round_ < 3 else forks())
+    @given((cases(), cases(controlled=False), forks(), queues())[round_])
     def check(case: Case) -> None:
         assert unlike(run(case, "simpy"), run(case, "compiled", specialised=True)) is None
 

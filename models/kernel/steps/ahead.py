@@ -1,50 +1,105 @@
 """Walks that go ahead of the clock: where nothing on the way is seen by anybody else, no event is needed to know when
-the walk comes to its end.
+the walk comes to its end; and none at all where nobody waits for that.
 
 Only a run without control has such ways: links are up and at their own speed, stations without limit take whoever
-comes. What is counted on the way, services begun and busy servers over time, is counted with the times that the walk
-is at; what would come to pass after the run's end is left out.
+comes, and others serve in turn (see `turns`). What is counted on the way, services begun, levels and answers, is
+counted with the times that the walk is at; what would come to pass after the run's end is left out.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
-from models.kernel.recorder import shift_level_at
-from models.kernel.slots import AHEAD, heap_put
+from models.kernel.codes import GONE, OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
+from models.kernel.parts import UNLIMITED
+from models.kernel.recorder import record_settled, shift_level_at, shift_level_between
+from models.kernel.slots import AHEAD, free_token, heap_put
 from models.kernel.station import work_of
 from models.kernel.steps.choose import choose
 from models.kernel.steps.travel import delay_of, via
+from models.kernel.turns import serve_in_turn
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program
+
+
+def lay_ahead(program: Program) -> None:
+    """Find the sites from which walks go ahead, and the stations that serve in turn: where all walks go on from there.
+
+    They go on where it saves an event: two steps in a row take time, or one, and then the request is at its end.
+    """
+    main = {site.index for site in program.reached(program.entries[: len(program.operation_names)])}
+    past = {site.index for site in program.reached(program.past_entries)}
+    saved = [0] * len(program.sites)
+    for site in program.sites[1:]:
+        # What follows a site was added before it.
+        beyond = saved[site.next] if site.next else int(site.index in main)
+        if site.step.is_private:
+            saved[site.index] = beyond + int(site.step.takes_time)
+            site.private, site.ahead = 1, int(saved[site.index] > 1)
+    for part in program.stations:
+        base = program.station(part)
+        sites = [site for site in program.sites if site.op == OP_SERVE and site.a == base and site.index not in past]
+        goes_on = all(saved[site.next] if site.next else site.index in main for site in sites)
+        if part.servers != UNLIMITED and part.queue_limit is None and goes_on:
+            for site in sites:
+                site.turn = site.ahead = 1
+
+
+# Compiled.
 
 
 def go_ahead(w: Any, i: int, token: Any, index: int) -> int:
     """Let a walk go on to the first step that others see, or to its end, ahead of the clock; returns where to go on
-    now, or that it waits for the clock.
+    now, that it waits for the clock, or that it is gone.
     """
-    now, since, token.origin, index = walk_ahead(w, token, index)
-    if now == w.clock[0].now:
+    clock = w.clock[0]
+    now, since, origin, index = walk_ahead(w, token, index, clock.now, clock.since, clock.since)
+    if now == clock.now:
         return int(index)
-    token.site = index
-    heap_put(w.clock[0], w.heap, now, since, -1, AHEAD, i, token.stamp)
+    return int(come_ahead(w, i, token, now, since, origin, index))
+
+
+def come_ahead(w: Any, i: int, token: Any, now: float, since: float, origin: float, index: int) -> int:
+    """A walk has come somewhere ahead of the clock: it waits for it, unless it is at its end and nobody waits."""
+    clock = w.clock[0]
+    if index == 0 and clock.unheard and token.parent < 0 and token.error == 0 and now < clock.end:
+        request = w.requests[token.request]
+        request.settled = 1
+        record_settled(w, request.operation, now - request.arrival, request.measured, 0, now)
+        free_token(w, i)
+        return GONE
+    token.site, token.origin = index, origin
+    heap_put(clock, w.heap, now, since, -1, AHEAD, i, token.stamp)
     return PARKED
 
 
-def walk_ahead(w: Any, token: Any, index: int) -> Any:
-    """Let a walk go on to the first step that others see, or to its end; returns when it comes there, or some time
-    after the run's end, when its last step and the one before that began, and where it is.
+def walk_ahead(w: Any, token: Any, index: int, now: float, since: float, origin: float) -> Any:
+    """Let a walk go on, from some time not before now, to the first step that others see, or to its end.
+
+    Args:
+        w: The world.
+        token: The walk.
+        index: The site that it is at.
+        now: When.
+        since: Since when the event is scheduled in which it goes on.
+        origin: Since when that was in which it was scheduled.
+
+    Returns:
+        The last four when it is there, or some time after the run's end; the site comes last.
     """
     clock = w.clock[0]
-    now, since, origin = clock.now, clock.now, clock.since
-    while index > 0:
+    while index > 0 and now < clock.end:
         site = w.sites[index]
-        if site.private == 0:
+        if site.private == 0 and (site.turn == 0 or now > clock.now):
             break
         if token.error and site.carries == 0:
             index = site.next
             continue
         op, spent_s = site.op, 0.0
-        if op == OP_DELAY:
+        if site.turn:
+            now, since, origin = serve_in_turn(w, token, site, since, origin)
+        elif op == OP_DELAY:
             spent_s = delay_of(w, token, site, token.members[site.b])
         elif op == OP_SERVE:
             spent_s = serve_ahead(w, token, site, now)
@@ -56,9 +111,7 @@ def walk_ahead(w: Any, token: Any, index: int) -> Any:
         if spent_s > 0.0:
             origin, since = since, now
             now += spent_s
-            if now >= clock.end:
-                break
-            clock.events += 1
+            clock.events += now < clock.end
     return now, since, origin, index
 
 
@@ -69,7 +122,8 @@ def serve_ahead(w: Any, token: Any, site: Any, now: float) -> float:
     station.started += 1
     work_s = work_of(w, token, site) * station.slowdown
     if work_s > 0.0:
-        shift_level_at(w, 3 * index, 1, now)
         if now + work_s < w.clock[0].end:
-            shift_level_at(w, 3 * index, -1, now + work_s)
+            shift_level_between(w, 3 * index, now, now + work_s)
+        else:
+            shift_level_at(w, 3 * index, 1, now)
     return float(work_s)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import GONE, OP_FORK, PARKED
 from models.kernel.parts import Quorum
-from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token, vanish
-from models.kernel.steps.ahead import walk_ahead
+from models.kernel.slots import free_token, ready_put, start_leg, take_token, vanish
+from models.kernel.steps.ahead import come_ahead, walk_ahead
 from models.kernel.steps.base import Step
 from models.kernel.steps.each import join_part
 from models.kernel.system import Route
@@ -132,7 +132,7 @@ def fork(w: Any, i: int, token: Any, site: Any) -> int:
 
 
 def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
-    """`Fork` where no leg touches what others see: when the quorum is met is known at once."""
+    """`Fork` where no leg touches what others see: when the quorum is met is known at once, and the walk goes on."""
     clock = w.clock[0]
     slot = take_token(w, token.request)
     walk = w.tokens[slot]
@@ -141,7 +141,7 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
         walk.leg, walk.branch = leg, token.branch * 64 + leg + 1
         for group in range(clock.groups):
             walk.members[group] = token.members[group]
-        end, since, origin, _ = walk_ahead(w, walk, w.legs[site.a + leg])
+        end, since, origin, _ = walk_ahead(w, walk, w.legs[site.a + leg], clock.now, clock.since, clock.since)
         at = leg
         while at > 0 and (w.leg_ends[at - 1] > end or (w.leg_ends[at - 1] == end and w.leg_sinces[at - 1] > since)):
             w.leg_ends[at], w.leg_sinces[at] = w.leg_ends[at - 1], w.leg_sinces[at - 1]
@@ -158,9 +158,11 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
         return GONE
     if count == 0:
         return int(site.next)
-    token.origin = w.leg_origins[count - 1]
-    heap_put(clock, w.heap, w.leg_ends[count - 1], w.leg_sinces[count - 1], -1, AHEAD, i, token.stamp)
-    return PARKED
+    last = count - 1
+    now, since, origin, index = walk_ahead(
+        w, token, site.next, w.leg_ends[last], w.leg_sinces[last], w.leg_origins[last]
+    )
+    return int(come_ahead(w, i, token, now, since, origin, index))
 
 
 def quorum_met(w: Any, index: int, answered: int) -> bool:
