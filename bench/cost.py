@@ -105,7 +105,7 @@ def offered(scenario: Scenario) -> float:
     """Requests of one replication of an open workload; 0 for a closed one, whose clients ask as fast as they can."""
     workload, span = scenario.workload, scenario.span
     if workload.trace is not None:
-        return float(np.searchsorted(workload.trace.block.times_s, span.duration_s, side="right"))
+        return float(workload.trace.arrived(span.duration_s))
     if isinstance(workload.arrivals, Closed):
         return 0.0
     return workload.arrivals.mean_rate_per_s(span.duration_s) * span.duration_s

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from bench import expectations
@@ -24,15 +23,14 @@ from bench.scenario.schema import TraceSpec, WorkloadSpec, scenario_model
 from bench.scenario.suggest import hint
 from bench.statistics.metrics import Shape
 from bench.statistics.windows import phases
-from bench.traces import Trace as RecordedTrace
-from bench.traces import read_trace
+from bench.traces import Trace, read_trace
 from models.catalogue import MODELS
 from models.kernel.charges import charges_made
 from models.kernel.faults import schedule
 from models.kernel.outcome import WRITES
 from models.kernel.program import Program
 from models.kernel.recorder import Span
-from models.kernel.sources import FOREVER, Block, Trace, Workload, alike
+from models.kernel.sources import Workload
 from models.kernel.system import ERRORS, System
 
 MIX_SLACK = 1e-9
@@ -113,7 +111,7 @@ def build(path: Path, document: Document, assignments: tuple[str, ...] = ()) -> 
     except ValidationError as error:
         raise ScenarioError(problems_from_validation(error, document, scenario_model())) from None
     problems = [*_workload_problems(spec, document), *_time_problems(spec, document)]
-    trace = _trace(spec.workload.trace, document, path.parent, problems)
+    trace = _trace(spec.workload, document, path.parent, problems)
     _raise_any(problems)
     arrivals, found = faults.under_load(spec.workload.arrivals, spec.faults, document.problem, traced=trace is not None)
     problems.extend(found)
@@ -210,8 +208,9 @@ def _time_problems(spec: Any, document: Document) -> list[Problem]:
     return []
 
 
-def _trace(spec: TraceSpec | None, document: Document, folder: Path, problems: list[Problem]) -> RecordedTrace | None:
+def _trace(workload: Any, document: Document, folder: Path, problems: list[Problem]) -> Trace | None:
     """Read the trace; a path in the file stays within the file's folder, one that was set may be anywhere."""
+    spec: TraceSpec | None = workload.trace
     if spec is None:
         return None
     origin = document.origin(("workload", "trace", "file"))
@@ -225,8 +224,9 @@ def _trace(spec: TraceSpec | None, document: Document, folder: Path, problems: l
             return None
     columns = {name: value for name, value in spec.columns.model_dump().items() if value is not None}
     pace = spec.pace if isinstance(spec.pace, str) else spec.pace.model_dump()
+    size_bytes = math.ceil(min(workload.value_size_bytes.mean(), SIZE_BYTES_MAX))
     try:
-        return read_trace(path, columns or None, pace, spec.file, header=spec.header)
+        return read_trace(path, columns or None, pace, spec.file, header=spec.header, size_bytes=size_bytes)
     except ScenarioError as error:
         problems.extend(error.problems)
         return None
@@ -241,20 +241,11 @@ def _is_inside(path: Path, folder: Path) -> bool:
         return False
 
 
-def _workload(spec: Any, arrivals: Any, recorded: RecordedTrace | None) -> Workload:
+def _workload(spec: Any, arrivals: Any, trace: Trace | None) -> Workload:
     w = spec.workload
-    trace = None
-    if recorded is not None:
-        count = len(recorded)
-        ttls, sizes = np.broadcast_to(FOREVER, count), recorded.sizes_bytes
-        if recorded.has_ttls:
-            ttls = np.where((recorded.ttls_s > 0) & np.isfinite(recorded.ttls_s), recorded.ttls_s, math.inf)
-        if not recorded.has_sizes:
-            sizes = alike(math.ceil(min(w.value_size_bytes.mean(), SIZE_BYTES_MAX)), count)
-        block = Block(recorded.times_s, recorded.operations, recorded.keys, sizes, alike(1, count), ttls)
-        trace = Trace(block, recorded.key_count, recorded.operation_names)
     mix = {name: share for name, share in w.mix.items() if share > 0}
-    return Workload(arrivals, w.keys, w.value_size_bytes, mix, trace, w.items_per_request)
+    requests = None if trace is None else trace.requests
+    return Workload(arrivals, w.keys, w.value_size_bytes, mix, requests, w.items_per_request)
 
 
 def _systems(spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]) -> dict[str, System]:
@@ -274,7 +265,7 @@ def _systems(spec: Any, operations: tuple[str, ...], document: Document, problem
 def _span(spec: Any, workload: Workload) -> Span:
     duration_s = DEFAULT_DURATION_S if spec.duration_s is None else spec.duration_s
     if workload.trace is not None:
-        last_s = float(workload.trace.block.times_s[-1])
+        last_s = workload.trace.last_s
         duration_s = last_s if spec.duration_s is None else min(last_s, spec.duration_s)
     return Span(spec.warmup_s, duration_s, duration_s + spec.drain_s, spec.windows)
 

@@ -44,7 +44,6 @@ class Column(ABC):
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.parts: list[npt.NDArray[Any]] = []
         self.numbers: dict[str, int] = {}
 
     def convert_plain(self, fields: PlainFields) -> npt.NDArray[Any] | None:
@@ -130,18 +129,17 @@ class Ttls(Column):
 
     def convert(self, texts: list[str]) -> FloatArray:
         """All fields."""
-        values = np.fromiter(map(float, [text or "nan" for text in _plain(texts)]), np.float64, len(texts))
+        values = np.fromiter(map(float, [text or "inf" for text in _plain(texts)]), np.float64, len(texts))
         if (values < 0.0).any():
             raise ValueError
-        values[values == 0.0] = math.nan
-        return values
+        return np.where(values > 0.0, values, math.inf)
 
     def convert_one(self, text: str) -> float:
         """One field."""
         value = _number(text) if text.strip() else math.nan
         if value < 0.0:
             raise FieldError(f"{shown(text)} is a negative time to live", "write seconds, or nothing for none")
-        return value or math.nan
+        return value if value > 0.0 else math.inf
 
 
 class Keys(Column):

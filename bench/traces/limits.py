@@ -1,14 +1,14 @@
 """Bounds on what a trace can make large.
 
-A trace is written by a machine and can be long; within these bounds, reading it takes minutes at worst, and the memory
-of what it holds.
+A trace is written by a machine and can be long; within these bounds, reading it takes minutes at worst, memory for its
+different keys, and room on disk for its requests.
 """
 
 TRACE_BYTES_MAX = 4 << 30
 """Bytes of a trace, unpacked (4 GiB)."""
 
-TRACE_ROWS_MAX = 50_000_000
-"""Requests of a trace; each takes 40 bytes of memory."""
+TRACE_ROWS_MAX = 200_000_000
+"""Requests of a trace; each takes up to 32 bytes of a temporary file."""
 
 TRACE_KEYS_MAX = 20_000_000
 """Different keys of a trace; while it is read, each takes its text and about 200 bytes of memory."""

@@ -1,4 +1,7 @@
-"""A trace, and how it is read: what was asked for is checked, its columns are found, its rows are taken in."""
+"""A trace, and how it is read: what was asked for is checked, its columns are found, its rows are taken in.
+
+What a row tells is kept as numbers, of 4 to 32 bytes, in a `Spool`: where there are many rows, in a temporary file.
+"""
 
 from __future__ import annotations
 
@@ -18,54 +21,33 @@ from bench.traces import limits
 from bench.traces.columns import OPERATIONS, Column, FieldError, Keys, Operations, Sizes, Times, Ttls, shown
 from bench.traces.complaints import Complaints
 from bench.traces.rows import Block, blocks_of
+from bench.traces.spool import Spool
 from bench.traces.unpacking import open_file, pieces_of, texts_of, unpacked
+from models.kernel import sources
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Pace = str | Mapping[str, float]
 """When requests arrive: `"recorded"`, `{"speed": 10.0}` or `{"rate_per_s": 1000.0}`."""
 
-COLUMNS = ("time_s", "key", "size_bytes", "op", "ttl_s")
-"""What a trace can tell of a request."""
+COLUMNS: Mapping[str, str] = {"time_s": "f8", "key": "i4", "size_bytes": "i8", "op": "i4", "ttl_s": "f8"}
+"""What a trace can tell of a request, and the type of number that keeps it; `limits` lets no key reach 2^31."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Requests in order; each array has shape (requests,).
+    """What a file tells.
 
     Args:
         name: The file as the user named it.
         sha256: Digest of the file's bytes, in hexadecimal.
-        times_s: Intended arrivals on the simulation's clock, seconds; the first is 0.
-        operations: Index into `operation_names`.
-        operation_names: By first appearance; ("read",) where the file does not tell.
-        keys: Numbers from 0 by first appearance; all 0 where the file does not tell.
-        key_count: Different keys.
-        sizes_bytes: Sizes of the objects; all 0 where the file does not tell.
-        ttls_s: Time to live of the objects, seconds; nan or inf where there is none.
-        has_keys: Whether the file tells keys.
-        has_sizes: Whether the file tells sizes.
-        has_operations: Whether the file tells operations.
-        has_ttls: Whether the file tells times to live.
+        told: Those of `COLUMNS` that the requests have from the file.
+        requests: At least one, the first at 0 s. Operations and keys are numbered by first appearance; where the file
+            does not tell, all are reads, of key 0, without a time to live.
     """
 
     name: str
     sha256: str
-    times_s: FloatArray
-    operations: IntArray
-    operation_names: tuple[str, ...]
-    keys: IntArray
-    key_count: int
-    sizes_bytes: IntArray
-    ttls_s: FloatArray
-    has_keys: bool
-    has_sizes: bool
-    has_operations: bool
-    has_ttls: bool
-
-    def __len__(self) -> int:
-        """Number of requests, at least one."""
-        return len(self.times_s)
+    told: tuple[str, ...]
+    requests: sources.Trace
 
 
 def read_trace(
@@ -76,6 +58,7 @@ def read_trace(
     *,
     header: bool = True,
     operations: Mapping[str, str] | None = None,
+    size_bytes: int = 0,
 ) -> Trace:
     """Read a trace: CSV in UTF-8, plain or packed by gzip, xz or zstandard, which its first bytes tell.
 
@@ -88,12 +71,11 @@ def read_trace(
         name: What messages call the file; its path, if not given.
         header: Whether the first row names the columns; if not, `columns` gives indices.
         operations: What further names of operations stand for, beside `OPERATIONS`.
-
-    Returns:
-        At least one request.
+        size_bytes: Of each object, where the file does not tell.
 
     Raises:
-        ScenarioError: If the file cannot be read, is broken or does not fit the arguments: all that was found.
+        ScenarioError: If the file cannot be read, is broken or does not fit the arguments, or its requests cannot be
+            kept: all that was found.
         LimitError: If it is too large.
 
     Limits:
@@ -106,35 +88,41 @@ def read_trace(
     meanings = {known.casefold(): operation for known, operation in {**OPERATIONS, **(operations or {})}.items()}
     digest = hashlib.sha256()
     with open_file(path, complaints) as file:
-        table = _Table(wanted, header, rate_per_s is None, meanings, complaints)
+        table = _Table(wanted, header, speed if rate_per_s is None else None, meanings, complaints)
         try:
             table.read(texts_of(unpacked(pieces_of(file, digest.update), complaints), complaints))
         except OSError as error:
             complaints.stop(None, f"the trace cannot be read: {error.strerror}")
 
+    block = _blocks(table.spool, rate_per_s, size_bytes)
+    requests = sources.Trace(table.rows_count, block, table.key_count, table.operation_names())
     with np.errstate(over="ignore"):
-        if rate_per_s is None:
-            recorded_s = table.array("time_s", 0.0)
-            times_s = (recorded_s - recorded_s[0]) / speed
-        else:
-            times_s = np.arange(table.rows_count) / rate_per_s
-    if not math.isfinite(times_s[-1]):
-        complaints.stop(None, "the last request comes after an infinite time", "change the pace", "pace")
-    return Trace(
-        name=complaints.name,
-        sha256=digest.hexdigest(),
-        times_s=times_s,
-        operations=table.array("op", 0),
-        operation_names=table.operation_names(),
-        keys=table.array("key", 0),
-        key_count=table.key_count,
-        sizes_bytes=table.array("size_bytes", 0),
-        ttls_s=table.array("ttl_s", math.nan),
-        has_keys="key" in table.columns,
-        has_sizes="size_bytes" in table.columns,
-        has_operations="op" in table.columns,
-        has_ttls="ttl_s" in table.columns,
-    )
+        if not math.isfinite(requests.last_s):
+            complaints.stop(None, "the last request comes after an infinite time", "change the pace", "pace")
+    return Trace(complaints.name, digest.hexdigest(), tuple(table.columns), requests)
+
+
+def _blocks(spool: Spool, rate_per_s: float | None, size_bytes: int) -> Callable[[int, int], sources.Block]:
+    """How to get the requests from one on up to another."""
+
+    def block(first: int, last: int) -> sources.Block:
+        rows = spool.read(first, last)
+
+        def column(name: str, otherwise: np.generic) -> npt.NDArray[Any]:
+            if name in (spool.row.names or ()):
+                return rows[name].astype(otherwise.dtype)
+            return np.broadcast_to(otherwise, len(rows))
+
+        return sources.Block(
+            column("time_s", sources.FOREVER) if rate_per_s is None else np.arange(first, last) / rate_per_s,
+            column("op", np.int64(0)),
+            column("key", np.int64(0)),
+            column("size_bytes", np.int64(size_bytes)),
+            sources.alike(1, len(rows)),
+            column("ttl_s", sources.FOREVER),
+        )
+
+    return block
 
 
 def _checked_pace(pace: Pace | None, complaints: Complaints) -> tuple[float, float | None]:
@@ -179,7 +167,7 @@ class _Table:
     Args:
         wanted: From our names to the file's or to indices; empty for those that bear our names.
         header: Whether the first row names the columns.
-        timed: Whether the file's times are wanted.
+        speed: How many times as fast as in the file requests come; None where its times are not wanted.
         meanings: What the names of operations stand for.
         complaints: Where problems go.
     """
@@ -188,11 +176,11 @@ class _Table:
         self,
         wanted: Mapping[str, str | int],
         header: bool,
-        timed: bool,
+        speed: float | None,
         meanings: Mapping[str, str],
         complaints: Complaints,
     ) -> None:
-        self.wanted, self.header, self.timed = wanted, header, timed
+        self.wanted, self.header, self.speed = wanted, header, speed
         self.kinds: dict[str, Callable[[int], Column]] = {
             "time_s": Times,
             "key": Keys,
@@ -202,7 +190,9 @@ class _Table:
         }
         self.complaints = complaints
         self.columns: dict[str, Column] = {}
+        self.spool = Spool(np.dtype([]))
         self.rows_count = 0
+        self.first_s = math.nan
 
     def read(self, texts: Iterator[str]) -> None:
         """Take in all rows, or say what is wrong with them."""
@@ -218,14 +208,6 @@ class _Table:
         if not self.rows_count:
             what = "the trace has a header but no request" if width else "the trace is empty"
             self.complaints.stop(None, what, "it needs a line for each request")
-
-    def array(self, name: str, default: float) -> npt.NDArray[Any]:
-        """A column's values, or as many defaults, which take no memory; to be asked once."""
-        column = self.columns.get(name)
-        if column is None:
-            return np.broadcast_to(np.float64(default) if default else np.int64(0), self.rows_count)
-        parts, column.parts = column.parts, []
-        return np.concatenate(parts)
 
     @property
     def key_count(self) -> int:
@@ -246,10 +228,32 @@ class _Table:
         self.rows_count += count
         if self.rows_count > limits.TRACE_ROWS_MAX:
             self.complaints.over_limit("requests", limits.TRACE_ROWS_MAX)
+        rows = np.empty(count, self.spool.row)
         for name, column in self.columns.items() if count else ():
-            column.parts.append(self._converted(name, column, block, start))
+            values = self._converted(name, column, block, start)
+            if not self.complaints.problems:
+                rows[name] = self._paced(values) if name == "time_s" else values
         if self.key_count > limits.TRACE_KEYS_MAX:
             self.complaints.over_limit("different keys", limits.TRACE_KEYS_MAX)
+        if not self.complaints.problems:
+            self._keep(rows)
+
+    def _paced(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """From the file's times to when requests come: the first at 0, the others as fast as wanted."""
+        assert self.speed is not None
+        if math.isnan(self.first_s):
+            self.first_s = float(values[0])
+        with np.errstate(over="ignore"):
+            return np.divide(values - self.first_s, self.speed)
+
+    def _keep(self, rows: npt.NDArray[Any]) -> None:
+        """Put rows behind those there are."""
+        try:
+            self.spool.append(rows)
+        except OSError as error:
+            size = self.spool.row.itemsize
+            what = f"its requests, {size} bytes each, cannot be kept in a temporary file: {error.strerror}"
+            self.complaints.stop(None, what, "make room, or set TMPDIR to a folder that has room")
 
     def _converted(self, name: str, column: Column, block: Block, start: int) -> npt.NDArray[Any]:
         """A column of the rows of a block from one on, in the first of three ways that goes."""
@@ -280,14 +284,15 @@ class _Table:
         if not {"key", "time_s"} & wanted.keys():
             remedy = f'say which it is, such as columns = {{ key = "id" }}; the header has: {names_text(names)}'
             self.complaints.stop(line, "no column is called key or time_s", remedy, "columns")
-        if self.timed and "time_s" not in wanted:
+        if self.speed is not None and "time_s" not in wanted:
             remedy = "set a rate, such as pace = { rate_per_s = 1000.0 }, or name the column time_s"
             self.complaints.add(line, "the trace has no times", remedy, "pace")
         for ours, theirs in wanted.items():
             index = self._index(ours, theirs, names, len(row), line)
-            if index is not None and (ours != "time_s" or self.timed):
+            if index is not None and (ours != "time_s" or self.speed is not None):
                 self.columns[ours] = self.kinds[ours](index)
         self.complaints.stop_if_any()
+        self.spool = Spool(np.dtype([(name, COLUMNS[name]) for name in self.columns]))
 
     def _index(self, ours: str, theirs: str | int, names: list[str], width: int, line: int) -> int | None:
         """Where a column stands in a row; None, and a problem noted, where there is no such column."""

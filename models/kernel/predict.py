@@ -176,8 +176,7 @@ def mean_responses_s(program: Program, workload: Workload, prediction: Predictio
 def open_rate_per_s(workload: Workload, duration_s: float) -> float:
     """Mean rate of an open workload, requests/s."""
     if workload.trace is not None:
-        count = int(np.searchsorted(workload.trace.block.times_s, duration_s, side="right"))
-        return count / duration_s if duration_s > 0 else math.inf
+        return workload.trace.arrived(duration_s) / duration_s if duration_s > 0 else math.inf
     assert isinstance(workload.arrivals, Arrivals)
     return workload.arrivals.mean_rate_per_s(duration_s)
 
@@ -190,10 +189,7 @@ def prior_rate_per_s(program: Program, workload: Workload) -> float:
 
 def workload_shares(workload: Workload) -> FloatArray:
     """Share of each operation, shape (operations,)."""
-    if workload.trace is None:
-        return np.array(list(workload.mix.values()))
-    counts = np.bincount(workload.trace.block.operations, minlength=len(workload.operation_names))
-    return as_floats(counts / counts.sum())
+    return np.array(list(workload.mix.values())) if workload.trace is None else workload.trace.shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -397,16 +393,13 @@ class _Reader:
     @cached_property
     def popularity(self) -> FloatArray:
         trace = self.workload.trace
-        if trace is None:
-            return self.workload.keys.popularity()
-        counts = np.bincount(trace.block.keys, minlength=trace.key_count)
-        return as_floats(counts / counts.sum())
+        return self.workload.keys.popularity() if trace is None else trace.popularity
 
     @cached_property
     def mean_size_bytes(self) -> float:
         trace = self.workload.trace
         if trace is not None:
-            return float(trace.block.sizes_bytes.mean())
+            return trace.mean_size_bytes
         return min(self.workload.sizes.mean(), SIZE_BYTES_MAX)
 
 

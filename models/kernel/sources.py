@@ -13,8 +13,10 @@ and find it equally long ago.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
@@ -57,17 +59,58 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Recorded requests.
+    """Recorded requests, asked for some at once, so that they need not be in memory.
 
     Args:
-        block: All of them.
+        count: Number of them.
+        block: Gives those from an ordinal on up to another; whoever asks again is given the same.
         key_count: Keys are below this.
-        operation_names: What `block.operations` means.
+        operation_names: What a block's operations mean.
     """
 
-    block: Block
+    count: int
+    block: Callable[[int, int], Block]
     key_count: int
     operation_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, block: Block, key_count: int, operation_names: tuple[str, ...]) -> Trace:
+        """Requests that are in memory."""
+        count = len(block.times_s)
+        return cls(
+            count, lambda first, last: Block._make(column[first:last] for column in block), key_count, operation_names
+        )
+
+    def blocks(self, end: int, size: int = RECORDED * BLOCK) -> Iterator[Block]:
+        """All before the ordinal `end`, so many at once."""
+        return (self.block(first, min(first + size, end)) for first in range(0, end, size))
+
+    def arrived(self, time_s: float) -> int:
+        """How many arrive up to an instant, it included."""
+        return bisect_right(range(self.count), time_s, key=self._time_s)
+
+    @property
+    def last_s(self) -> float:
+        """When the last arrives."""
+        return self._time_s(self.count - 1)
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """Share of each operation, shape (operations,)."""
+        return _shares((block.operations for block in self.blocks(self.count)), len(self.operation_names))
+
+    @cached_property
+    def popularity(self) -> FloatArray:
+        """Share of each key, shape (keys,)."""
+        return _shares((block.keys for block in self.blocks(self.count)), self.key_count)
+
+    @cached_property
+    def mean_size_bytes(self) -> float:
+        """Of a request's object."""
+        return math.fsum(block.sizes_bytes.sum(dtype=np.float64) for block in self.blocks(self.count)) / self.count
+
+    def _time_s(self, ordinal: int) -> float:
+        return float(self.block(ordinal, ordinal + 1).times_s[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +230,8 @@ class OpenSource:
     def blocks(self) -> Iterator[Block]:
         """All requests that arrive before the duration, in blocks."""
         if self.workload.trace is not None:
-            yield from self._traced(self.workload.trace.block)
+            trace = self.workload.trace
+            yield from trace.blocks(trace.arrived(self.duration_s), self.room)
             return
         arrivals = self.workload.arrivals
         assert isinstance(arrivals, Arrivals)
@@ -238,19 +282,6 @@ class OpenSource:
             keys = np.where(new, before % w.keys.count, keys)
         items = items_of(w, streams.items, operations, first, 0)
         return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, np.broadcast_to(FOREVER, size)
-
-    def _traced(self, block: Block) -> Iterator[Block]:
-        end = int(np.searchsorted(block.times_s, self.duration_s, side="right"))
-        for first in range(0, end, self.room):
-            part = slice(first, min(first + self.room, end))
-            yield Block(
-                block.times_s[part],
-                block.operations[part],
-                block.keys[part],
-                block.sizes_bytes[part],
-                block.items[part],
-                block.ttls_s[part],
-            )
 
 
 @dataclass
@@ -336,6 +367,14 @@ def items_of(workload: Workload, key: Stream, operations: IntArray, first: int, 
     values = workload.items.block(lambda draw: uniforms(key.key_0, key.key_1, numbers, client, 0, 0, 0, draw))
     items = np.ceil(np.minimum(np.maximum(values, 1.0), ITEMS_MAX)).astype(np.int64)
     return np.where(several[operations], items, 1)
+
+
+def _shares(parts: Iterable[IntArray], kinds: int) -> FloatArray:
+    """Share of each number below `kinds` among all that come in parts, shape (kinds,)."""
+    counts = np.zeros(kinds, np.int64)
+    for numbers in parts:
+        np.add.at(counts, numbers, 1)
+    return cast(FloatArray, counts / counts.sum())
 
 
 def alike(value: int, count: int) -> IntArray:

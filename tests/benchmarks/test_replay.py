@@ -57,19 +57,23 @@ def by_hand(asked: Sequence[int]) -> int:
     return hits
 
 
-def replayed(asked: IntArray, key_count: int, *, specialised: bool) -> int:
-    """The same on the compiled engine, with all its measures."""
+def numbered(asked: IntArray) -> Trace:
+    """A trace of keys that are numbered already."""
     count = len(asked)
+    none, forever = np.broadcast_to(np.int64(0), count), np.broadcast_to(np.inf, count)
+    block = Block(np.arange(count) / RATE_PER_S, none, asked, none, alike(1, count), forever)
+    return Trace.of(block, KEYS, ("read",))
+
+
+def replayed(trace: Trace, *, specialised: bool) -> int:
+    """The same on the compiled engine, with all its measures."""
     node, store = Group("node"), Group("store")
     cache = Cache("cache", node, capacity_items=HELD)
     ask = Route(Serve(Station("store", store, 0), Constant(value=0.0)), Fill(cache))
     route = Route(Serve(Station("lookup", node, 0), Constant(value=0.0)), Lookup(cache, ask))
-    none, forever = np.broadcast_to(np.int64(0), count), np.broadcast_to(np.inf, count)
-    block = Block(np.arange(count) / RATE_PER_S, none, asked, none, alike(1, count), forever)
     poisson = Poisson(rate_per_s=RATE_PER_S)
-    trace = Trace(block, key_count, ("read",))
-    work = Workload(poisson, UniformKeys(count=key_count), Constant(value=0.0), {"read": 1.0}, trace=trace)
-    span = Span(0.0, count / RATE_PER_S, count / RATE_PER_S + 1.0)
+    work = Workload(poisson, UniformKeys(count=trace.key_count), Constant(value=0.0), {"read": 1.0}, trace=trace)
+    span = Span(0.0, trace.count / RATE_PER_S, trace.count / RATE_PER_S + 1.0)
     sources = sources_of(work, 1, 0, span.duration_s, CompiledDrawing())
     system = System({"read": Operation(route)})
     plane = CompiledPlane(Program(system, "replay"), sources, span, 1, 0, specialised=specialised)
@@ -88,7 +92,7 @@ def read_by_hand(path: Path) -> int:
 
 def read_and_replayed(path: Path) -> int:
     trace = read_trace(path, {"key": "key"}, {"rate_per_s": RATE_PER_S})
-    return replayed(trace.keys, trace.key_count, specialised=True)
+    return replayed(trace.requests, specialised=True)
 
 
 def compete(benchmark: Any, contestants: dict[str, Callable[[], int]], turns: int = TURNS) -> dict[str, float]:
@@ -113,10 +117,9 @@ def test_replay_against_an_ordered_dict(benchmark: Any) -> None:
     if benchmark.disabled:
         pytest.skip("times are taken by `make bench` alone")
     asked = keys()
-    numbered = asked.tolist()
-    contestants: dict[str, Callable[[], int]] = {"by hand": partial(by_hand, numbered)}
+    contestants: dict[str, Callable[[], int]] = {"by hand": partial(by_hand, asked.tolist())}
     for loop in ("interpreting", "specialised"):
-        contestants[loop] = partial(replayed, asked, KEYS, specialised=loop == "specialised")
+        contestants[loop] = partial(replayed, numbered(asked), specialised=loop == "specialised")
 
     seconds = compete(benchmark, contestants)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench.traces import spool
 from tests.tools.command import tierbench
 
 SCENARIO = """
@@ -54,6 +57,33 @@ def test_a_trace_that_was_set_may_lie_anywhere(place: Path) -> None:
     assert json.loads(result.out)["systems"]["lru"]["counters"]["cache.hits"] == 1
 
 
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_replay_is_the_same_from_memory_and_from_a_file(
+    place: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Method: two systems and as many replications in turns; two blocks of requests, with all that a trace can tell."""
+    lines = (
+        f"{at / 500},k{at * at % 997},{'set' if at % 7 == 0 else 'get'},{at % 99},{at % 5}" for at in range(35_000)
+    )
+    (place / "inside" / "small.csv").write_text("time_s,key,op,size_bytes,ttl_s\n" + "\n".join(lines), "utf-8")
+    text = SCENARIO.replace(", pace = { rate_per_s = 100.0 }", "").replace("replications = 1", "replications = 2")
+    text += text[text.index("[systems.lru]") :].replace("lru", "second")
+    (place / "inside" / "replay.toml").write_text(text, "utf-8")
+
+    def systems() -> dict[str, Any]:
+        run = tierbench("run", "inside/replay.toml", "--engine", engine, "--json", "--quiet", cwd=place)
+        assert run.code == 0, run.err
+        found: dict[str, Any] = json.loads(run.out)["systems"]
+        for each in found.values():
+            del each["cost"]
+        return found
+
+    in_memory = systems()
+    monkeypatch.setattr(spool, "HELD_BYTES", 0)
+    assert systems() == in_memory
+    assert in_memory["second"]["counters"]["cache.lookups"] == 2 * 30_000
+
+
 @pytest.mark.parametrize("file", ["../outside.csv", "link.csv", "sub/../../outside.csv"])
 def test_a_trace_in_the_file_stays_within_its_folder(place: Path, file: str) -> None:
     (place / "inside" / "link.csv").symlink_to(place / "outside.csv")
@@ -88,6 +118,17 @@ def test_a_broken_trace_is_said_by_line(place: Path, trace: str, words: str) -> 
 
     assert (result.code, result.out) == (3, "")
     assert words in result.err
+
+
+def test_a_trace_that_cannot_be_kept_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "HELD_BYTES", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "absent"))
+
+    result = tierbench("check", "inside/replay.toml", cwd=place)
+
+    assert (result.code, result.out) == (3, "")
+    assert "small.csv: error: its requests, 4 bytes each, cannot be kept in a temporary file: " in result.err
+    assert "set TMPDIR" in result.err
 
 
 def test_an_operation_that_the_model_lacks_is_said(place: Path) -> None:

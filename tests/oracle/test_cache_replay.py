@@ -69,7 +69,7 @@ def replayed(part: Cache, trace: list[Row], engine: str) -> Any:
     block = Block(times, *rest, alike(1, len(trace)), ttls)
     work = Workload(
         ConstantArrivals(rate_per_s=1.0), UniformKeys(count=KEYS), Constant(value=1.0), {"read": 1.0},
-        Trace(block, KEYS, ("read", "write")),
+        Trace.of(block, KEYS, ("read", "write")),
     )  # fmt: skip
     system = System({
         "read": Operation(Route(Lookup(part, Route(Fill(part))))), "write": Operation(Route(Fill(part))),

@@ -111,7 +111,7 @@ def example(rate_per_s: float, duration_s: float) -> Workload:
     )  # fmt: skip
     return Workload(
         Poisson(rate_per_s=1.0), UniformKeys(), Constant(value=1.0), {"read": 1.0, "write": 0.0},
-        Trace(block, int(keys.max()) + 1, ("read", "write")),
+        Trace.of(block, int(keys.max()) + 1, ("read", "write")),
     )  # fmt: skip
 
 

@@ -191,7 +191,7 @@ def test_a_part_s_key_is_that_of_its_first_item(page_bytes: int, keys: list[int]
             np.arange(count) * 1.0, np.array([0, *[1] * len(asked)]), np.array([8, *asked]), np.full(count, 100),
             np.full(count, 5), np.full(count, math.inf),
         )  # fmt: skip
-        trace = Trace(block, 10, ("query", "read"))
+        trace = Trace.of(block, 10, ("query", "read"))
         work = replace(asking(Constant(value=1.0)), trace=trace)
         return int(replicate(system, work, Span(0.0, 99.0, 99.0, 1), 1, engine)[0].caches["cache"].hits.sum())
 

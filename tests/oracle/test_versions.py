@@ -39,7 +39,7 @@ def recorded(*requests: tuple[float, str], keys: tuple[int, ...] = ()) -> Worklo
         keys=np.array(keys or [0] * count, np.int64), sizes_bytes=np.full(count, 100, np.int64),
         items=np.ones(count, np.int64), ttls_s=np.full(count, np.inf),
     )  # fmt: skip
-    trace = Trace(block, 1 + max(keys, default=0), names)
+    trace = Trace.of(block, 1 + max(keys, default=0), names)
     return Workload(ConstantArrivals(rate_per_s=1.0), UniformKeys(count=1), Constant(value=1.0), {names[0]: 1.0}, trace)
 
 

@@ -206,7 +206,7 @@ def lockstep(*, pairs: bool = True) -> Case:
     none = np.zeros(len(times_s), np.int64)
     block = Block(times_s, none, none, none, none + 1, none + math.inf)
     arrivals = ConstantArrivals(rate_per_s=1 / GRID_S)
-    trace = Trace(block, 1, ("read",))
+    trace = Trace.of(block, 1, ("read",))
     work = Workload(arrivals, UniformKeys(count=1), Constant(value=1.0), {"read": 1.0}, trace)
     span = Span(0.0, 50 * GRID_S, 60 * GRID_S, 2)
     meet = Serve(Station("meet", Group("meet"), 3), SMOOTH[0])
@@ -251,7 +251,7 @@ def meeting(draw: DrawFn, *, apart: bool = False) -> Case:
     times_s = (3 if apart or draw(st.booleans()) else 1) * np.cumsum(gaps) * GRID_S
     none = np.zeros(len(gaps), np.int64)
     operations = np.array(draw(st.lists(st.integers(0, 1), min_size=len(gaps), max_size=len(gaps))))
-    trace = Trace(Block(times_s, operations, none, none, none + 1, none + math.inf), 1, ("read", "write"))
+    trace = Trace.of(Block(times_s, operations, none, none, none + 1, none + math.inf), 1, ("read", "write"))
     mix = {"read": 0.5, "write": 0.5}
     work = Workload(Poisson(rate_per_s=1.0), UniformKeys(count=1), Constant(value=1.0), mix, trace)
     span = Span(0.0, float(times_s[-1]), float(times_s[-1]) + 1.0, 3)

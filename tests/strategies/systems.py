@@ -572,7 +572,7 @@ def traces(draw: DrawFn, names: tuple[str, ...]) -> Workload:
     )
     return Workload(
         ConstantArrivals(rate_per_s=1.0), UniformKeys(count=KEYS), Constant(value=1.0), {names[0]: 1.0},
-        Trace(block, KEYS, names),
+        Trace.of(block, KEYS, names),
     )  # fmt: skip
 
 

@@ -7,8 +7,11 @@ import io
 import lzma
 import math
 import os
+import resource
+import tempfile
 import zlib
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import LimitError, ScenarioError
-from bench.traces import OPERATIONS, Trace, limits, numbering, plain, read_trace, rows, unpacking
+from bench.traces import OPERATIONS, Trace, limits, numbering, plain, read_trace, rows, spool, unpacking
 from bench.traces.complaints import Complaints
 from bench.traces.numbering import KeyTable
 from bench.traces.plain import PADDING, PlainFields
 from bench.traces.rows import PlainBlock, RowReader, blocks_of
 from bench.traces.unpacking import texts_of
+from models.kernel.sources import Block
 
 RATE = {"rate_per_s": 1000.0}
 SMALL = b"time_s,key,size_bytes,op,ttl_s\n10.0,a,100,get,\n10.5,b,200,SET,60\n10.5,a,100,gets,0\n12.0,c,0,put,inf\n"
@@ -47,6 +51,11 @@ def read(folder: Path, data: bytes, columns: Any = None, pace: Any = None, **oth
     return read_trace(written(folder, data), columns, pace, "trace.csv", **others)
 
 
+def told(trace: Trace) -> Block:
+    """All requests."""
+    return trace.requests.block(0, trace.requests.count)
+
+
 def refusal(folder: Path, data: bytes, columns: Any = None, pace: Any = None, **others: Any) -> str:
     """What is said about a file that is refused."""
     with pytest.raises(ScenarioError) as caught:
@@ -65,38 +74,36 @@ def test_a_trace_is_read_whatever_its_packing(tmp_path: Path, packing: str) -> N
 
     assert trace.name == "trace.csv"
     assert trace.sha256 == hashlib.sha256(data).hexdigest()
-    assert len(trace) == 4
-    assert trace.times_s.tolist() == [0.0, 0.5, 0.5, 2.0]
-    assert trace.keys.tolist() == [0, 1, 0, 2]
-    assert trace.key_count == 3
-    assert trace.sizes_bytes.tolist() == [100, 200, 100, 0]
-    assert trace.operation_names == ("read", "write")
-    assert trace.operations.tolist() == [0, 1, 0, 1]
-    assert np.isnan(trace.ttls_s).tolist() == [True, False, True, False]
-    assert trace.ttls_s[1] == 60.0
-    assert trace.ttls_s[3] == math.inf
-    assert (trace.has_keys, trace.has_sizes, trace.has_operations, trace.has_ttls) == (True,) * 4
-    assert {a.dtype for a in (trace.times_s, trace.ttls_s)} == {np.dtype(np.float64)}
-    assert {a.dtype for a in (trace.keys, trace.sizes_bytes, trace.operations)} == {np.dtype(np.int64)}
+    assert trace.requests.count == 4
+    assert told(trace).times_s.tolist() == [0.0, 0.5, 0.5, 2.0]
+    assert told(trace).keys.tolist() == [0, 1, 0, 2]
+    assert trace.requests.key_count == 3
+    assert told(trace).sizes_bytes.tolist() == [100, 200, 100, 0]
+    assert trace.requests.operation_names == ("read", "write")
+    assert told(trace).operations.tolist() == [0, 1, 0, 1]
+    assert told(trace).ttls_s.tolist() == [math.inf, 60.0, math.inf, math.inf]
+    assert trace.told == ("time_s", "key", "size_bytes", "op", "ttl_s")
+    assert [column.dtype for column in told(trace)] == [np.float64, *[np.int64] * 4, np.float64]
 
 
 def test_what_the_file_does_not_tell_has_defaults(tmp_path: Path) -> None:
-    trace = read(tmp_path, b"key\nx\ny\nx\n", pace=RATE)
+    trace = read(tmp_path, b"key\nx\ny\nx\n", pace=RATE, size_bytes=70)
 
-    assert trace.times_s.tolist() == [0.0, 0.001, 0.002]
-    assert trace.operation_names == ("read",)
-    assert trace.operations.tolist() == trace.sizes_bytes.tolist() == [0, 0, 0]
-    assert trace.operations.dtype == trace.sizes_bytes.dtype == np.int64
-    assert np.isnan(trace.ttls_s).all()
-    assert (trace.has_keys, trace.has_sizes, trace.has_operations, trace.has_ttls) == (True, False, False, False)
+    assert told(trace).times_s.tolist() == [0.0, 0.001, 0.002]
+    assert trace.requests.operation_names == ("read",)
+    assert told(trace).operations.tolist() == [0, 0, 0]
+    assert told(trace).sizes_bytes.tolist() == [70, 70, 70]
+    assert told(trace).operations.dtype == told(trace).sizes_bytes.dtype == np.int64
+    assert told(trace).ttls_s.tolist() == [math.inf] * 3
+    assert trace.told == ("key",)
 
 
 def test_a_trace_of_times_alone_has_no_keys(tmp_path: Path) -> None:
     trace = read(tmp_path, b"time_s\n0\n1\n", pace="recorded")
 
-    assert not trace.has_keys
-    assert trace.keys.tolist() == [0, 0]
-    assert trace.key_count == 1
+    assert trace.told == ("time_s",)
+    assert told(trace).keys.tolist() == [0, 0]
+    assert trace.requests.key_count == 1
 
 
 @pytest.mark.parametrize(
@@ -110,13 +117,13 @@ def test_a_trace_of_times_alone_has_no_keys(tmp_path: Path) -> None:
     ],
 )
 def test_the_pace_sets_the_arrivals(tmp_path: Path, pace: Any, times: list[float]) -> None:
-    assert read(tmp_path, SMALL, pace=pace).times_s.tolist() == times
+    assert told(read(tmp_path, SMALL, pace=pace)).times_s.tolist() == times
 
 
 def test_a_rate_does_not_look_at_the_times(tmp_path: Path) -> None:
     trace = read(tmp_path, b"time_s,key\nnoon,a\n1,b\n0,c\n", pace={"rate_per_s": 2.0})
 
-    assert trace.times_s.tolist() == [0.0, 0.5, 1.0]
+    assert told(trace).times_s.tolist() == [0.0, 0.5, 1.0]
 
 
 def test_columns_are_found_by_their_names_or_places(tmp_path: Path) -> None:
@@ -127,23 +134,23 @@ def test_columns_are_found_by_their_names_or_places(tmp_path: Path) -> None:
     headless = read(tmp_path, data.split(b"\n", 1)[1], {"time_s": 0, "key": 1, "size_bytes": 2}, header=False)
 
     for trace in (named, placed, headless):
-        assert trace.times_s.tolist() == [0.0, 1.0]
-        assert trace.keys.tolist() == [0, 1]
-        assert trace.sizes_bytes.tolist() == [7, 8]
+        assert told(trace).times_s.tolist() == [0.0, 1.0]
+        assert told(trace).keys.tolist() == [0, 1]
+        assert told(trace).sizes_bytes.tolist() == [7, 8]
 
 
 def test_columns_that_are_not_asked_for_may_hold_anything(tmp_path: Path) -> None:
     trace = read(tmp_path, b"key,size_bytes\na,huge\n", {"key": "key"}, RATE)
 
-    assert not trace.has_sizes
+    assert trace.told == ("key",)
 
 
 @pytest.mark.parametrize("text", OPERATIONS)
 def test_names_of_operations_are_known_in_any_case(tmp_path: Path, text: str) -> None:
     trace = read(tmp_path, f"key,op\na,{text}\nb, {text.upper()} \n".encode(), pace=RATE)
 
-    assert trace.operation_names == (OPERATIONS[text],)
-    assert trace.operations.tolist() == [0, 0]
+    assert trace.requests.operation_names == (OPERATIONS[text],)
+    assert told(trace).operations.tolist() == [0, 0]
 
 
 def test_further_operations_can_be_given_a_meaning(tmp_path: Path) -> None:
@@ -151,8 +158,8 @@ def test_further_operations_can_be_given_a_meaning(tmp_path: Path) -> None:
         tmp_path, b"key,op\na,Delete\nb,get\nc,scan\n", pace=RATE, operations={"DELETE": "write", "scan": "scan"}
     )
 
-    assert trace.operation_names == ("write", "read", "scan")
-    assert trace.operations.tolist() == [0, 1, 2]
+    assert trace.requests.operation_names == ("write", "read", "scan")
+    assert told(trace).operations.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +177,7 @@ def test_further_operations_can_be_given_a_meaning(tmp_path: Path) -> None:
     ],
 )
 def test_keys_are_any_text_in_any_quoting(tmp_path: Path, data: bytes, keys: list[int]) -> None:
-    assert read(tmp_path, data, {"key": "key"}, RATE).keys.tolist() == keys
+    assert told(read(tmp_path, data, {"key": "key"}, RATE)).keys.tolist() == keys
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
@@ -205,12 +212,12 @@ def test_what_was_written_comes_back(
     trace = read(tmp_path_factory.mktemp("trace"), PACKINGS[packing](text.getvalue().encode()))
 
     first: dict[str, int] = {}
-    assert trace.keys.tolist() == [first.setdefault(row[1], len(first)) for row in rows]
-    assert trace.key_count == len(first)
-    assert trace.times_s.tolist() == [row[0] - rows[0][0] for row in rows]
-    assert trace.sizes_bytes.tolist() == [row[2] for row in rows]
-    assert [trace.operation_names[i] for i in trace.operations] == [OPERATIONS[row[3]] for row in rows]
-    assert [None if math.isnan(ttl) else ttl for ttl in trace.ttls_s.tolist()] == [row[4] for row in rows]
+    assert told(trace).keys.tolist() == [first.setdefault(row[1], len(first)) for row in rows]
+    assert trace.requests.key_count == len(first)
+    assert told(trace).times_s.tolist() == [row[0] - rows[0][0] for row in rows]
+    assert told(trace).sizes_bytes.tolist() == [row[2] for row in rows]
+    assert [trace.requests.operation_names[i] for i in told(trace).operations] == [OPERATIONS[row[3]] for row in rows]
+    assert told(trace).ttls_s.tolist() == [math.inf if row[4] is None else row[4] for row in rows]
 
 
 def test_long_traces_are_read_in_blocks_without_a_seam(tmp_path: Path) -> None:
@@ -224,9 +231,9 @@ def test_long_traces_are_read_in_blocks_without_a_seam(tmp_path: Path) -> None:
 
     for packing in PACKINGS.values():
         trace = read(tmp_path, packing(f"key,size_bytes\n{body}".encode()), pace=RATE)
-        assert trace.sizes_bytes.tolist() == picks
+        assert told(trace).sizes_bytes.tolist() == picks
         first: dict[int, int] = {}
-        assert trace.keys.tolist() == [first.setdefault(pick, len(first)) for pick in picks]
+        assert told(trace).keys.tolist() == [first.setdefault(pick, len(first)) for pick in picks]
 
 
 def test_rows_are_handed_on_before_the_next_block_of_text_is_read() -> None:
@@ -273,9 +280,8 @@ def outcome(path: Path, columns: Any, pace: Any, header: bool) -> Any:
         trace = read_trace(path, columns, pace, "trace.csv", header=header)
     except (ScenarioError, LimitError) as error:
         return type(error), str(error)
-    return [
-        (value.dtype, value.tobytes()) if isinstance(value, np.ndarray) else value for value in vars(trace).values()
-    ]
+    whole = [(column.dtype, column.tobytes()) for column in told(trace)]
+    return trace.sha256, trace.told, trace.requests.key_count, trace.requests.operation_names, whole
 
 
 usual = ["0", "1", "2", "2.5", "03.25", "10", "120", "1000.125", "77777777777.000001"]
@@ -437,9 +443,9 @@ def test_keys_keep_their_numbers_when_long_or_quoted_ones_come(tmp_path: Path) -
     for other in (b"k" * 25, b"k" * 60, b'"object3"', b"\n", "ß".encode() * 13):
         more = b"\n" if other == b"\n" else other + b"\n"
         trace = read(tmp_path, data + more + b"object2\n" + b"new\n", pace=RATE)
-        assert trace.keys[:120_000].tolist() == [i % 60_000 for i in range(120_000)]
-        assert trace.keys[-2] == 2
-        assert trace.keys[-1] == trace.key_count - 1
+        assert told(trace).keys[:120_000].tolist() == [i % 60_000 for i in range(120_000)]
+        assert told(trace).keys[-2] == 2
+        assert told(trace).keys[-1] == trace.requests.key_count - 1
 
 
 @pytest.mark.parametrize("length", range(1, 60))
@@ -448,8 +454,8 @@ def test_keys_of_any_length_are_told_apart(tmp_path: Path, length: int) -> None:
 
     trace = read(tmp_path, b"time_s,key\n" + b"".join(b"0,%s\n" % (key or b"-") for key in keys))
 
-    assert trace.keys.tolist() == [0, 1, 0, 2, 3]
-    assert trace.key_count == 4
+    assert told(trace).keys.tolist() == [0, 1, 0, 2, 3]
+    assert trace.requests.key_count == 4
 
 
 @pytest.mark.parametrize("packing", ["gzip", "xz", "zstandard"])
@@ -459,7 +465,93 @@ def test_packed_files_may_consist_of_several_members(tmp_path: Path, packing: st
 
     trace = read(tmp_path, pack(SMALL[:40]) + padding + pack(SMALL[40:]))
 
-    assert trace.sizes_bytes.tolist() == [100, 200, 100, 0]
+    assert told(trace).sizes_bytes.tolist() == [100, 200, 100, 0]
+
+
+# What is kept in a file
+
+
+ALL = ("time_s", "key", "size_bytes", "op", "ttl_s")
+
+
+@pytest.mark.parametrize(
+    ("columns", "pace"),
+    [
+        (ALL, {"speed": 3.0}),
+        (ALL, {"rate_per_s": 7.0}),
+        (("time_s", "op"), {"speed": 3.0}),
+        (("key",), {"rate_per_s": 7.0}),
+    ],
+)
+def test_requests_are_the_same_in_memory_and_in_a_file(
+    tmp_path: Path, columns: tuple[str, ...], pace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Method: blocks of many sizes, in two runs through them by turns, against arrays worked out here."""
+    count = 25_000
+    generator = np.random.default_rng(5)
+    times = np.round(np.cumsum(generator.exponential(1.0, count)) - 3.0, 6)
+    names, ops = generator.integers(0, 3_000, count), generator.integers(0, 2, count)
+    sizes, ttls = generator.integers(0, 1 << 50, count), generator.integers(0, 4, count)
+    fields = {
+        "time_s": [f"{time:.6f}" for time in times],
+        "key": [f"k{name}" for name in names],
+        "size_bytes": sizes,
+        "op": ["get" if op == ops[0] else "set" for op in ops],
+        "ttl_s": ttls,
+    }
+    rows = zip(*(fields[name] for name in columns), strict=True)
+    data = "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]).encode()
+    first: dict[int, int] = {}
+    expected = Block(
+        (times - times[0]) / 3.0 if "speed" in pace else np.arange(count) / 7.0,
+        (ops != ops[0]) * 1 if "op" in columns else np.zeros(count, np.int64),
+        np.array([first.setdefault(name, len(first)) if "key" in columns else 0 for name in names.tolist()]),
+        sizes if "size_bytes" in columns else np.full(count, 70),
+        np.ones(count, np.int64),
+        np.where(ttls > 0, ttls * 1.0, math.inf) if "ttl_s" in columns else np.full(count, math.inf),
+    )
+
+    def bits(block: Block) -> list[Any]:
+        return [(column.dtype, column.tobytes()) for column in block]
+
+    for held_bytes in (0, 100_000, 1 << 30):
+        monkeypatch.setattr(spool, "HELD_BYTES", held_bytes)
+        requests = read(tmp_path, data, None, pace, size_bytes=70).requests
+        assert requests.count == count
+        assert bits(requests.block(0, count)) == bits(expected)
+        small, large = requests.blocks(count, 999), requests.blocks(count - 1, 10_000)
+        for start, block in enumerate(small):
+            assert bits(block) == bits(Block(*(c[999 * start : 999 * (start + 1)] for c in expected)))
+            for other in islice(large, 1):
+                at = 10_000 * start
+                assert bits(other) == bits(Block(*(c[at : min(at + 10_000, count - 1)] for c in expected)))
+        assert requests.last_s == expected.times_s[-1]
+        for time_s in (-1.0, 0.0, float(expected.times_s[777]), 900.5, expected.times_s[-1], math.inf):
+            assert requests.arrived(time_s) == np.searchsorted(expected.times_s, time_s, side="right")
+        assert requests.shares.tolist() == (np.bincount(expected.operations) / count).tolist()
+        assert requests.popularity.tolist() == (np.bincount(expected.keys) / count).tolist()
+        assert requests.mean_size_bytes == pytest.approx(expected.sizes_bytes.mean(), rel=1e-14)
+
+
+def test_requests_that_find_no_room_are_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Method: a bound on the length of files that are written, which a full disk is like; and a folder that is not."""
+    monkeypatch.setattr(spool, "HELD_BYTES", 100_000)
+    path = written(tmp_path, b"key\n" + b"a\n" * 100_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with pytest.raises(ScenarioError) as full:
+            read_trace(path, None, RATE, "trace.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(ScenarioError) as absent:
+        read_trace(path, None, RATE, "trace.csv")
+
+    what = "trace.csv: error: its requests, 4 bytes each, cannot be kept in a temporary file: "
+    remedy = "; make room, or set TMPDIR to a folder that has room"
+    assert str(full.value) == f"{what}File too large{remedy}"
+    assert str(absent.value) == f"{what}No such file or directory{remedy}"
 
 
 # What is refused
@@ -616,7 +708,7 @@ def test_traces_of_too_many_requests_or_keys_are_refused(tmp_path: Path, monkeyp
     data = b"key\n" + b"".join(b"%d\n" % i for i in range(1_000))
     monkeypatch.setattr(limits, "TRACE_ROWS_MAX", 1_000)
     monkeypatch.setattr(limits, "TRACE_KEYS_MAX", 1_000)
-    assert len(read(tmp_path, data, pace=RATE)) == 1_000
+    assert read(tmp_path, data, pace=RATE).requests.count == 1_000
 
     with pytest.raises(LimitError, match="more than 1,000 requests"):
         read(tmp_path, data + b"0\n", pace=RATE)
