@@ -114,12 +114,12 @@ def _blocks(spool: Spool, rate_per_s: float | None, size_bytes: int) -> Callable
             return np.broadcast_to(otherwise, len(rows))
 
         return sources.Block(
-            column("time_s", sources.FOREVER) if rate_per_s is None else np.arange(first, last) / rate_per_s,
+            column("time_s", np.float64(math.inf)) if rate_per_s is None else np.arange(first, last) / rate_per_s,
             column("op", np.int64(0)),
             column("key", np.int64(0)),
             column("size_bytes", np.int64(size_bytes)),
             sources.alike(1, len(rows)),
-            column("ttl_s", sources.FOREVER),
+            column("ttl_s", np.float64(math.inf)),
         )
 
     return block

@@ -25,7 +25,7 @@ from models.kernel.journal import Journal
 from models.kernel.keys import KeyLaw, Zipf, guide
 from models.kernel.laws import Constant
 from models.kernel.ledger import LEADER
-from models.kernel.outcome import FloatArray, IntArray, Outcome
+from models.kernel.outcome import FloatArray, Int32Array, IntArray, Outcome
 from models.kernel.parts import (
     MAX_LEGS,
     UNLIMITED,
@@ -102,9 +102,9 @@ class CompiledDrawing:
         return out
 
 
-def key_arrays(law: KeyLaw) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
+def key_arrays(law: KeyLaw) -> tuple[IntArray, FloatArray, FloatArray, Int32Array]:
     """A law of keys as `draw_key` reads it: kind and count, two parameters, table, guide."""
-    where = guide(law.count, law.exponent) if isinstance(law, Zipf) else np.empty(0, np.int64)
+    where = guide(law.count, law.exponent) if isinstance(law, Zipf) else np.empty(0, np.int32)
     return np.array([law.code, law.count]), np.array(law.parameters()[:2]), law.table(), where
 
 
@@ -578,7 +578,7 @@ class CompiledPlane(Controlled):
         n = len(self.sources)
         key_law, key_floats, key_table, key_guide = (
             key_arrays(workload.keys) if workload.trace is None
-            else (np.array([0, workload.key_count]), np.zeros(2), np.empty(0), np.empty(0, np.int64))
+            else (np.array([0, workload.key_count]), np.zeros(2), np.empty(0), np.empty(0, np.int32))
         )  # fmt: skip
         patience = [operation.client for operation in program.operations]
         ceilings = [c.ceilings_s(throttled=throttled) for c in patience for throttled in (False, True)]

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.kernel.numerics import power, times, to_int
-from models.kernel.outcome import FloatArray, IntArray
+from models.kernel.outcome import FloatArray, Int32Array, IntArray
 
 UNIFORM_KEYS, ZIPF, SCRAMBLED_ZIPFIAN, HOTSPOT, LATEST = range(5)
 MAX_KEYS = 50_000_000
@@ -194,10 +194,10 @@ def zipf_table(count: int, exponent: float) -> FloatArray:
 
 
 @lru_cache(maxsize=4)
-def guide(count: int, exponent: float) -> IntArray:
+def guide(count: int, exponent: float) -> Int32Array:
     """Where in `zipf_table` to look for a uniform u: from entry floor(u * GUIDE) to the next, shape (GUIDE + 1,)."""
     table = zipf_table(count, exponent)
-    return np.minimum(np.searchsorted(table, np.arange(GUIDE + 1) / GUIDE, side="right"), count - 1).astype(np.int64)
+    return np.minimum(np.searchsorted(table, np.arange(GUIDE + 1) / GUIDE, side="right"), count - 1).astype(np.int32)
 
 
 def ycsb_rank(u: Any) -> Any:
@@ -223,7 +223,7 @@ def fnv(value: Any) -> Any:
 
 
 def draw_key(
-    kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray, u1: float, u2: float
+    kind: int, count: int, a: float, b: float, table: FloatArray, guide: Int32Array, u1: float, u2: float
 ) -> int:
     """One key for a pair of uniforms; compiled."""
     if kind == UNIFORM_KEYS:
@@ -238,7 +238,7 @@ def draw_key(
     return int(a + u2 * (float(count) - a))
 
 
-def find_rank(table: FloatArray, guide: IntArray, u: float) -> int:
+def find_rank(table: FloatArray, guide: Int32Array, u: float) -> int:
     """The first entry of a table of cumulated popularities that exceeds a uniform; compiled.
 
     Within a cell of the guide popularity hardly changes, so the entry lies close to a straight line through the cell.
@@ -266,7 +266,7 @@ def find_rank(table: FloatArray, guide: IntArray, u: float) -> int:
 
 
 def fill_keys(
-    kind: int, count: int, a: float, b: float, table: FloatArray, guide: IntArray,
+    kind: int, count: int, a: float, b: float, table: FloatArray, guide: Int32Array,
     u1: FloatArray, u2: FloatArray, out: IntArray,
 ) -> None:  # fmt: skip
     """A key for each pair of uniforms; compiled."""

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Int32Array = npt.NDArray[np.int32]
 
 TICKS_PER_S = 2.0**40
 """Resolution of every total of time; a power of two, so the conversion of a float rounds once."""

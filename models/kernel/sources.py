@@ -16,10 +16,11 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import NamedTuple, Protocol, cast
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from models.kernel.amounts import ITEMS_MAX
 from models.kernel.arrivals import Arrivals, Closed, ConstantArrivals, Poisson, ordinals, unit_process
@@ -38,7 +39,6 @@ SEVERAL = ("query", "scan", "batch_get")
 """Operations that ask for several items."""
 
 ONE = Constant(value=1.0)
-FOREVER = np.float64(math.inf)
 
 
 class Block(NamedTuple):
@@ -281,7 +281,7 @@ class OpenSource:
                 keys = (keys + before) % w.keys.count
             keys = np.where(new, before % w.keys.count, keys)
         items = items_of(w, streams.items, operations, first, 0)
-        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, np.broadcast_to(FOREVER, size)
+        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, alike(math.inf, size)
 
 
 @dataclass
@@ -377,9 +377,10 @@ def _shares(parts: Iterable[IntArray], kinds: int) -> FloatArray:
     return cast(FloatArray, counts / counts.sum())
 
 
-def alike(value: int, count: int) -> IntArray:
-    """The same number for each of so many requests; takes no memory."""
-    return np.broadcast_to(np.int64(value), count)
+@lru_cache(maxsize=64, typed=True)
+def alike(value: float, count: int) -> npt.NDArray[Any]:
+    """The same number for each of so many requests, shape (count,); takes no memory, and cannot be written to."""
+    return np.broadcast_to(np.array(value), count)
 
 
 def sources_of(workload: Workload, seed: int, replication: int, duration_s: float, drawing: Drawing) -> list[Source]:

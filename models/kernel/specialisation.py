@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -68,12 +69,16 @@ def _facts(w: World, controlled: bool) -> Iterator[tuple[str, int | float]]:
                 yield tag, value
 
 
+_layout = cache(str)
+"""A type's fields in words, which takes its time."""
+
+
 def name_of(known: Known, entries: list[str]) -> str:
     """A name for code that was made of this, the same in every process."""
     digest = hashlib.blake2b(digest_size=12)
     digest.update(" ".join(entries).encode())
     for name, table in sorted(known.tables.items()):
-        digest.update(f"{name} {table.dtype} {table.shape}".encode())
+        digest.update(f"{name} {_layout(table.dtype)} {table.shape}".encode())
         digest.update(np.ascontiguousarray(table).tobytes())
     digest.update(repr((sorted(known.facts.items()), sorted(known.single))).encode())
     return digest.hexdigest()

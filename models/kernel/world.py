@@ -174,7 +174,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("key_law", INT, 1),  # kind, and count of keys
     ("key_floats", FLOAT, 1),  # two parameters
     ("key_table", FLOAT, 1),
-    ("key_guide", INT, 1),
+    ("key_guide", np.dtype(np.int32), 1),
     *((name, FLOAT if name in TALLY_FLOATS else INT, dimensions) for name, dimensions in TALLY_DIMENSIONS.items()),
 )
 """What a world is made of: name, type, dimensions. The names of a tally are among them."""
@@ -217,7 +217,8 @@ class World:
         assert array.ndim == dimensions, name
         assert array.flags.c_contiguous, name
         setattr(self, name, array)
-        self.table[index, 0] = array.__array_interface__["data"][0]
+        # Not from the array's interface, which describes all fields of a record anew.
+        self.table[index, 0] = array.ctypes.data
         self.table[index, 1 : 1 + dimensions] = array.shape
 
     def __getattr__(self, name: str) -> Any:

@@ -96,7 +96,7 @@ class Entry:
     given: Mapping[str, sources.Function] = field(default_factory=dict)
 
     def kinds(self) -> list[str]:
-        """What Python hands over: "int", "float", "bool", "FloatArray", "IntArray" or "Any", for the world."""
+        """What Python hands over: "int", "float", "bool", the name of an array's type, or "Any" for the world."""
         tree = sources.tree_of(self.function)
         return [_annotation(arg) for arg in tree.args.args if arg.arg not in self.given]
 
@@ -221,7 +221,9 @@ def _end(body: Body, llvm: ir.Function, parts: list[ir.Value]) -> None:
         builder.ret(whole)
 
 
-_ARRAYS = {"FloatArray": np.dtype(np.float64), "IntArray": np.dtype(np.int64)}
+_ARRAYS: dict[str, np.dtype[Any]] = {
+    "FloatArray": np.dtype(np.float64), "IntArray": np.dtype(np.int64), "Int32Array": np.dtype(np.int32),
+}  # fmt: skip
 
 
 def _llvm_types(kind: str) -> list[ir.Type]:
