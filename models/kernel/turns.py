@@ -27,15 +27,15 @@ def serve_in_turn(w: Any, token: Any, site: Any, since: float, origin: float) ->
     work_s = work_of(w, token, site) * station.slowdown
     station_turns = station.turns
     server, now = w.turns[station_turns], clock.now
-    if server.free > now:
+    if server.free == now and server.since >= since and work_s <= 0.0:
+        # In step, the walk would go on in another event of this instant.
+        clock.tied = 1
+    if server.free > now or (server.free == now and server.since > since):
         if server.free < clock.end:
             shift_level_between(w, 3 * index + 1, now, server.free)
         else:
             shift_level(clock, w.tally, 3 * index + 1, 1)
         now, since, origin = server.free, server.since, server.origin
-    elif server.free == now and server.since >= since:
-        # In step, the walk might have had to wait for an event of this instant.
-        clock.tied = 1
     if now < clock.end:
         station.started += 1
         if work_s > 0.0:

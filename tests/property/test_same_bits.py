@@ -52,6 +52,7 @@ from tests.strategies.systems import (
     first_difference,
     grid,
     older_case,
+    returning_case,
     run,
     several_case,
     throttled_case,
@@ -131,7 +132,8 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    some = (several_case(), throttled_case(), older_case(), waiting_case(), busy_case(), expiring_case(), *drawn)
+    by_hand = (several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case)
+    some = [*(case() for case in by_hand), *drawn]
     return [(case, run(case, "compiled")) for case in some]
 
 

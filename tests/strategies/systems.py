@@ -782,14 +782,38 @@ def throttled_case() -> Case:
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def returning_case() -> Case:
+    """A case by hand in which buckets let some through at last, whose retries are given back, and one fills another;
+    and an LRU cache of two whole results is asked for three keys, of one, two or three items.
+    """
+    node = Group("node")
+    cache = Cache("cache", node, capacity_bytes=500)
+    spare = Bucket("spare", node, 0.0, 3.0)
+    bucket = Bucket("bucket", node, 0.6 / GRID_S, 2.0, overflow=spare)
+    patience = Client(max_attempts=3, backoff_base_s=GRID_S, quota=RetryQuota(9.0, 3.0, 1.0, 0.5, returns_cost=True))
+    operations = {
+        "read": Operation(Route(Admit((bucket,))), patience),
+        "write": Operation(Route(Admit((spare,)))),
+        "query": Operation(Route(Lookup(cache, Route(Fill(cache, whole=True)), whole=True))),
+    }
+    work = Workload(
+        Poisson(rate_per_s=2.0 / GRID_S), UniformKeys(count=3), Constant(value=100.0),
+        {"read": 0.4, "write": 0.2, "query": 0.4}, items=Uniform(low=0.5, high=3.0),
+    )  # fmt: skip
+    return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
 def older_case() -> Case:
-    """A case by hand in which reads bring a version to a cache that has a newer one by then."""
+    """A case by hand in which reads bring a version to a cache that has a newer one by then, and so do writes to copies
+    that they come to in another order.
+    """
     node = Group("node")
     copies, cache = Copies("copies", everybody(node)), Cache("cache", node, capacity_items=2)
     fill, wait = Fill(cache, keep_newer=True), Serve(Station("disk", node, 0), grid(4))
+    late = Serve(Station("log", node, 0), Uniform(low=0.0, high=8 * GRID_S))
     operations = {
         "read": Operation(Route(Read(copies), wait, fill)),
-        "write": Operation(Route(Order(copies), Apply(copies), fill)),
+        "write": Operation(Route(Order(copies), late, Apply(copies), fill)),
         "look": Operation(Route(Lookup(cache))),
     }
     mix = {"read": 0.4, "write": 0.2, "look": 0.4}
@@ -825,6 +849,7 @@ __all__ = [
     "expiring_case",
     "first_difference",
     "older_case",
+    "returning_case",
     "run",
     "several_case",
     "throttled_case",

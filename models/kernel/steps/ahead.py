@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from models.kernel.codes import GONE, OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import record_settled, shift_level_at, shift_level_between
-from models.kernel.slots import AHEAD, free_token, heap_put
+from models.kernel.slots import AHEAD, WAKE, free_token, heap_push, heap_put
 from models.kernel.station import work_of
 from models.kernel.steps.choose import choose
 from models.kernel.steps.travel import delay_of, via
@@ -57,21 +57,28 @@ def go_ahead(w: Any, i: int, token: Any, index: int) -> int:
     now, since, origin, index = walk_ahead(w, token, index, clock.now, clock.since, clock.since)
     if now == clock.now:
         return int(index)
-    return int(come_ahead(w, i, token, now, since, origin, index))
-
-
-def come_ahead(w: Any, i: int, token: Any, now: float, since: float, origin: float, index: int) -> int:
-    """A walk has come somewhere ahead of the clock: it waits for it, unless it is at its end and nobody waits."""
-    clock = w.clock[0]
-    if index == 0 and clock.unheard and token.parent < 0 and token.error == 0 and now < clock.end:
-        request = w.requests[token.request]
-        request.settled = 1
-        record_settled(w, request.operation, now - request.arrival, request.measured, 0, now)
-        free_token(w, i)
+    if ends_ahead(w, i, token, now, index):
         return GONE
     token.site, token.origin = index, origin
-    heap_put(clock, w.heap, now, since, -1, AHEAD, i, token.stamp)
+    if since == clock.now:
+        # Its last step begins now, and so is scheduled as in step, to be counted when the clock comes to its end.
+        clock.events -= now < clock.end
+        heap_push(clock, w.heap, now, WAKE, i, token.stamp)
+    else:
+        heap_put(clock, w.heap, now, since, -1, AHEAD, i, token.stamp)
     return PARKED
+
+
+def ends_ahead(w: Any, i: int, token: Any, now: float, index: int) -> bool:
+    """End a walk that came somewhere ahead of the clock, if it is at its end and nobody waits for it."""
+    clock = w.clock[0]
+    if index > 0 or clock.unheard == 0 or token.parent >= 0 or token.error or now >= clock.end:
+        return False
+    request = w.requests[token.request]
+    request.settled = 1
+    record_settled(w, request.operation, now - request.arrival, request.measured, 0, now)
+    free_token(w, i)
+    return True
 
 
 def walk_ahead(w: Any, token: Any, index: int, now: float, since: float, origin: float) -> Any:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import GONE, OP_FORK, PARKED
 from models.kernel.parts import Quorum
-from models.kernel.slots import free_token, ready_put, start_leg, take_token, vanish
-from models.kernel.steps.ahead import come_ahead, walk_ahead
+from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token, vanish
+from models.kernel.steps.ahead import ends_ahead, walk_ahead
 from models.kernel.steps.base import Step
 from models.kernel.steps.each import join_part
 from models.kernel.system import Route
@@ -162,7 +162,11 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
     now, since, origin, index = walk_ahead(
         w, token, site.next, w.leg_ends[last], w.leg_sinces[last], w.leg_origins[last]
     )
-    return int(come_ahead(w, i, token, now, since, origin, index))
+    if ends_ahead(w, i, token, now, index):
+        return GONE
+    token.site, token.origin = index, origin
+    heap_put(clock, w.heap, now, since, -1, AHEAD, i, token.stamp)
+    return PARKED
 
 
 def quorum_met(w: Any, index: int, answered: int) -> bool:
