@@ -22,11 +22,17 @@ from models.kernel.numerics import exp, log, normal_quantile, power
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import uniforms
 
-CONSTANT, EXPONENTIAL, UNIFORM, LOGNORMAL, ERLANG, HYPEREXPONENTIAL, WEIBULL, PARETO, EMPIRICAL, MIXTURE = range(10)
+(
+    CONSTANT, EXPONENTIAL, UNIFORM, LOGNORMAL, ERLANG, HYPEREXPONENTIAL, WEIBULL, PARETO, EMPIRICAL, MIXTURE,
+    GENERALIZED_PARETO, GENERALIZED_EXTREME_VALUE,
+) = range(12)  # fmt: skip
 
 PLAIN, LOGS, NORMALS = range(3)
 """Forms of draws before their law's parameters come in: a uniform u, -log u, the normal quantile of u."""
-FORM = {EXPONENTIAL: LOGS, UNIFORM: PLAIN, LOGNORMAL: NORMALS, WEIBULL: LOGS, PARETO: LOGS}
+FORM = {
+    EXPONENTIAL: LOGS, UNIFORM: PLAIN, LOGNORMAL: NORMALS, WEIBULL: LOGS, PARETO: LOGS, GENERALIZED_PARETO: LOGS,
+    GENERALIZED_EXTREME_VALUE: LOGS,
+}  # fmt: skip
 """Of the laws that take one uniform alone."""
 
 Uniforms = Callable[[int], tuple[FloatArray, FloatArray]]
@@ -34,6 +40,12 @@ Uniforms = Callable[[int], tuple[FloatArray, FloatArray]]
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Location = Annotated[float, Field(allow_inf_nan=False)]
+TailIndex = Annotated[float, Field(ge=-10.0, le=10.0, allow_inf_nan=False)]
+LEAST_TAIL_INDEX = 1e-4
+"""Nearer to 0 than this, a law's formula loses its digits."""
+NEVER_BELOW = 2.0**-54
+"""No uniform is smaller, so what is as improbable never comes."""
 MAX_ERLANG_SHAPE = 1000
 MAX_COMPONENTS = 64
 MAX_QUANTILES = 10_000
@@ -349,6 +361,87 @@ class Pareto(Law):
         return as_floats(pareto(uniforms(first_draw)[0], self.minimum, 1.0 / self.shape))
 
 
+class GeneralizedPareto(Law):
+    """The excess over a threshold: P(X > x) = (1 + shape (x - location) / scale)**(-1 / shape).
+
+    A positive shape has a power's tail with index 1 / shape; a negative one ends at location - scale / shape. Its limit
+    at shape 0 is an exponential.
+    """
+
+    code = GENERALIZED_PARETO
+    dimensioned = ("location", "scale")
+    kind: Literal["generalized_pareto"] = "generalized_pareto"
+    location: NonNegative = 0.0
+    scale: Positive
+    shape: TailIndex
+
+    @model_validator(mode="after")
+    def _has_a_tail(self) -> Self:
+        if abs(self.shape) < LEAST_TAIL_INDEX:
+            raise ValueError(f"shape must be {LEAST_TAIL_INDEX:g} away from 0 at least; there, it is an exponential")
+        return self
+
+    def mean(self) -> float:
+        return self.location + self.scale / (1.0 - self.shape) if self.shape < 1.0 else math.inf
+
+    def variance(self) -> float:
+        k = self.shape
+        return self.scale**2 / ((1.0 - k) ** 2 * (1.0 - 2.0 * k)) if k < 0.5 else math.inf
+
+    def parameters(self, table: LawTable) -> list[float]:
+        return [self.location, self.scale, self.shape]
+
+    def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
+        return as_floats(generalized_pareto(uniforms(first_draw)[0], self.location, self.scale, self.shape))
+
+
+class GeneralizedExtremeValue(Law):
+    """The largest of many: P(X <= x) = exp(-(1 + shape (x - location) / scale)**(-1 / shape)).
+
+    A positive shape has a power's tail with index 1 / shape (Frechet); a negative one ends at location - scale / shape.
+    It must lie so far above zero that nothing below ever comes.
+    """
+
+    code = GENERALIZED_EXTREME_VALUE
+    dimensioned = ("location", "scale")
+    kind: Literal["generalized_extreme_value"] = "generalized_extreme_value"
+    location: Positive
+    scale: Positive
+    shape: TailIndex
+
+    @model_validator(mode="after")
+    def _has_a_tail_above_zero(self) -> Self:
+        if abs(self.shape) < LEAST_TAIL_INDEX:
+            raise ValueError(f"shape must be {LEAST_TAIL_INDEX:g} away from 0 at least")
+        if self._below_zero() > NEVER_BELOW:
+            raise ValueError(f"with these, {self._below_zero():.2g} of all would be below zero; raise the location")
+        return self
+
+    def _below_zero(self) -> float:
+        base = 1.0 - self.shape * self.location / self.scale
+        if base <= 0.0:
+            return 0.0 if self.shape > 0.0 else 1.0
+        exponent = -math.log(base) / self.shape
+        return math.exp(-math.exp(exponent)) if exponent < 709.0 else 0.0
+
+    def mean(self) -> float:
+        if self.shape >= 1.0:
+            return math.inf
+        return self.location + self.scale * (math.gamma(1.0 - self.shape) - 1.0) / self.shape
+
+    def variance(self) -> float:
+        if self.shape >= 0.5:
+            return math.inf
+        first, second = math.gamma(1.0 - self.shape), math.gamma(1.0 - 2.0 * self.shape)
+        return self.scale**2 * (second - first * first) / self.shape**2
+
+    def parameters(self, table: LawTable) -> list[float]:
+        return [self.location, self.scale, self.shape]
+
+    def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
+        return as_floats(generalized_extreme_value(uniforms(first_draw)[0], self.location, self.scale, self.shape))
+
+
 class Empirical(Law):
     """A table of quantiles, linear in between: value[i] is the quantile of probability[i], from 0 to 1."""
 
@@ -440,7 +533,18 @@ class Mixture(Law):
 
 
 AnyLaw = Annotated[
-    Constant | Exponential | Uniform | Lognormal | Erlang | Hyperexponential | Weibull | Pareto | Empirical | Mixture,
+    Constant
+    | Exponential
+    | Uniform
+    | Lognormal
+    | Erlang
+    | Hyperexponential
+    | Weibull
+    | Pareto
+    | GeneralizedPareto
+    | GeneralizedExtremeValue
+    | Empirical
+    | Mixture,
     Field(discriminator="kind"),
 ]
 Component.model_rebuild()
@@ -466,6 +570,8 @@ ErlangSeconds = _in_seconds(Erlang)
 HyperexponentialSeconds = _in_seconds(Hyperexponential)
 WeibullSeconds = _in_seconds(Weibull)
 ParetoSeconds = _in_seconds(Pareto)
+GeneralizedParetoSeconds = _in_seconds(GeneralizedPareto)
+GeneralizedExtremeValueSeconds = _in_seconds(GeneralizedExtremeValue)
 EmpiricalSeconds = _in_seconds(Empirical)
 
 
@@ -495,6 +601,8 @@ else:
         | HyperexponentialSeconds
         | WeibullSeconds
         | ParetoSeconds
+        | GeneralizedParetoSeconds
+        | GeneralizedExtremeValueSeconds
         | EmpiricalSeconds
         | MixtureSeconds,
         Field(discriminator="kind"),
@@ -541,6 +649,16 @@ def pareto(u: Any, minimum: Any, inverse_shape: Any) -> Any:
     return minimum * exp(-log(u) * inverse_shape)
 
 
+def generalized_pareto(u: Any, location: Any, scale: Any, shape: Any) -> Any:
+    """Inverse distribution function of the generalized Pareto, in the uniform's complement."""
+    return location + scale * ((exp(-log(u) * shape) - 1.0) / shape)
+
+
+def generalized_extreme_value(u: Any, location: Any, scale: Any, shape: Any) -> Any:
+    """Inverse distribution function of the generalized extreme value law."""
+    return location + scale * ((power(-log(u), -shape) - 1.0) / shape)
+
+
 def of_standard(kind: int, data: FloatArray, at: int, x: float) -> float:
     """The variate of a law of one of the forms, in the operations of the functions above."""
     if kind == EXPONENTIAL:
@@ -551,6 +669,10 @@ def of_standard(kind: int, data: FloatArray, at: int, x: float) -> float:
         return float(data[at] + data[at + 1] * x)
     if kind == WEIBULL:
         return float(data[at] * power(x, data[at + 1]))
+    if kind == GENERALIZED_PARETO:
+        return float(data[at] + data[at + 1] * ((exp(x * data[at + 2]) - 1.0) / data[at + 2]))
+    if kind == GENERALIZED_EXTREME_VALUE:
+        return float(data[at] + data[at + 1] * ((power(x, -data[at + 2]) - 1.0) / data[at + 2]))
     return float(data[at] * exp(x * data[at + 1]))
 
 
@@ -594,6 +716,10 @@ def draw_law(
         return float(weibull(u1, data[at], data[at + 1]))
     if kind == PARETO:
         return float(pareto(u1, data[at], data[at + 1]))
+    if kind == GENERALIZED_PARETO:
+        return float(generalized_pareto(u1, data[at], data[at + 1], data[at + 2]))
+    if kind == GENERALIZED_EXTREME_VALUE:
+        return float(generalized_extreme_value(u1, data[at], data[at + 1], data[at + 2]))
     if kind == EMPIRICAL:
         n, low = int(data[at]), 0
         high = n - 1

@@ -11,6 +11,8 @@ from typing import Any
 from models.kernel.laws import (
     CONSTANT,
     EXPONENTIAL,
+    GENERALIZED_EXTREME_VALUE,
+    GENERALIZED_PARETO,
     LOGNORMAL,
     LOGS,
     NORMALS,
@@ -235,7 +237,7 @@ def draw(w: Any, token: Any, site: Any, law: int) -> float:
     kind, at = w.law_kinds[law], w.law_starts[law]
     if kind == CONSTANT:
         return float(w.law_data[at])
-    if kind in (EXPONENTIAL, WEIBULL, PARETO):
+    if kind in (EXPONENTIAL, WEIBULL, PARETO, GENERALIZED_PARETO, GENERALIZED_EXTREME_VALUE):
         return of_standard(kind, w.law_data, at, standard_draw(w, token, site, LOGS))
     if kind == LOGNORMAL:
         return of_standard(kind, w.law_data, at, standard_draw(w, token, site, NORMALS))

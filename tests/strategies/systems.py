@@ -29,6 +29,8 @@ from models.kernel.laws import (
     Erlang,
     Exponential,
     ExponentialSeconds,
+    GeneralizedExtremeValue,
+    GeneralizedPareto,
     Hyperexponential,
     Law,
     Lognormal,
@@ -108,7 +110,8 @@ LAWS: tuple[Law, ...] = (
     Lognormal(median=2 * GRID_S, p99=9 * GRID_S),
     Hyperexponential(mean=3 * GRID_S, cv=2.0),
     Weibull(shape=0.7, scale=2 * GRID_S),
-    Pareto(shape=2.5, minimum=GRID_S),
+    Pareto(shape=2.5, minimum=GRID_S), GeneralizedPareto(scale=2 * GRID_S, shape=0.2),
+    GeneralizedExtremeValue(location=3 * GRID_S, scale=0.4 * GRID_S, shape=0.1),
     Empirical(probabilities=[0.0, 0.5, 1.0], values=[0.0, GRID_S, 6 * GRID_S]),
     Mixture(components=[Component(weight=2.0, law=grid(2)), Component(weight=1.0, law=Exponential(mean=4 * GRID_S))]),
     Mixture(
