@@ -4,8 +4,8 @@ from __future__ import annotations
 
 (
     OP_END, OP_CHOOSE, OP_VIA, OP_DELAY, OP_SERVE, OP_LOOKUP, OP_FILL, OP_DROP, OP_ADMIT, OP_FORK, OP_ORDER, OP_APPLY,
-    OP_READ, OP_ENTER, OP_LEAVE, OP_PASS, OP_EACH,
-) = range(17)  # fmt: skip
+    OP_READ, OP_ENTER, OP_LEAVE, OP_PASS, OP_EACH, OP_OCCUPY, OP_RELEASE,
+) = range(19)  # fmt: skip
 
 PARKED = -1
 """The walk waits; whoever wakes it goes on at the site's next."""
@@ -14,3 +14,6 @@ GONE = -2
 
 FIRST, CONTROL, DATA = -1, 1, 2
 """Priorities of the run's end, of control and of data: SimPy's own events are 0 (urgent) and 1 (normal)."""
+
+MAX_OCCUPIED = 4
+"""Stations of which a walk can occupy a server at once."""

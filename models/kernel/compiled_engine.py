@@ -380,6 +380,7 @@ class CompiledPlane(Controlled):
         check_member(room.group, member)
         self._control()
         state = SILENT if how == "silent" else REFUSING
+        self._ensure_heap(len(self.w.tokens))
         self.f["room_clear"](self.w, self.program.room(room) + member, state, self._key_count())
         self._drain()
 

@@ -24,9 +24,11 @@ from models.kernel.codes import (
     OP_FORK,
     OP_LEAVE,
     OP_LOOKUP,
+    OP_OCCUPY,
     OP_ORDER,
     OP_PASS,
     OP_READ,
+    OP_RELEASE,
     OP_SERVE,
     OP_VIA,
 )
@@ -68,6 +70,7 @@ from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.lookup import drop, fill, look_up
+from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
@@ -310,6 +313,10 @@ def walk(w: Any, i: int) -> None:
             index = leave(w, i, token, site)
         elif op == OP_PASS:
             index = pass_by(w, i, token, site)
+        elif op == OP_OCCUPY:
+            index = occupy(w, i, token, site)
+        elif op == OP_RELEASE:
+            index = release(w, token, site)
         elif op == OP_DROP:
             index = drop(w, token, site)
         else:

@@ -18,6 +18,7 @@ from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold
 from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.versions import Order, Read
 from models.kernel.system import Route
 
@@ -42,7 +43,7 @@ def _past(route: Route, groups: set[Group]) -> Route:
             kept.append(Lookup(step.cache, _past(step.on_miss, groups), step.whole))
         elif isinstance(step, Read):
             kept.append(Read(step.copies, newest=True))
-        elif isinstance(step, Admit | Hold):
+        elif isinstance(step, Admit | Hold | Occupy):
             kept.extend(_past(step.then, groups).steps)
         elif isinstance(step, Fill | Drop | Order) or (isinstance(step, Choose) and step.membership.group in groups):
             kept.append(step)
@@ -64,7 +65,7 @@ def _steps(route: Route) -> Iterator[Step]:
         yield step
         if isinstance(step, Lookup):
             yield from _steps(step.on_miss)
-        elif isinstance(step, Admit | Hold):
+        elif isinstance(step, Admit | Hold | Occupy):
             yield from _steps(step.then)
         elif isinstance(step, Each):
             yield from _steps(step.route)

@@ -29,7 +29,7 @@ from models.kernel.closed_forms.caching import (
     ttl_hit_ratio,
 )
 from models.kernel.closed_forms.queueing import approximate_ggc_wait_mean_s
-from models.kernel.codes import OP_ADMIT, OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_SERVE, OP_VIA
+from models.kernel.codes import OP_ADMIT, OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_OCCUPY, OP_SERVE, OP_VIA
 from models.kernel.keys import KeyLaw
 from models.kernel.laws import as_floats
 from models.kernel.outcome import FloatArray
@@ -200,11 +200,13 @@ class _Walk:
         leg: The number of its leg or part.
         items: Items that it asks for, a sample.
         popularity: How likely each key is the walk's, shape (keys,).
+        until: The site that it is followed to, unless it comes to its end before.
     """
 
     leg: int
     items: FloatArray
     popularity: FloatArray
+    until: int = END
 
 
 @dataclass
@@ -244,10 +246,10 @@ class _Reader:
     def _follow(self, index: int, weight: float, chosen: dict[int, FloatArray], walk: _Walk, depth: int) -> float:
         """Follow a route to its end; returns the mean seconds that it takes without waiting."""
         assert depth < MAX_DEPTH, "a route that leads in circles"
-        if index == END or weight == 0.0:
+        if index in (END, walk.until) or weight == 0.0:
             return 0.0
         program, site = self.program, self.program.sites[index]
-        took_s = 0.0
+        took_s, after = 0.0, site.next
         if site.op == OP_CHOOSE:
             chosen = {**chosen, program.group(program.memberships[site.a].group): self._choice(site, chosen, walk)}
         elif site.op == OP_VIA:
@@ -259,6 +261,8 @@ class _Reader:
             self._admit(site, weight, chosen[site.b], walk)
         elif site.op == OP_SERVE:
             took_s = self._serve(site, weight, chosen[site.b], walk)
+        elif site.op == OP_OCCUPY:
+            took_s, after = self._occupy(site, weight, chosen, walk, depth), site.other
         elif site.op == OP_LOOKUP:
             hit = self._hit_ratio(site, weight, chosen[site.b], walk)
             missed_s = self._follow(site.other, weight * (1 - hit), chosen, walk, depth + 1)
@@ -273,7 +277,7 @@ class _Reader:
         elif site.op == OP_EACH:
             count, part = self._parts(site, walk)
             took_s = self._follow(site.a, weight * count, chosen, part, depth + 1) * (count if site.c else 1.0)
-        return took_s + self._follow(site.next, weight, chosen, walk, depth + 1)
+        return took_s + self._follow(after, weight, chosen, walk, depth + 1)
 
     def _parts(self, site: Site, walk: _Walk) -> tuple[float, _Walk]:
         """How many parts there are, in the mean, and what each is about."""
@@ -330,18 +334,31 @@ class _Reader:
             times = times * math.ceil(self.mean_size_bytes / site.c) * (1.0 if site.of == ITEM else walk.items)
         work_s = law.mean() * float(times.mean())
         square_s2 = (law.variance() + law.mean() ** 2) * float((times**2).mean())
-        base, took_s = 0, work_s
+        self.prediction.events += weight * (work_s > 0)
+        return work_s + self._load(site.a, weight, members, work_s, square_s2)
+
+    def _occupy(
+        self, site: Site, weight: float, chosen: dict[int, FloatArray], walk: _Walk, depth: int
+    ) -> float:  # fmt: skip
+        """Mean seconds from being given a server to giving it back, taken to vary as an exponential does; and the wait
+        before.
+        """
+        held_s = self._follow(site.next, weight, chosen, replace(walk, until=site.other), depth + 1)
+        return held_s + self._load(site.a, weight, chosen[site.b], held_s, 2.0 * held_s**2)
+
+    def _load(self, first: int, weight: float, members: FloatArray, work_s: float, square_s2: float) -> float:
+        """Add work to a station's load; returns the mean wait for it, where that is known."""
+        base, wait_s = 0, 0.0
         for part in self.program.stations:
-            if base == site.a:
+            if base == first:
                 load = self.prediction.stations[part.name]
                 load.visits = load.visits + weight * members
                 load.work_s = load.work_s + weight * work_s * members
                 load.squares_s2 = load.squares_s2 + weight * square_s2 * members
                 if part.name in self.waits_s:
-                    took_s += float(self.waits_s[part.name][members > 0] @ members[members > 0])
+                    wait_s = float(self.waits_s[part.name][members > 0] @ members[members > 0])
             base += part.group.size
-        self.prediction.events += weight * (work_s > 0)
-        return took_s
+        return wait_s
 
     def _units(self, site: Site, walk: _Walk) -> FloatArray:
         """Units of a walk's items, at one step."""

@@ -95,6 +95,8 @@ class Program:
     link_groups: dict[int, Group] = field(default_factory=dict)
     link_stations: dict[int, Station] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
+    occupied: list[tuple[int, Station]] = field(default_factory=list)
+    """While routes are read: the stations that are occupied there, by depth."""
     _complete: bool = False
 
     def __post_init__(self) -> None:

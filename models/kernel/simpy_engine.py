@@ -519,6 +519,8 @@ class SimpyPlane(Controlled):
         token.stamp += 1
         if self.holding and (room := self.holding.pop(token, None)) is not None:
             room.hand_over(token)
+        for nesting in sorted(token.occupied):
+            token.occupied.pop(nesting).release(token)
         parent = token.parent
         if parent is not None and parent.join == token.parent_join:
             parent.outstanding -= 1

@@ -37,7 +37,7 @@ NEXT = 2
 PROBE_CLIENT = (1 << 24) - 1
 PRIMING_CLIENT = (1 << 24) - 2
 """Clients of their own for control's requests and for those before time zero."""
-MARGIN = 16
+MARGIN = 32
 """Events, walks and wakeups that a walk, and the event after it, may start beside the legs of its forks."""
 
 
@@ -175,22 +175,6 @@ def heap_pop(clock: Any, heap: Any) -> None:
         child = 2 * i + 1
     here = heap[i]
     here.time, here.since, here.seq, here.what = time, since, seq, what
-
-
-def vanish(w: Any, i: int) -> None:
-    """A walk is lost without a word, and with it whoever waits only for it."""
-    while i >= 0:
-        token = w.tokens[i]
-        parent, parent_join = token.parent, token.parent_join
-        if token.held >= 0:
-            room_release(w, i)
-        free_token(w, i)
-        i = -1
-        if parent >= 0 and w.tokens[parent].join == parent_join:
-            w.tokens[parent].outstanding -= 1
-            if w.tokens[parent].outstanding == 0:
-                w.tokens[parent].join += 1
-                i = parent
 
 
 def room_release(w: Any, i: int) -> None:

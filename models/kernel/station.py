@@ -12,16 +12,17 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import units
-from models.kernel.codes import DATA, GONE, PARKED
+from models.kernel.codes import DATA, GONE, MAX_OCCUPIED, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import shift_level
 from models.kernel.slots import (
     QUEUE_GREW,
     WAKE,
     draw,
+    free_token,
     heap_push,
     ready_put,
-    vanish,
+    room_release,
     wake_control,
 )
 from models.kernel.system import ERRORS, REFUSED
@@ -48,6 +49,7 @@ class StationState:
         self.started, self.rejected, self.full = 0, 0, ERRORS.index(part.full)
         self.queue: deque[Token] = deque()
         self.halted: list[Token] = []
+        self.occupants: dict[Token, int] = {}
         self.watches: list[tuple[int, Any]] = []
         busy, queued, servers = plane.meter(), plane.meter(), plane.meter()
         self.busy_changes, self.queue_changes, self.server_changes = busy, queued, servers
@@ -65,10 +67,14 @@ class StationState:
         """Requests that could start now; below zero when servers were taken away from under them."""
         if self.state != UP or self.paused:
             return 0
-        return PLENTY if self.servers == UNLIMITED else self.servers - len(self.in_service())
+        if self.servers == UNLIMITED:
+            return PLENTY
+        return self.servers - len(self.in_service()) - len(self.occupants)
 
-    def wait(self, token: Token, work_s: Callable[[Token], float]) -> int:
-        """No server is free: wait, or be turned away."""
+    def wait(self, token: Token, begin: Callable[[StationState, Token], bool]) -> int:
+        """No server is free: wait, or be turned away; `begin` tells what to do with a server, and is true where the
+        walk goes on at once.
+        """
         if self.state == REFUSING:
             token.error = REFUSED
             return token.site
@@ -79,7 +85,7 @@ class StationState:
             self.rejected += 1
             token.error = self.full
             return token.site
-        token.work_s = work_s
+        token.begin = begin
         self.queue.append(token)
         self.queue_up(self.plane.now)
         if self.watches:
@@ -101,6 +107,22 @@ class StationState:
         heappush(plane.queue, (due, DATA, next(plane.numbers), None, token, token.stamp))
         return False
 
+    def occupy(self, token: Token, nesting: int) -> None:
+        """A walk takes a server with it."""
+        self.started += 1
+        self.room -= 1
+        self.busy_up(self.plane.now)
+        self.occupants[token] = nesting
+        token.occupied[nesting] = self
+
+    def release(self, token: Token) -> None:
+        """A walk gives its server back."""
+        del self.occupants[token]
+        self.room += not self.paused
+        self.busy_down(self.plane.now)
+        if self.queue:
+            self.take_waiting()
+
     def complete(self, token: Token) -> None:
         """A service has ended: the next begins. The request, which stands in line already, goes on before all that it
         sets free.
@@ -116,7 +138,7 @@ class StationState:
         while self.queue and self.room > 0:
             token = self.queue.popleft()
             self.queue_down(self.plane.now)
-            if self.start(token, token.work_s):
+            if token.begin(self, token):
                 self.plane.ready.append(token)
 
     def resize(self, servers: int) -> None:
@@ -159,9 +181,12 @@ class StationState:
         """Lose all work; refuse or ignore what comes."""
         in_service = self.in_service()
         victims = [*in_service, *self.queue]
-        self.busy_changes.change(-len(in_service))
+        self.busy_changes.change(-len(in_service) - len(self.occupants))
         self.queue_changes.change(-len(self.queue))
         self.halted = []
+        for token, nesting in self.occupants.items():
+            del token.occupied[nesting]
+        self.occupants.clear()
         self.queue.clear()
         self.state, self.room = state, 0
         for token in victims:
@@ -194,12 +219,18 @@ def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
         return GONE
     if station_has_room(station):
         return int(site.next) if station_start(w, index, i, token, work_of(w, token, site)) else PARKED
+    # Drawn here, where the site is at hand; a variate does not depend on when it is drawn.
+    return PARKED if station_wait(w, index, i, token, work_of(w, token, site)) else int(site.next)
+
+
+def station_wait(w: Any, index: int, i: int, token: Any, work_s: float) -> bool:
+    """Compiled form of `StationState.wait` at a station that is up; less than no work is to occupy a server."""
+    station = w.stations[index]
     if station.limit >= 0 and station.queued >= station.limit:
         station.rejected += 1
         token.error = station.full
-        return int(site.next)
-    # Drawn here, where the site is at hand; a variate does not depend on when it is drawn.
-    token.due = work_of(w, token, site)
+        return False
+    token.due = work_s
     token.after = -1
     if station.queued == 0:
         station.head = i
@@ -210,7 +241,7 @@ def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
     shift_level(w.clock[0], w.tally, 3 * index + 1, 1)
     if station.queued >= station.watch_at:
         wake_control(w, QUEUE_GREW, index, station.queued, 0.0)
-    return PARKED
+    return True
 
 
 def station_has_room(station: Any) -> bool:
@@ -278,8 +309,51 @@ def station_take_waiting(w: Any, index: int) -> None:
         station.head = token.after
         station.queued -= 1
         shift_level(w.clock[0], w.tally, 3 * index + 1, -1)
-        if station_start(w, index, i, token, token.due):
+        if token.due < 0.0:
+            station_occupy(w, index, token, w.sites[token.place].d)
             ready_put(w.clock[0], w.tokens, i)
+        elif station_start(w, index, i, token, token.due):
+            ready_put(w.clock[0], w.tokens, i)
+
+
+def station_occupy(w: Any, index: int, token: Any, nesting: int) -> None:
+    """Compiled form of `StationState.occupy`."""
+    station = w.stations[index]
+    station.started += 1
+    station.busy += 1
+    shift_level(w.clock[0], w.tally, 3 * index, 1)
+    token.occupied[nesting] = index + 1 | station.times_down << 32
+
+
+def station_release(w: Any, token: Any, nesting: int) -> None:
+    """Compiled form of `StationState.release`, for whoever occupies a server that is still there."""
+    held = token.occupied[nesting]
+    if held:
+        token.occupied[nesting] = 0
+        index = (held & 0xFFFFFFFF) - 1
+        station = w.stations[index]
+        if held >> 32 == station.times_down:
+            station.busy -= 1
+            shift_level(w.clock[0], w.tally, 3 * index, -1)
+            station_take_waiting(w, index)
+
+
+def vanish(w: Any, i: int) -> None:
+    """A walk is lost without a word, and with it whoever waits only for it."""
+    while i >= 0:
+        token = w.tokens[i]
+        parent, parent_join = token.parent, token.parent_join
+        if token.held >= 0:
+            room_release(w, i)
+        for nesting in range(MAX_OCCUPIED):
+            station_release(w, token, nesting)
+        free_token(w, i)
+        i = -1
+        if parent >= 0 and w.tokens[parent].join == parent_join:
+            w.tokens[parent].outstanding -= 1
+            if w.tokens[parent].outstanding == 0:
+                w.tokens[parent].join += 1
+                i = parent
 
 
 def station_resize(w: Any, index: int, servers: int) -> None:
@@ -340,6 +414,7 @@ def station_down(w: Any, index: int, state: int) -> None:
     in_service, waiting = station.first, station.head if station.queued else -1
     station.first, station.last, station.head, station.tail, station.busy, station.queued = -1, -1, -1, -1, 0, 0
     station.state = state
+    station.times_down += 1
     for head in (in_service, waiting):
         i = head
         while i >= 0:

@@ -41,18 +41,18 @@ class Token:
     """
 
     __slots__ = (
-        "access", "answered", "attempt", "branch", "due", "error", "failed", "items", "join", "key", "leg",
-        "members", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp", "station",
-        "version", "work_s",
+        "access", "answered", "attempt", "begin", "branch", "due", "error", "failed", "items", "join", "key", "leg",
+        "members", "occupied", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp",
+        "station", "version",
     )  # fmt: skip
 
     answered: int
+    begin: Callable[[StationState, Token], bool]
     due: float
     failed: int
     outstanding: int
     parts: PartsState | None
     quorum: QuorumState
-    work_s: Callable[[Token], float]
 
     def __init__(
         self, request: Request, site: int, attempt: int, branch: int, leg: int, members: list[int],
@@ -63,6 +63,7 @@ class Token:
         self.parent, self.parent_join = parent, parent_join
         self.error = self.stamp = self.join = 0
         self.station: StationState | None = None
+        self.occupied: dict[int, StationState] = {}
         if parent is None:
             self.key, self.items = request.key, request.items
             self.version = self.access = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.kernel.codes import MAX_OCCUPIED
 from models.kernel.program import MAX_GROUPS, SITE
 from models.kernel.recorder import TALLY_DIMENSIONS, TALLY_FLOATS
 
@@ -35,11 +36,13 @@ TOKEN = _record(
     "outstanding where after before stamp version access held first last",
     "due origin",
     ("members", np.int64, (MAX_GROUPS,)),
+    ("occupied", np.int64, (MAX_OCCUPIED,)),
 )
 """A walk. `due` is when it wakes or, while it waits at a station, its work there; `origin` is since when the event was
 scheduled in which it was said to wake. `after` and `before` link it into one
 list at a time (free, ready, a queue, in service); `where` is the station that serves it, or -1; `held` is the place in
 `owners` of the key that it holds, or -1, and `first` to `last` wait for that. `parts` tells an `Each` from a fork.
+`occupied` tells the stations of which it occupies a server: one more than which, and how often that had been down.
 `stamp` and `join` go on counting when the slot is used again."""
 
 REQUEST = _record(
@@ -51,7 +54,8 @@ REQUEST = _record(
 the columns of draws, or -1. `timed`: its attempt has a deadline, and a place in the line of those (see `timers`)."""
 
 STATION = _record(
-    "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at turns",
+    "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at turns "
+    "times_down",
     "slowdown paused_at",
 )
 """`head` to `tail` wait, `first` to `last` are in service, each in order. Or it is served in turn, by the servers from

@@ -51,6 +51,7 @@ from tests.strategies.systems import (
     expiring_case,
     first_difference,
     grid,
+    occupied_case,
     older_case,
     returning_case,
     run,
@@ -132,7 +133,9 @@ def samples() -> list[tuple[Case, Seen]]:
         drawn.append(case)
 
     draw()
-    by_hand = (several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case)
+    by_hand = (
+        several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case
+    )  # fmt: skip
     some = [*(case() for case in by_hand), *drawn]
     return [(case, run(case, "compiled")) for case in some]
 
@@ -339,11 +342,39 @@ def first_part_read_nothing(join: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def lost_with_all(vanish: Callable[..., None]) -> Callable[..., None]:
+    """What it occupies goes with a walk that is lost."""
+
+    def change(plane: SimpyPlane, token: Token) -> None:
+        token.occupied.clear()
+        vanish(plane, token)
+
+    return change
+
+
+def down_and_given_back(down: Callable[..., None]) -> Callable[..., None]:
+    """Whoever occupied a server of a station that went down gives it back later."""
+
+    def change(state: StationState, how: int) -> None:
+        before = dict(state.occupants)
+        down(state, how)
+        for token, nesting in before.items():
+            state.occupants[token] = nesting
+            token.occupied[nesting] = state
+
+    return change
+
+
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "data goes before control on a tie": lambda patch: [
         patch.setattr(module, "DATA", -0.5) for module in (simpy_engine, station)
     ],
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
+    "a walk keeps what it occupied": changed(
+        StationState, "release", lambda _: lambda station, token: station.occupants.pop(token)
+    ),
+    "who is lost keeps what it occupied": changed(SimpyPlane, "vanish", lost_with_all),
+    "a crash lets its servers be given back": changed(StationState, "down", down_and_given_back),
     "a crash lets the queue live": lambda patch: patch.setattr(StationState, "down", forget_what_waits),
     "the next arrival is pushed after what this one does": lambda patch: patch.setattr(
         SimpyPlane, "_arrive", arrival_before_its_successor

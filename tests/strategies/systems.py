@@ -80,6 +80,7 @@ from models.kernel.steps import (
     Fork,
     Hold,
     Lookup,
+    Occupy,
     Order,
     Pass,
     Read,
@@ -432,11 +433,14 @@ def zoned(groups: Sequence[Group], zones: int) -> list[Group | None]:
 
 
 @st.composite
-def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -> Route:
+def routes(
+    draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False, occupied: tuple[Station, ...] = ()
+) -> Route:  # fmt: skip
     """A route of a few steps."""
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
+    kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
     steps: list[Step] = []
@@ -457,13 +461,16 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
             steps.append(Travel(network, draw(ends), draw(ends)))
         elif kind == "lookup":
             cache = draw(st.sampled_from(parts.caches))
-            miss = draw(routes(parts, depth + 1, held=held))
+            miss = draw(routes(parts, depth + 1, held=held, occupied=occupied))
             whole = draw(st.booleans())
             filled = (Fill(cache, whole, draw(st.booleans())),) if draw(st.booleans()) else ()
             steps.append(Lookup(cache, Route(*miss.steps, *filled), whole))
         elif kind == "hold":
-            way = draw(routes(parts, depth + 1, held=True))
+            way = draw(routes(parts, depth + 1, held=True, occupied=occupied))
             steps.append(Hold(draw(st.sampled_from(parts.rooms)), way, share=draw(st.booleans())))
+        elif kind == "occupy":
+            station = draw(st.sampled_from([part for part in parts.stations if part not in occupied]))
+            steps.append(Occupy(station, draw(routes(parts, depth + 1, held=held, occupied=(*occupied, station)))))
         elif kind == "pass":
             steps.append(Pass(draw(st.sampled_from(parts.stations))))
         elif kind in ("order", "apply", "read"):
@@ -474,7 +481,7 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
         elif kind == "drop":
             steps.append(Drop(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":
-            steps.append(draw(admissions(parts, depth, held=held)))
+            steps.append(draw(admissions(parts, depth, held=held, occupied=occupied)))
         elif kind == "each":
             page_bytes, most = draw(st.sampled_from([(0, 4), (0, 100), (250, 0), (100, 0), (400, 3)]))
             steps.append(Each(draw(routes(parts, depth + 1)), page_bytes, most))
@@ -484,7 +491,7 @@ def routes(draw: DrawFn, parts: Pieces, depth: int = 0, *, held: bool = False) -
 
 
 @st.composite
-def admissions(draw: DrawFn, parts: Pieces, depth: int, *, held: bool) -> Admit:
+def admissions(draw: DrawFn, parts: Pieces, depth: int, *, held: bool, occupied: tuple[Station, ...]) -> Admit:
     """Tokens of some buckets, and perhaps of the first of several sets that has enough."""
     some = st.lists(st.sampled_from(parts.buckets), min_size=1, max_size=2, unique_by=id).map(tuple)
 
@@ -496,7 +503,7 @@ def admissions(draw: DrawFn, parts: Pieces, depth: int, *, held: bool) -> Admit:
         return At(Choose(draw(st.sampled_from(tables)), draw(st.sampled_from(["key", "round-robin", 0, 1]))), bucket)
 
     tokens, unit_bytes = draw(st.sampled_from([1.0, 0.5, 2.0])), draw(st.sampled_from([0, 0, 100]))
-    then = draw(routes(parts, depth + 1, held=held)) if draw(st.booleans()) else Route()
+    then = draw(routes(parts, depth + 1, held=held, occupied=occupied)) if draw(st.booleans()) else Route()
     sets = draw(st.lists(some, max_size=2)) if draw(st.booleans()) else []
     either = tuple(tuple(placed(bucket) for bucket in each) for each in sets)
     always = tuple(placed(bucket) for bucket in draw(some)) if not either or draw(st.booleans()) else ()
@@ -836,6 +843,30 @@ def waiting_case() -> Case:
     return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
 
 
+def occupied_case() -> Case:
+    """A case by hand in which threads wait for a lock, some of them with a connection of a pool, and the threads go
+    down and come up again while there are walks that occupy them.
+    """
+    node = Group("node")
+    pool, threads, lock = Station("pool", Group("client"), 3), Station("threads", node, 2), Station("lock", node, 1)
+    disk = Station("disk", Group("store"), 0)
+    work = Occupy(threads, Route(Serve(disk, grid(3)), Serve(lock, grid(1))))
+    operations = {
+        "read": Operation(Route(work), Client(40 * GRID_S, 2)),
+        "write": Operation(Route(Occupy(pool, Route(work, Serve(disk, grid(1)))))),
+    }
+    script = (
+        Act(20 * GRID_S, "down", (threads, 0, "refuse")), Act(21 * GRID_S, "up", (threads, 0)),
+        Act(45 * GRID_S, "down", (threads, 0, "silent")), Act(46 * GRID_S, "up", (threads, 0)),
+        Act(60 * GRID_S, "pause", (threads, 0)), Act(66 * GRID_S, "resume", (threads, 0)),
+        Act(70 * GRID_S, "resize", (pool, 0, 1)), Act(75 * GRID_S, "down", (lock, 0, "silent")),
+        Act(80 * GRID_S, "up", (lock, 0)),
+    )  # fmt: skip
+    mix = {"read": 0.5, "write": 0.5}
+    load = Workload(Poisson(rate_per_s=0.6 / GRID_S), UniformKeys(count=2), SIZES[0], mix)
+    return Case(operations, (script,), (load,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
@@ -851,6 +882,7 @@ __all__ = [
     "cases",
     "expiring_case",
     "first_difference",
+    "occupied_case",
     "older_case",
     "returning_case",
     "run",

@@ -12,11 +12,12 @@ from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
 from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.serve import Serve
 from models.kernel.steps.travel import Travel
 from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
-    "Admit", "Apply", "At", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Order", "Pass", "Read",
-    "Serve", "Step", "Travel",
+    "Admit", "Apply", "At", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy", "Order", "Pass",
+    "Read", "Serve", "Step", "Travel",
 ]  # fmt: skip

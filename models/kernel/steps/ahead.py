@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import GONE, OP_CHOOSE, OP_DELAY, OP_SERVE, OP_VIA, PARKED
+from models.kernel.codes import GONE, OP_CHOOSE, OP_DELAY, OP_OCCUPY, OP_SERVE, OP_VIA, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import record_settled, shift_level_at, shift_level_between
 from models.kernel.slots import AHEAD, WAKE, free_token, heap_push, heap_put
@@ -40,8 +40,9 @@ def lay_ahead(program: Program) -> None:
     for part in program.stations:
         base = program.station(part)
         sites = [site for site in program.sites if site.op == OP_SERVE and site.a == base and site.index not in past]
+        occupied = any(site.op == OP_OCCUPY and site.a == base for site in program.sites)
         goes_on = all(saved[site.next] if site.next else site.index in main for site in sites)
-        if part.servers != UNLIMITED and part.queue_limit is None and goes_on:
+        if part.servers != UNLIMITED and part.queue_limit is None and goes_on and not occupied:
             for site in sites:
                 site.turn = site.ahead = 1
 

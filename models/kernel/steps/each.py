@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import items_in_part
 from models.kernel.codes import OP_EACH, PARKED
-from models.kernel.slots import ready_put, start_leg, vanish
+from models.kernel.slots import ready_put, start_leg
+from models.kernel.station import vanish
 from models.kernel.steps.base import Step
 from models.kernel.system import REJECTED, Route
 from models.kernel.tokens import Token

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import GONE, OP_FORK, PARKED
 from models.kernel.parts import Quorum
-from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token, vanish
+from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token
+from models.kernel.station import vanish
 from models.kernel.steps.ahead import ends_ahead, walk_ahead
 from models.kernel.steps.base import Step
 from models.kernel.steps.each import join_part

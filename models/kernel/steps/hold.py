@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import GONE, OP_ENTER, OP_LEAVE, OP_PASS, PARKED
 from models.kernel.parts import Room, Station
-from models.kernel.slots import ready_put, room_release, vanish
-from models.kernel.station import REFUSING, SILENT
+from models.kernel.slots import ready_put, room_release
+from models.kernel.station import REFUSING, SILENT, vanish
 from models.kernel.steps.base import Step
 from models.kernel.system import REFUSED, Route
 

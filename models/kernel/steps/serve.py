@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from models.kernel.program import Program, Site
     from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.station import StationState
     from models.kernel.tokens import Token
 
 
@@ -78,11 +79,14 @@ class Serve(Step):
 
         work_s = of_all if of != ITEM or further else of_one if unit_bytes else draw
 
+        def begin(station: StationState, token: Token) -> bool:
+            return station.start(token, work_s)
+
         def serve(token: Token) -> int:
             station = stations[token.members[group]]
             if station.room > 0:
                 return token.site if station.start(token, work_s) else PARKED
-            return station.wait(token, work_s)
+            return station.wait(token, begin)
 
         return serve
 

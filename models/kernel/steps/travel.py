@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from models.kernel.codes import GONE, OP_DELAY, OP_VIA, PARKED
 from models.kernel.laws import Constant
 from models.kernel.parts import Group, Network
-from models.kernel.slots import WAKE, draw, heap_push, vanish
-from models.kernel.station import REFUSING, SILENT
+from models.kernel.slots import WAKE, draw, heap_push
+from models.kernel.station import REFUSING, SILENT, vanish
 from models.kernel.steps.base import Step
 from models.kernel.steps.serve import Serve
 from models.kernel.system import REFUSED
