@@ -26,8 +26,10 @@ from models.kernel.keys import UniformKeys, Zipf
 from models.kernel.laws import Constant, Erlang, Exponential, ExponentialSeconds, Hyperexponential, Law, Lognormal
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Cache, Group, Quorum, Station, everybody
+from models.kernel.predict import predict
+from models.kernel.program import Program
 from models.kernel.recorder import Span
-from models.kernel.steps import Choose, Fill, Fork, Lookup, Serve
+from models.kernel.steps import Choose, Fill, Fork, Lookup, Occupy, Serve
 from models.kernel.system import Operation, Route, System
 from tests.strategies.runs import assert_mean, queue, replicate, workload
 
@@ -206,6 +208,58 @@ def test_a_closed_network_of_three_stations(engine: str) -> None:
     for outcome in outcomes:
         # Little's law for the whole loop: each client asks or thinks.
         assert _throughput(outcome) * (latency_s(outcome) + 1.0) == pytest.approx(6.0, rel=0.03)
+
+
+# ---------------------------------------------------------------- servers that walks occupy
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_occupying_a_server_while_served_elsewhere_is_being_served(engine: str) -> None:
+    """Erlang's C again: four servers, each held for an exponential time that passes at another station."""
+    pool, elsewhere = Station("pool", Group("pool"), 4), Station("elsewhere", Group("elsewhere"), 0)
+    system = System({"read": Operation(Route(Occupy(pool, Route(Serve(elsewhere, Exponential(mean=1.0))))))})
+    span = Span(1_000.0, 30_000.0, 40_000.0, 4) if engine == "compiled" else Span(200.0, 4_000.0, 4_500.0, 4)
+
+    outcomes = replicate(system, workload(Poisson(rate_per_s=3.2)), span, 10, engine)
+
+    assert_mean(outcomes, latency_s, 1.745541, widest=0.1)
+    for outcome in outcomes:
+        station = outcome.stations["pool"]
+        within_s = station.servers_s.sum() / 4.0
+        assert station.busy_s.sum() == pytest.approx(3.2 * within_s, rel=0.1)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 10])
+def test_threads_that_wait_for_a_lock_are_machines_under_repair(threads: int) -> None:
+    """Far more clients than threads, so each thread is always at work or waits for the lock: as many machines, repaired
+    by one. The bend of Memcached's writes: a thread that waits for the lock does nothing else meanwhile.
+    """
+    node = Group("node")
+    pool, lock = Station("threads", node, threads), Station("lock", node, 1)
+    work = Serve(Station("work", node, 0), Exponential(mean=4.0))
+    system = System({"read": Operation(Route(Occupy(pool, Route(work, Serve(lock, Exponential(mean=1.0))))))})
+    theory = machine_repair(threads, 4.0, 1.0)
+
+    outcomes = replicate(system, workload(Closed(clients=64, think=ExponentialSeconds(mean_s=0.1))), LONG, 10)
+
+    assert_mean(outcomes, _throughput, float(theory.throughput_per_s[-1]))
+    assert_mean(outcomes, lambda o: float(o.stations["threads"].span_busy_s.sum()) / 57_000.0, float(threads))
+
+
+def test_the_load_of_who_occupies_is_the_way_s_whole_time() -> None:
+    """Four threads, each held for 4 s of work and 1 s of the lock; the 2 s behind are nobody's."""
+    node = Group("node")
+    pool, lock = Station("threads", node, 4), Station("lock", node, 1)
+    work, after = (Station(name, node, 0) for name in ("work", "after"))
+    way = Route(Serve(work, Exponential(mean=4.0)), Serve(lock, Exponential(mean=1.0)))
+    system = System({"read": Operation(Route(Occupy(pool, way), Serve(after, Constant(value=2.0))))})
+
+    found = predict(Program(system, "threads"), workload(Poisson(rate_per_s=0.5)), 100.0)
+
+    assert found.unloaded_s["read"] == pytest.approx(7.0)
+    assert found.stations["threads"].work_s.tolist() == pytest.approx([5.0])
+    assert found.stations["threads"].saturation_per_s == pytest.approx(0.8)
+    assert found.stations["lock"].saturation_per_s == pytest.approx(1.0)
 
 
 # ---------------------------------------------------------------- caches
