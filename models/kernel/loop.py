@@ -15,6 +15,7 @@ from models.kernel.codes import (
     GONE,
     OP_ADMIT,
     OP_APPLY,
+    OP_CATCH,
     OP_CHOOSE,
     OP_DELAY,
     OP_DROP,
@@ -69,6 +70,7 @@ from models.kernel.steps.choose import choose
 from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
+from models.kernel.steps.instead import catch
 from models.kernel.steps.lookup import drop, fill, look_up
 from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
@@ -315,6 +317,8 @@ def walk(w: Any, i: int) -> None:
             index = pass_by(w, i, token, site)
         elif op == OP_OCCUPY:
             index = occupy(w, i, token, site)
+        elif op == OP_CATCH:
+            index = catch(token, site)
         elif op == OP_RELEASE:
             index = release(w, token, site)
         elif op == OP_DROP:

@@ -87,6 +87,7 @@ from models.kernel.steps import (
     Serve,
     Step,
     Travel,
+    Try,
 )
 from models.kernel.system import Client, Operation, RetryQuota, Route, System
 
@@ -440,6 +441,7 @@ def routes(
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
+    kinds += ["try"] * (depth < 2)
     kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
@@ -471,6 +473,9 @@ def routes(
         elif kind == "occupy":
             station = draw(st.sampled_from([part for part in parts.stations if part not in occupied]))
             steps.append(Occupy(station, draw(routes(parts, depth + 1, held=held, occupied=(*occupied, station)))))
+        elif kind == "try":
+            ways = routes(parts, depth + 1, held=held, occupied=occupied)
+            steps.append(Try(draw(ways), draw(ways)))
         elif kind == "pass":
             steps.append(Pass(draw(st.sampled_from(parts.stations))))
         elif kind in ("order", "apply", "read"):

@@ -11,6 +11,7 @@ from models.kernel.steps.choose import Choose
 from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
+from models.kernel.steps.instead import Try
 from models.kernel.steps.lookup import Drop, Fill, Lookup
 from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.serve import Serve
@@ -19,5 +20,5 @@ from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
     "Admit", "Apply", "At", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy", "Order", "Pass",
-    "Read", "Serve", "Step", "Travel",
+    "Read", "Serve", "Step", "Travel", "Try",
 ]  # fmt: skip

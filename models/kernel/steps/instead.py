@@ -1,0 +1,59 @@
+"""Going another way where one has failed: to the database when a cache refuses, to a spare pool, to another member."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.kernel.codes import OP_CATCH
+from models.kernel.steps.base import Step
+from models.kernel.system import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.kernel.program import Program, Site
+    from models.kernel.simpy_engine import SimpyPlane
+    from models.kernel.tokens import Token
+
+
+@dataclass(frozen=True, eq=False)
+class Try(Step):
+    """Go a way and, where it fails, another way instead, as if nothing had been wrong; both go on behind.
+
+    A walk that is lost on the first way without a word is lost: nobody tells it to go another way.
+
+    Args:
+        then: The way that is gone first.
+        instead: The way after a failure of any kind; one on this way is final.
+    """
+
+    then: Route
+    instead: Route
+    op = OP_CATCH
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        instead = program.flatten(self.instead, after, depth)
+        catch = program.add(Site(self, self.op, next=after, other=instead, carries=1))
+        return program.flatten(self.then, catch, depth)
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        instead = site.other
+
+        def catch(token: Token) -> int:
+            if token.error:
+                token.error = 0
+                return instead
+            return token.site
+
+        return catch
+
+
+def catch(token: Any, site: Any) -> int:
+    """Compiled form of `Try`."""
+    if token.error:
+        token.error = 0
+        return int(site.other)
+    return int(site.next)
