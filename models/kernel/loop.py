@@ -29,6 +29,7 @@ from models.kernel.codes import (
     OP_ORDER,
     OP_PASS,
     OP_READ,
+    OP_REDIRECT,
     OP_RELEASE,
     OP_SERVE,
     OP_VIA,
@@ -66,7 +67,7 @@ from models.kernel.slots import (
 from models.kernel.station import station_complete
 from models.kernel.steps.admit import admit
 from models.kernel.steps.ahead import go_ahead
-from models.kernel.steps.choose import choose
+from models.kernel.steps.choose import choose, redirect
 from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
@@ -317,6 +318,8 @@ def walk(w: Any, i: int) -> None:
             index = pass_by(w, i, token, site)
         elif op == OP_OCCUPY:
             index = occupy(w, i, token, site)
+        elif op == OP_REDIRECT:
+            index = redirect(w, token, site)
         elif op == OP_CATCH:
             index = catch(token, site)
         elif op == OP_RELEASE:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from models.kernel.parts import Group
 from models.kernel.steps.admit import Admit
 from models.kernel.steps.base import Step
-from models.kernel.steps.choose import Choose
+from models.kernel.steps.choose import Choose, Redirect
 from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold
@@ -32,7 +32,7 @@ def past_routes(routes: Iterable[Route]) -> list[Route]:
     size = -1
     while len(groups) > size:
         size = len(groups)
-        chosen = [step.membership for step in every if isinstance(step, Choose)]
+        chosen = [step.membership for step in every if isinstance(step, Choose | Redirect)]
         groups |= {table.of for table in chosen if table.group in groups and table.of is not None}
     return [_past(route, groups) for route in routes]
 
@@ -46,6 +46,9 @@ def _past(route: Route, groups: set[Group]) -> Route:
             kept.append(Read(step.copies, newest=True))
         elif isinstance(step, Admit | Hold | Occupy | Try):
             kept.extend(_past(step.then, groups).steps)
+        elif isinstance(step, Redirect):
+            if step.membership.group in groups:
+                kept.append(Choose(step.membership, step.by))
         elif isinstance(step, Fill | Drop | Order) or (isinstance(step, Choose) and step.membership.group in groups):
             kept.append(step)
         elif isinstance(step, Each):

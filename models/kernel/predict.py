@@ -29,7 +29,18 @@ from models.kernel.closed_forms.caching import (
     ttl_hit_ratio,
 )
 from models.kernel.closed_forms.queueing import approximate_ggc_wait_mean_s
-from models.kernel.codes import OP_ADMIT, OP_CHOOSE, OP_DELAY, OP_EACH, OP_FORK, OP_LOOKUP, OP_OCCUPY, OP_SERVE, OP_VIA
+from models.kernel.codes import (
+    OP_ADMIT,
+    OP_CHOOSE,
+    OP_DELAY,
+    OP_EACH,
+    OP_FORK,
+    OP_LOOKUP,
+    OP_OCCUPY,
+    OP_REDIRECT,
+    OP_SERVE,
+    OP_VIA,
+)
 from models.kernel.keys import KeyLaw
 from models.kernel.laws import as_floats
 from models.kernel.outcome import FloatArray
@@ -250,7 +261,7 @@ class _Reader:
             return 0.0
         program, site = self.program, self.program.sites[index]
         took_s, after = 0.0, site.next
-        if site.op == OP_CHOOSE:
+        if site.op in (OP_CHOOSE, OP_REDIRECT):
             chosen = {**chosen, program.group(program.memberships[site.a].group): self._choice(site, chosen, walk)}
         elif site.op == OP_VIA:
             chosen = {**chosen, site.d: self._links(site, chosen)}

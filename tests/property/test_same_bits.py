@@ -34,7 +34,7 @@ from models.kernel.recorder import Recorder
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.sources import ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Admit, Each, Fork, Pass, Serve, Try, admit, lookup, serve
+from models.kernel.steps import Admit, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
 from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
@@ -370,6 +370,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         patch.setattr(module, "DATA", -0.5) for module in (simpy_engine, station)
     ],
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
+    "who is wrong is not redirected": changed(Redirect, "bind", lambda _: lambda *_: lambda token: token.site),
     "what has failed goes no other way": changed(Try, "bind", lambda _: lambda *_: lambda token: token.site),
     "a walk keeps what it occupied": changed(
         StationState, "release", lambda _: lambda station, token: station.occupants.pop(token)

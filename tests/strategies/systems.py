@@ -84,6 +84,7 @@ from models.kernel.steps import (
     Order,
     Pass,
     Read,
+    Redirect,
     Serve,
     Step,
     Travel,
@@ -441,7 +442,7 @@ def routes(
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
-    kinds += ["try"] * (depth < 2)
+    kinds += ["try", "redirect"] * (depth < 2)
     kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
@@ -473,6 +474,9 @@ def routes(
         elif kind == "occupy":
             station = draw(st.sampled_from([part for part in parts.stations if part not in occupied]))
             steps.append(Occupy(station, draw(routes(parts, depth + 1, held=held, occupied=(*occupied, station)))))
+        elif kind == "redirect":
+            table, by = draw(st.sampled_from(parts.memberships)), draw(st.sampled_from(["key", 0, 1, 5]))
+            steps.append(Redirect(table, draw(routes(parts, depth + 1, held=held, occupied=occupied)), by))
         elif kind == "try":
             ways = routes(parts, depth + 1, held=held, occupied=occupied)
             steps.append(Try(draw(ways), draw(ways)))

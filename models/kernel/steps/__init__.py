@@ -7,7 +7,7 @@ ended.
 
 from models.kernel.steps.admit import Admit, At
 from models.kernel.steps.base import Step
-from models.kernel.steps.choose import Choose
+from models.kernel.steps.choose import Choose, Redirect
 from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
@@ -20,5 +20,5 @@ from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
     "Admit", "Apply", "At", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy", "Order", "Pass",
-    "Read", "Serve", "Step", "Travel", "Try",
+    "Read", "Redirect", "Serve", "Step", "Travel", "Try",
 ]  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from models.kernel.codes import OP_CHOOSE
+from models.kernel.codes import OP_CHOOSE, OP_REDIRECT
 from models.kernel.laws import PLAIN
 from models.kernel.parts import Membership
 from models.kernel.random import mix
 from models.kernel.slots import standard_draw
 from models.kernel.steps.base import Step
+from models.kernel.system import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,34 +58,102 @@ class Choose(Step):
         )
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
-        table = plane.memberships[site.a]
-        rows, of, group, by, fixed = table.rows, table.of, table.group, site.b, site.c % self.membership.width
-        width, first = self.membership.width, rows[0]
+        pick, group = picker(plane, site), plane.memberships[site.a].group
         then, after, _ = plane.sites[site.next]
-        draw: Any = plane.draws.get(site.index)
 
         def choose(token: Token) -> int:
-            members = token.members
-            if by == LEG:
-                slot = token.leg % width
-            elif by == RANDOM:
-                slot = int(draw(token) * width)
-            elif by == KEY:
-                slot = mix(token.key) % width
-            elif by == ROUND_ROBIN:
-                slot = table.turn % width
-                table.turn += 1
-            else:
-                slot = fixed
-            members[group] = (first if of < 0 else rows[members[of]])[slot]
+            token.members[group] = pick(token)
             token.site = after
             return then(token)
 
         return choose
 
 
+@dataclass(frozen=True, eq=False)
+class Redirect(Step):
+    """Where another member is chosen than a table says, choose that, and go a way before going on.
+
+    As whoever asks by a table of its own, out of date, and is told by whom it asked where to ask instead.
+
+    Args:
+        membership: The table that says so.
+        then: The way of those who were wrong.
+        by: As in `Choose`, by key or the number of a slot.
+    """
+
+    membership: Membership
+    then: Route
+    by: Literal["key"] | int = "key"
+    op = OP_REDIRECT
+
+    @property
+    def reads_key(self) -> bool:  # type: ignore[override]
+        return self.by == "key"
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        by, slot = (SLOT, self.by) if isinstance(self.by, int) else (KEY, 0)
+        then = program.flatten(self.then, after, depth)
+        return program.add(
+            Site(self, self.op, a=program.membership(self.membership), b=by, c=slot, next=after, other=then)
+        )
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        pick, group, instead = picker(plane, site), plane.memberships[site.a].group, site.other
+
+        def redirect(token: Token) -> int:
+            member = pick(token)
+            if token.members[group] == member:
+                return token.site
+            token.members[group] = member
+            return instead
+
+        return redirect
+
+
+def picker(plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+    """Which member a site's table gives a walk."""
+    table = plane.memberships[site.a]
+    rows, of, by = table.rows, table.of, site.b
+    first, width = rows[0], len(rows[0])
+    fixed = site.c % width
+    draw: Any = plane.draws.get(site.index)
+
+    def pick(token: Token) -> int:
+        if by == LEG:
+            slot = token.leg % width
+        elif by == RANDOM:
+            slot = int(draw(token) * width)
+        elif by == KEY:
+            slot = mix(token.key) % width
+        elif by == ROUND_ROBIN:
+            slot = table.turn % width
+            table.turn += 1
+        else:
+            slot = fixed
+        return (first if of < 0 else rows[token.members[of]])[slot]
+
+    return pick
+
+
 def choose(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Choose`."""
+    token.members[w.memberships[site.a].group] = picked(w, token, site)
+    return int(site.next)
+
+
+def redirect(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Redirect`."""
+    group = w.memberships[site.a].group
+    before = token.members[group]
+    member = picked(w, token, site)
+    token.members[group] = member
+    return int(site.next if member == before else site.other)
+
+
+def picked(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `picker`."""
     table = w.memberships[site.a]
     by, width = site.b, table.width
     row = token.members[table.of] if table.of >= 0 else 0
@@ -99,5 +168,4 @@ def choose(w: Any, token: Any, site: Any) -> int:
         slot = token.leg % width
     else:
         slot = site.c % width
-    token.members[table.group] = w.slots[table.start + row * width + slot]
-    return int(site.next)
+    return int(w.slots[table.start + row * width + slot])
