@@ -1,0 +1,1 @@
+"""ElastiCache: caches in memory, Memcached's and Redis's."""
