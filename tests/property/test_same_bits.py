@@ -125,7 +125,7 @@ def samples() -> list[tuple[Case, Seen]]:
     drawn: list[Case] = []
 
     @settings(
-        max_examples=500, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+        max_examples=1500, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
         suppress_health_check=RELAXED,
     )  # fmt: skip
     @given(cases())
