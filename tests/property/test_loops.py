@@ -194,6 +194,24 @@ def test_many_stations_serve_in_turn_and_few_runs_are_made_again() -> None:
     assert found["tied"] <= 6, found
 
 
+def test_who_forks_into_nothing_takes_its_turn_behind_those_that_are_ready() -> None:
+    """Of two legs, the first has a fork whose leg takes no time; it is the second that comes to the station first."""
+    group = Group("group")
+    server, after = Station("server", group, 1), Station("after", group, 0)
+    ways = [Route(Serve(server, law), Serve(after, SMOOTH[0])) for law in (SMOOTH[0], SMOOTH[3])]
+    nothing = Fork(Quorum("nothing", 1, 1), Route(Serve(after, Constant(value=0.0))))
+    legs = (Route(nothing, *ways[0].steps), ways[1])
+    operations = {"read": Operation(Route(Fork(Quorum("detached", 2, 0), legs)))}
+    work = Workload(Poisson(rate_per_s=0.1 / GRID_S), UniformKeys(count=1), Constant(value=1.0), {"read": 1.0})
+    case = Case(operations, (), (work,), Span(0.0, 200 * GRID_S, 300 * GRID_S, 2), 1)
+
+    in_turn = [site.turn for site in Program(System(operations), "s").sites if site.step is ways[1].steps[0]]
+    ahead = run_on(CompiledPlane, CompiledDrawing(), case)
+
+    assert in_turn == [1]
+    assert unlike(run(case, "simpy"), ahead) is None
+
+
 def lockstep(*, pairs: bool = True) -> Case:
     """Requests at each step of the grid, whose legs take two steps: they come back at the instants of others' starts,
     and meet at a station.

@@ -159,10 +159,11 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
         return GONE
     if count == 0:
         return int(site.next)
-    last = count - 1
-    now, since, origin, index = walk_ahead(
-        w, token, site.next, w.leg_ends[last], w.leg_sinces[last], w.leg_origins[last]
-    )
+    last, index = count - 1, site.next
+    now, since, origin = w.leg_ends[last], w.leg_sinces[last], w.leg_origins[last]
+    if now > clock.now:
+        # Else its turn comes behind those who are ready now.
+        now, since, origin, index = walk_ahead(w, token, index, now, since, origin)
     if ends_ahead(w, i, token, now, index):
         return GONE
     token.site, token.origin = index, origin
