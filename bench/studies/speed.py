@@ -87,7 +87,7 @@ def markdown(measured: Measured) -> Iterator[str]:
             yield from _row(REPLAYS[name], *columns)
         yield ""
     if measured.scale:
-        yield from _row("requests of `dax_vs_dynamodb`", *(f"{int(count):,}" for count in measured.scale))
+        yield from _row("requests of `dax_vs_dynamodb`, caches cold", *(f"{int(count):,}" for count in measured.scale))
         yield from _row(*["---"] * (len(measured.scale) + 1))
         yield from _row("ns per request", *(f"{each['ns_per_request']:,.0f}" for each in measured.scale.values()))
         yield from _row("peak memory, MB", *(f"{each['peak_memory_mb']:,.0f}" for each in measured.scale.values()))

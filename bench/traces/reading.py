@@ -108,18 +108,18 @@ def _blocks(spool: Spool, rate_per_s: float | None, size_bytes: int) -> Callable
     def block(first: int, last: int) -> sources.Block:
         rows = spool.read(first, last)
 
-        def column(name: str, otherwise: np.generic) -> npt.NDArray[Any]:
+        def column(name: str, otherwise: float) -> npt.NDArray[Any]:
             if name in (spool.row.names or ()):
-                return rows[name].astype(otherwise.dtype)
-            return np.broadcast_to(otherwise, len(rows))
+                return rows[name].astype(type(otherwise))
+            return sources.alike(otherwise, len(rows))
 
         return sources.Block(
-            column("time_s", np.float64(math.inf)) if rate_per_s is None else np.arange(first, last) / rate_per_s,
-            column("op", np.int64(0)),
-            column("key", np.int64(0)),
-            column("size_bytes", np.int64(size_bytes)),
+            column("time_s", math.inf) if rate_per_s is None else np.arange(first, last) / rate_per_s,
+            column("op", 0),
+            column("key", 0),
+            column("size_bytes", size_bytes),
             sources.alike(1, len(rows)),
-            column("ttl_s", np.float64(math.inf)),
+            column("ttl_s", math.inf),
         )
 
     return block

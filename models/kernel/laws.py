@@ -40,7 +40,6 @@ Uniforms = Callable[[int], tuple[FloatArray, FloatArray]]
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Location = Annotated[float, Field(allow_inf_nan=False)]
 TailIndex = Annotated[float, Field(ge=-10.0, le=10.0, allow_inf_nan=False)]
 LEAST_TAIL_INDEX = 1e-4
 """Nearer to 0 than this, a law's formula loses its digits."""
@@ -361,16 +360,10 @@ class Pareto(Law):
         return as_floats(pareto(uniforms(first_draw)[0], self.minimum, 1.0 / self.shape))
 
 
-class GeneralizedPareto(Law):
-    """The excess over a threshold: P(X > x) = (1 + shape (x - location) / scale)**(-1 / shape).
+class _Generalized(Law):
+    """A law by location, scale and tail index, the last called shape."""
 
-    A positive shape has a power's tail with index 1 / shape; a negative one ends at location - scale / shape. Its limit
-    at shape 0 is an exponential.
-    """
-
-    code = GENERALIZED_PARETO
     dimensioned = ("location", "scale")
-    kind: Literal["generalized_pareto"] = "generalized_pareto"
     location: NonNegative = 0.0
     scale: Positive
     shape: TailIndex
@@ -378,8 +371,22 @@ class GeneralizedPareto(Law):
     @model_validator(mode="after")
     def _has_a_tail(self) -> Self:
         if abs(self.shape) < LEAST_TAIL_INDEX:
-            raise ValueError(f"shape must be {LEAST_TAIL_INDEX:g} away from 0 at least; there, it is an exponential")
+            raise ValueError(f"shape must be {LEAST_TAIL_INDEX:g} away from 0 at least; nearer, its formula fails")
         return self
+
+    def parameters(self, table: LawTable) -> list[float]:
+        return [self.location, self.scale, self.shape]
+
+
+class GeneralizedPareto(_Generalized):
+    """The excess over a threshold: P(X > x) = (1 + shape (x - location) / scale)**(-1 / shape).
+
+    A positive shape has a power's tail with index 1 / shape; a negative one ends at location - scale / shape. Its limit
+    at shape 0 is an exponential.
+    """
+
+    code = GENERALIZED_PARETO
+    kind: Literal["generalized_pareto"] = "generalized_pareto"
 
     def mean(self) -> float:
         return self.location + self.scale / (1.0 - self.shape) if self.shape < 1.0 else math.inf
@@ -388,14 +395,11 @@ class GeneralizedPareto(Law):
         k = self.shape
         return self.scale**2 / ((1.0 - k) ** 2 * (1.0 - 2.0 * k)) if k < 0.5 else math.inf
 
-    def parameters(self, table: LawTable) -> list[float]:
-        return [self.location, self.scale, self.shape]
-
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
         return as_floats(generalized_pareto(uniforms(first_draw)[0], self.location, self.scale, self.shape))
 
 
-class GeneralizedExtremeValue(Law):
+class GeneralizedExtremeValue(_Generalized):
     """The largest of many: P(X <= x) = exp(-(1 + shape (x - location) / scale)**(-1 / shape)).
 
     A positive shape has a power's tail with index 1 / shape (Frechet); a negative one ends at location - scale / shape.
@@ -403,16 +407,11 @@ class GeneralizedExtremeValue(Law):
     """
 
     code = GENERALIZED_EXTREME_VALUE
-    dimensioned = ("location", "scale")
     kind: Literal["generalized_extreme_value"] = "generalized_extreme_value"
     location: Positive
-    scale: Positive
-    shape: TailIndex
 
     @model_validator(mode="after")
-    def _has_a_tail_above_zero(self) -> Self:
-        if abs(self.shape) < LEAST_TAIL_INDEX:
-            raise ValueError(f"shape must be {LEAST_TAIL_INDEX:g} away from 0 at least")
+    def _is_above_zero(self) -> Self:
         if self._below_zero() > NEVER_BELOW:
             raise ValueError(f"with these, {self._below_zero():.2g} of all would be below zero; raise the location")
         return self
@@ -420,7 +419,7 @@ class GeneralizedExtremeValue(Law):
     def _below_zero(self) -> float:
         base = 1.0 - self.shape * self.location / self.scale
         if base <= 0.0:
-            return 0.0 if self.shape > 0.0 else 1.0
+            return 0.0
         exponent = -math.log(base) / self.shape
         return math.exp(-math.exp(exponent)) if exponent < 709.0 else 0.0
 
@@ -434,9 +433,6 @@ class GeneralizedExtremeValue(Law):
             return math.inf
         first, second = math.gamma(1.0 - self.shape), math.gamma(1.0 - 2.0 * self.shape)
         return self.scale**2 * (second - first * first) / self.shape**2
-
-    def parameters(self, table: LawTable) -> list[float]:
-        return [self.location, self.scale, self.shape]
 
     def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
         return as_floats(generalized_extreme_value(uniforms(first_draw)[0], self.location, self.scale, self.shape))

@@ -413,8 +413,9 @@ def shift_level_at(w: Any, row: int, change: int, time: float) -> None:
 
 
 def shift_level_between(w: Any, row: int, start: float, end: float) -> None:
-    """A level is one higher from some time, not before now, to another."""
+    """A level is one higher from some time, not before now, to another or to the run's end."""
     clock, tally = w.clock[0], w.tally
+    end = min(end, clock.end)
     if end < clock.stretch_end:
         start_ticks, end_ticks = to_area_ticks(start), to_area_ticks(end)
         tally.areas[row, clock.window_now] += end_ticks - start_ticks

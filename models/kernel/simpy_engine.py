@@ -28,7 +28,7 @@ import simpy
 from models.kernel.arrivals import ordinals
 from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
-from models.kernel.codes import DATA, FIRST, OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.codes import DATA, FIRST, MAX_OCCUPIED, OP_CHOOSE, OP_DELAY, OP_SERVE
 from models.kernel.controlled import Controlled
 from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
@@ -219,8 +219,8 @@ class SimpyPlane(Controlled):
     __slots__ = (
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
         "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws",
-        "groups", "holding", "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "parked",
-        "prime_hits", "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas",
+        "groups", "holding", "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "occupying",
+        "parked", "prime_hits", "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas",
         "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s",
         "unsettled", "walks", "walks_at", "walks_max", "zones",
     )  # fmt: skip
@@ -266,6 +266,7 @@ class SimpyPlane(Controlled):
         self.memberships = [MembershipState(program, part) for part in program.memberships]
         self.ledger = self._ledger()
         self.holding: dict[Token, RoomState] = {}
+        self.occupying: dict[tuple[Token, int], StationState] = {}
         self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
@@ -519,8 +520,9 @@ class SimpyPlane(Controlled):
         token.stamp += 1
         if self.holding and (room := self.holding.pop(token, None)) is not None:
             room.hand_over(token)
-        for nesting in sorted(token.occupied):
-            token.occupied.pop(nesting).release(token)
+        for nesting in range(MAX_OCCUPIED) if self.occupying else ():
+            if (station := self.occupying.pop((token, nesting), None)) is not None:
+                station.release()
         parent = token.parent
         if parent is not None and parent.join == token.parent_join:
             parent.outstanding -= 1

@@ -12,7 +12,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import units
-from models.kernel.codes import DATA, GONE, MAX_OCCUPIED, PARKED
+from models.kernel.codes import DATA, GONE, MAX_OCCUPIED, OP_OCCUPY, PARKED
 from models.kernel.parts import UNLIMITED
 from models.kernel.recorder import shift_level
 from models.kernel.slots import (
@@ -49,7 +49,6 @@ class StationState:
         self.started, self.rejected, self.full = 0, 0, ERRORS.index(part.full)
         self.queue: deque[Token] = deque()
         self.halted: list[Token] = []
-        self.occupants: dict[Token, int] = {}
         self.watches: list[tuple[int, Any]] = []
         busy, queued, servers = plane.meter(), plane.meter(), plane.meter()
         self.busy_changes, self.queue_changes, self.server_changes = busy, queued, servers
@@ -63,13 +62,17 @@ class StationState:
         """What the servers work at, in order of start; only control asks, so it is looked up in the event queue."""
         return self.halted if self.paused else self.plane.served_by(self)
 
+    def occupied(self) -> list[tuple[Token, int]]:
+        """Which walks occupy servers, and at which nesting; only control asks."""
+        return [place for place, station in self.plane.occupying.items() if station is self]
+
     def free_servers(self) -> int:
         """Requests that could start now; below zero when servers were taken away from under them."""
         if self.state != UP or self.paused:
             return 0
         if self.servers == UNLIMITED:
             return PLENTY
-        return self.servers - len(self.in_service()) - len(self.occupants)
+        return self.servers - len(self.in_service()) - len(self.occupied())
 
     def wait(self, token: Token, begin: Callable[[StationState, Token], bool]) -> int:
         """No server is free: wait, or be turned away; `begin` tells what to do with a server, and is true where the
@@ -112,12 +115,10 @@ class StationState:
         self.started += 1
         self.room -= 1
         self.busy_up(self.plane.now)
-        self.occupants[token] = nesting
-        token.occupied[nesting] = self
+        self.plane.occupying[token, nesting] = self
 
-    def release(self, token: Token) -> None:
-        """A walk gives its server back."""
-        del self.occupants[token]
+    def release(self) -> None:
+        """A walk has given its server back."""
         self.room += not self.paused
         self.busy_down(self.plane.now)
         if self.queue:
@@ -179,14 +180,13 @@ class StationState:
 
     def down(self, state: int) -> None:
         """Lose all work; refuse or ignore what comes."""
-        in_service = self.in_service()
+        in_service, occupied = self.in_service(), self.occupied()
         victims = [*in_service, *self.queue]
-        self.busy_changes.change(-len(in_service) - len(self.occupants))
+        self.busy_changes.change(-len(in_service) - len(occupied))
         self.queue_changes.change(-len(self.queue))
         self.halted = []
-        for token, nesting in self.occupants.items():
-            del token.occupied[nesting]
-        self.occupants.clear()
+        for place in occupied:
+            del self.plane.occupying[place]
         self.queue.clear()
         self.state, self.room = state, 0
         for token in victims:
@@ -210,6 +210,13 @@ class StationState:
 
 def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
     """Compiled form of `StationState.enter`."""
+    if station_has_room(w.stations[index]):
+        return int(site.next) if station_start(w, index, i, token, work_of(w, token, site)) else PARKED
+    return station_wait(w, index, i, token, site)
+
+
+def station_wait(w: Any, index: int, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `StationState.wait`; who comes to occupy a server waits with less than no work."""
     station = w.stations[index]
     if station.state == REFUSING:
         token.error = REFUSED
@@ -217,20 +224,12 @@ def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
     if station.state == SILENT:
         vanish(w, i)
         return GONE
-    if station_has_room(station):
-        return int(site.next) if station_start(w, index, i, token, work_of(w, token, site)) else PARKED
-    # Drawn here, where the site is at hand; a variate does not depend on when it is drawn.
-    return PARKED if station_wait(w, index, i, token, work_of(w, token, site)) else int(site.next)
-
-
-def station_wait(w: Any, index: int, i: int, token: Any, work_s: float) -> bool:
-    """Compiled form of `StationState.wait` at a station that is up; less than no work is to occupy a server."""
-    station = w.stations[index]
     if station.limit >= 0 and station.queued >= station.limit:
         station.rejected += 1
         token.error = station.full
-        return False
-    token.due = work_s
+        return int(site.next)
+    # Drawn here, where the site is at hand; a variate does not depend on when it is drawn.
+    token.due = -1.0 if site.op == OP_OCCUPY else work_of(w, token, site)
     token.after = -1
     if station.queued == 0:
         station.head = i
@@ -241,12 +240,13 @@ def station_wait(w: Any, index: int, i: int, token: Any, work_s: float) -> bool:
     shift_level(w.clock[0], w.tally, 3 * index + 1, 1)
     if station.queued >= station.watch_at:
         wake_control(w, QUEUE_GREW, index, station.queued, 0.0)
-    return True
+    return PARKED
 
 
 def station_has_room(station: Any) -> bool:
     """Compiled form of `StationState.has_room`."""
-    return bool(station.paused == 0 and (station.servers == 0 or station.busy < station.servers))
+    free = station.servers == UNLIMITED or station.busy < station.servers
+    return bool(station.state == UP and station.paused == 0 and free)
 
 
 def work_of(w: Any, token: Any, site: Any) -> float:

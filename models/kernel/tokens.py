@@ -42,7 +42,7 @@ class Token:
 
     __slots__ = (
         "access", "answered", "attempt", "begin", "branch", "due", "error", "failed", "items", "join", "key", "leg",
-        "members", "occupied", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp",
+        "members", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp",
         "station", "version",
     )  # fmt: skip
 
@@ -63,7 +63,6 @@ class Token:
         self.parent, self.parent_join = parent, parent_join
         self.error = self.stamp = self.join = 0
         self.station: StationState | None = None
-        self.occupied: dict[int, StationState] = {}
         if parent is None:
             self.key, self.items = request.key, request.items
             self.version = self.access = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.kernel.recorder import shift_level, shift_level_at, shift_level_between
+from models.kernel.recorder import shift_level_between
 from models.kernel.station import work_of
 
 
@@ -25,28 +25,22 @@ def serve_in_turn(w: Any, token: Any, site: Any, since: float, origin: float) ->
     clock, index = w.clock[0], site.a + token.members[site.b]
     station = w.stations[index]
     work_s = work_of(w, token, site) * station.slowdown
-    station_turns = station.turns
-    server, now = w.turns[station_turns], clock.now
+    first, now = station.turns, clock.now
+    server = w.turns[first]
     if server.free == now and server.since >= since and work_s <= 0.0:
         # In step, the walk would go on in another event of this instant.
         clock.tied = 1
     if server.free > now or (server.free == now and server.since > since):
-        if server.free < clock.end:
-            shift_level_between(w, 3 * index + 1, now, server.free)
-        else:
-            shift_level(clock, w.tally, 3 * index + 1, 1)
+        shift_level_between(w, 3 * index + 1, now, server.free)
         now, since, origin = server.free, server.since, server.origin
     if now < clock.end:
         station.started += 1
         if work_s > 0.0:
-            began, origin, since = now, since, now
+            origin, since = since, now
             now += work_s
-            if now < clock.end:
-                clock.events += 1
-                shift_level_between(w, 3 * index, began, now)
-            else:
-                shift_level_at(w, 3 * index, 1, began)
-            keep_busy(w.turns, station_turns, station.servers, now, since, origin)
+            clock.events += now < clock.end
+            shift_level_between(w, 3 * index, since, now)
+            keep_busy(w.turns, first, station.servers, now, since, origin)
     return now, since, origin
 
 

@@ -109,14 +109,12 @@ CLOCK = _record(
 """The one record of all that is going on.
 
 `reserve` is what one walk may start, `fills` what it may put in caches; `entries` counts the slots that ever were used;
-`walks` counts those at one instant. `stretch_end` is when the window or the batch of now
-ends. `since` is
-since when the event of now was scheduled. `next_source` is the open source whose
-request comes next, at `next_time`, or -1. `caches`, `copies`: how many there are. `controlled`: control may act on what
-is in service. `ahead`: a walk that touches nothing that others see may go ahead of the clock; `unheard`: nothing waits
-for any answer; `tied`: a walk that went ahead might have its place elsewhere. `instant`: no request takes any time;
-`past_instant`: nor do those before time zero part. `run`: requests that were answered at once, and are
-not counted yet."""
+`walks` counts those at one instant. `stretch_end` is when the window or the batch of now ends. `since` is since when
+the event of now was scheduled. `next_source` is the open source whose request comes next, at `next_time`, or -1.
+`caches`, `copies`: how many there are. `controlled`: control may act on what is in service. `ahead`: a walk that
+touches nothing that others see may go ahead of the clock; `unheard`: nothing waits for any answer; `tied`: a walk that
+went ahead might have its place elsewhere. `instant`: no request takes any time; `past_instant`: nor do those before
+time zero part. `run`: requests that were answered at once, and are not counted yet."""
 WAKEUP = _record("kind who value", "latency")
 """Something that control waits for has happened."""
 

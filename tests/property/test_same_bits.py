@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from models.kernel import simpy_engine, station
 from models.kernel.amounts import ITEMS, RESULT, units
 from models.kernel.cache import CacheState
+from models.kernel.codes import MAX_OCCUPIED
 from models.kernel.laws import Exponential
 from models.kernel.ledger import LedgerState
 from models.kernel.parts import Group, Quorum, Station
@@ -346,7 +347,8 @@ def lost_with_all(vanish: Callable[..., None]) -> Callable[..., None]:
     """What it occupies goes with a walk that is lost."""
 
     def change(plane: SimpyPlane, token: Token) -> None:
-        token.occupied.clear()
+        for nesting in range(MAX_OCCUPIED):
+            plane.occupying.pop((token, nesting), None)
         vanish(plane, token)
 
     return change
@@ -356,11 +358,9 @@ def down_and_given_back(down: Callable[..., None]) -> Callable[..., None]:
     """Whoever occupied a server of a station that went down gives it back later."""
 
     def change(state: StationState, how: int) -> None:
-        before = dict(state.occupants)
+        before = state.occupied()
         down(state, how)
-        for token, nesting in before.items():
-            state.occupants[token] = nesting
-            token.occupied[nesting] = state
+        state.plane.occupying.update(dict.fromkeys(before, state))
 
     return change
 
@@ -372,9 +372,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
     "who is wrong is not redirected": changed(Redirect, "bind", lambda _: lambda *_: lambda token: token.site),
     "what has failed goes no other way": changed(Try, "bind", lambda _: lambda *_: lambda token: token.site),
-    "a walk keeps what it occupied": changed(
-        StationState, "release", lambda _: lambda station, token: station.occupants.pop(token)
-    ),
+    "a walk keeps what it occupied": changed(StationState, "release", lambda _: lambda _: None),
     "who is lost keeps what it occupied": changed(SimpyPlane, "vanish", lost_with_all),
     "a crash lets its servers be given back": changed(StationState, "down", down_and_given_back),
     "a crash lets the queue live": lambda patch: patch.setattr(StationState, "down", forget_what_waits),

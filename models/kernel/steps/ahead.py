@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import GONE, OP_CHOOSE, OP_DELAY, OP_OCCUPY, OP_SERVE, OP_VIA, PARKED
 from models.kernel.parts import UNLIMITED
-from models.kernel.recorder import record_settled, shift_level_at, shift_level_between
+from models.kernel.recorder import record_settled, shift_level_between
 from models.kernel.slots import AHEAD, WAKE, free_token, heap_push, heap_put
 from models.kernel.station import work_of
 from models.kernel.steps.choose import choose
@@ -130,8 +130,5 @@ def serve_ahead(w: Any, token: Any, site: Any, now: float) -> float:
     station.started += 1
     work_s = work_of(w, token, site) * station.slowdown
     if work_s > 0.0:
-        if now + work_s < w.clock[0].end:
-            shift_level_between(w, 3 * index, now, now + work_s)
-        else:
-            shift_level_at(w, 3 * index, 1, now)
+        shift_level_between(w, 3 * index, now, now + work_s)
     return float(work_s)

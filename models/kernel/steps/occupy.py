@@ -5,19 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import GONE, MAX_OCCUPIED, OP_OCCUPY, OP_RELEASE, PARKED
+from models.kernel.codes import MAX_OCCUPIED, OP_OCCUPY, OP_RELEASE
 from models.kernel.parts import Station
-from models.kernel.station import (
-    REFUSING,
-    SILENT,
-    station_has_room,
-    station_occupy,
-    station_release,
-    station_wait,
-    vanish,
-)
+from models.kernel.station import station_has_room, station_occupy, station_release, station_wait
 from models.kernel.steps.base import Step
-from models.kernel.system import REFUSED, Route
+from models.kernel.system import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,13 +76,13 @@ class _Release(Step):
     op = OP_RELEASE
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
-        nesting = site.d
+        nesting, occupying = site.d, plane.occupying
 
         def release(token: Token) -> int:
-            station = token.occupied.pop(nesting, None)
+            station = occupying.pop((token, nesting), None)
             # A walk that failed before it came here occupies nothing, nor does one whose station went down.
             if station is not None:
-                station.release(token)
+                station.release()
             return token.site
 
         return release
@@ -99,19 +91,10 @@ class _Release(Step):
 def occupy(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `Occupy`."""
     index = site.a + token.members[site.b]
-    station = w.stations[index]
-    if station.state == REFUSING:
-        token.error = REFUSED
-        return int(site.next)
-    if station.state == SILENT:
-        vanish(w, i)
-        return GONE
-    if station_has_room(station):
+    if station_has_room(w.stations[index]):
         station_occupy(w, index, token, site.d)
         return int(site.next)
-    if station_wait(w, index, i, token, -1.0):
-        return PARKED
-    return int(site.next)
+    return station_wait(w, index, i, token, site)
 
 
 def release(w: Any, token: Any, site: Any) -> int:
