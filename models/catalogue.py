@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from models import dax, dynamodb
+from models import dax, dynamodb, elasticache
 from models.generic import cache_aside, copies, queue
 from models.kernel.registry import Model
 
 MODELS: dict[str, Model] = {
     model.name: model
-    for model in (queue.MODEL, cache_aside.MODEL, copies.MODEL, dynamodb.MODEL, dax.model(dynamodb.BACKEND))
+    for model in (
+        queue.MODEL,
+        cache_aside.MODEL,
+        copies.MODEL,
+        dynamodb.MODEL,
+        dax.model(dynamodb.BACKEND),
+        elasticache.memcached(dynamodb.BACKEND),
+        elasticache.redis(dynamodb.BACKEND),
+    )
 }

@@ -1,1 +1,6 @@
-"""ElastiCache: caches in memory, Memcached's and Redis's."""
+"""Amazon ElastiCache: Memcached, and Redis or Valkey."""
+
+from models.elasticache.memcached import model as memcached
+from models.elasticache.redis import model as redis
+
+__all__ = ["memcached", "redis"]

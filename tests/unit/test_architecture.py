@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("dax", "dynamodb", "generic")
+SERVICES = ("dax", "dynamodb", "elasticache", "generic")
 IMPURE = {"os", "sys", "io", "pathlib", "tempfile", "time", "datetime", "random", "socket", "subprocess", "logging"}
 """Modules by which files, clock, environment, network or global randomness come in."""
 COMPILES = "models/kernel/machine"
