@@ -33,8 +33,9 @@ class Each(Step):
     With `page_bytes` the parts are pages, one after the other: each holds as many whole items as fit, and one at least.
     Without, they are items, all at once. A part is a walk of its own, whose key is that of its first item: the walk's
     key and as many keys further as there are items before it, around the ring of keys. The first part that fails fails
-    the walk; if a part is lost without a word, so is the walk when the others have ended. The version that the first
-    part has read is the walk's; what the others read or write is their own affair.
+    the walk; if a part is lost without a word, so is the walk when the others have ended. A part begins with no
+    version, as its object is another one. The version that the first part has read or written is the walk's; what the
+    others read or write is their own affair.
 
     Args:
         route: What each part does.
@@ -103,6 +104,7 @@ class PartsState:
         size = self.items_in_part(token)
         walk.key = (token.key + part * size) % self.key_count
         walk.items = min(size, token.items - part * size)
+        walk.version = walk.access = 0
         self.start(walk)
 
     def items_in_part(self, token: Token) -> int:
@@ -115,7 +117,7 @@ class PartsState:
             token.error = part.error
         else:
             token.answered += 1
-            if part.leg == 0:
+            if part.leg == 0 and part.access:
                 token.version, token.access = part.version, part.access
             if token.answered * self.items_in_part(token) < token.items:
                 if self.page_bytes:
@@ -150,6 +152,7 @@ def begin_part(w: Any, i: int, token: Any, site: Any, part: int) -> None:
     size = items_in_part(token.items, w.requests[token.request].size, site.c)
     walk.key = (token.key + part * size) % w.key_law[1]
     walk.items = min(size, token.items - part * size)
+    walk.version, walk.access = 0, 0
 
 
 def join_part(w: Any, i: int, token: Any, part: Any) -> None:
@@ -159,7 +162,7 @@ def join_part(w: Any, i: int, token: Any, part: Any) -> None:
     else:
         site = w.sites[token.place]
         token.answered += 1
-        if part.leg == 0:
+        if part.leg == 0 and part.access:
             token.version, token.access = part.version, part.access
         if token.answered * items_in_part(token.items, w.requests[token.request].size, site.c) < token.items:
             if site.c:
