@@ -658,7 +658,7 @@ class CompiledPlane(Controlled):
             if part.draws:
                 draws, terms = True, part.sampling
                 record["samples"], record["counts"] = terms.samples, part.policy == "sampled_lfu"
-                record["clock_s"], record["decay"] = terms.clock_s, terms.lfu_decay_minutes
+                record["clock_s"], record["decay_s"] = terms.clock_s, terms.lfu_decay_s
                 record["log_factor"], record["member"] = terms.lfu_log_factor, member
                 record["stream"], record["pool"] = self.program.cache_stream(part), POOL * index
             elif part.policy == "segmented_lru":

@@ -136,7 +136,7 @@ class Sampling:
         samples: Objects drawn for each eviction; 10 come near to exact LRU.
         clock_s: Resolution of the clock that idle times are told by, seconds; 0: exact.
         lfu_log_factor: How much harder each step of an object's frequency counter is than the one before.
-        lfu_decay_minutes: Whole minutes without a use for which the counter falls by one; 0: it never falls.
+        lfu_decay_s: The counter falls by one whenever a clock of this resolution ticks, seconds; 0: it never falls.
 
     Source:
         redis.conf and src/server.h of Redis 7: maxmemory-samples, LRU_CLOCK_RESOLUTION, lfu-log-factor, lfu-decay-time.
@@ -145,15 +145,15 @@ class Sampling:
     samples: int = 5
     clock_s: float = 1.0
     lfu_log_factor: int = 10
-    lfu_decay_minutes: int = 1
+    lfu_decay_s: float = 60.0
 
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise ValueError(f"samples must be at least 1, got {self.samples}")
-        if not 0.0 <= self.clock_s < math.inf:
-            raise ValueError(f"clock_s must be finite and not negative, got {self.clock_s}")
-        if self.lfu_log_factor < 0 or self.lfu_decay_minutes < 0:
-            raise ValueError("lfu_log_factor and lfu_decay_minutes must not be negative")
+        if not (0.0 <= self.clock_s < math.inf and 0.0 <= self.lfu_decay_s < math.inf):
+            raise ValueError("clock_s and lfu_decay_s must be finite and not negative")
+        if self.lfu_log_factor < 0:
+            raise ValueError(f"lfu_log_factor must not be negative, got {self.lfu_log_factor}")
 
 
 @dataclass(frozen=True)

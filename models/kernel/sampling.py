@@ -5,7 +5,7 @@ were used (LFU). The 16 with the highest scores ever seen are kept in a pool, in
 goes. A score is not looked at again: an object that was used since it came into the pool goes nevertheless.
 
 LFU's counter begins at 5 and rises to 255 at most: at a use, by one with probability 1 / (factor x (counter - 5) + 1);
-it falls by one for so many whole minutes without a use.
+it falls by one at each tick of a clock of minutes.
 
 Source:
     Redis 7, src/evict.c and the documentation page "Key eviction"; lfu-log-factor and lfu-decay-time of redis.conf.
@@ -13,6 +13,7 @@ Source:
 Limits:
     Objects are drawn independently and uniformly, where Redis takes neighbours in its hash table. There is one pool for
     each cache. An object that is being brought up to date is passed over. Redis's clocks wrap after 194 and 45 days.
+    Where lfu-decay-time is more than a minute, Redis counts the minutes since the use; here all objects fall at once.
 
 `Sampler` is the SimPy form, the functions below it are the compiled form; both draw the same numbers, which are a
 function of the cache's own stream, its member and how many it has drawn before. Where an object stands among those
@@ -48,12 +49,11 @@ def idle(at: float, now: float, clock_s: float) -> float:
     return np.floor(now / clock_s) - np.floor(at / clock_s)  # type: ignore[no-any-return]
 
 
-def decayed(counter: int, at: float, now: float, decay_minutes: int) -> int:
+def decayed(counter: int, at: float, now: float, decay_s: float) -> int:
     """A counter as it stands now, of an object that was used last at some time."""
-    if decay_minutes <= 0:
+    if decay_s <= 0.0:
         return counter
-    minutes = to_int(np.floor(now / 60.0) - np.floor(at / 60.0))
-    return counter - min(counter, minutes // decay_minutes)  # type: ignore[no-any-return]
+    return counter - min(counter, to_int(idle(at, now, decay_s)))  # type: ignore[no-any-return]
 
 
 def chance(counter: int, log_factor: int) -> float:
@@ -100,7 +100,7 @@ class Sampler:
     def use(self, entry: Entry, now: float) -> None:
         """An object is used."""
         if self.counts:
-            counter = decayed(entry.mark, entry.at, now, self.terms.lfu_decay_minutes)
+            counter = decayed(entry.mark, entry.at, now, self.terms.lfu_decay_s)
             if counter < COUNTER_MOST and next(self.draws) < chance(counter, self.terms.lfu_log_factor):
                 counter += 1
             entry.mark = counter
@@ -125,7 +125,7 @@ class Sampler:
 
     def _score(self, entry: Entry, now: float) -> float:
         if self.counts:
-            return float(COUNTER_MOST - decayed(entry.mark, entry.at, now, self.terms.lfu_decay_minutes))
+            return float(COUNTER_MOST - decayed(entry.mark, entry.at, now, self.terms.lfu_decay_s))
         return idle(entry.at, now, self.terms.clock_s)
 
     def _propose(self, key: int, score: float) -> None:
@@ -162,7 +162,7 @@ def sampler_remove(w: Any, cache: Any, i: int) -> None:
 def sampler_use(w: Any, cache: Any, i: int, now: float) -> None:
     """Compiled form of `Sampler.use`."""
     if cache.counts:
-        counter = decayed(w.marks[i], w.uses[i].at, now, cache.decay)
+        counter = decayed(w.marks[i], w.uses[i].at, now, cache.decay_s)
         if counter < COUNTER_MOST and sampler_draw(w, cache) < chance(counter, cache.log_factor):
             counter += 1
         w.marks[i] = counter
@@ -177,7 +177,7 @@ def sampler_victim(w: Any, cache: Any, keep: int, now: float) -> int:
             i = w.roster[held_at(cache, place)]
             if i != keep:
                 if cache.counts:
-                    score = 1.0 * (COUNTER_MOST - decayed(w.marks[i], w.uses[i].at, now, cache.decay))
+                    score = 1.0 * (COUNTER_MOST - decayed(w.marks[i], w.uses[i].at, now, cache.decay_s))
                 else:
                     score = idle(w.uses[i].at, now, cache.clock_s)
                 sampler_propose(w, cache, w.entries[i].key, score)

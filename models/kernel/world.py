@@ -67,9 +67,9 @@ in which it was."""
 LINK = _record("state", "factor")
 CACHE = _record(
     "policy capacity in_bytes overhead base family stride used front end lookups hits misses evictions version "
-    "samples counts decay log_factor stream member draws count pool pooled "
+    "samples counts log_factor stream member draws count pool pooled "
     "slabs classes pages pages_most item_most hot_percent warm_percent",
-    "ttl clock_s hot_age_factor warm_age_factor",
+    "ttl clock_s decay_s hot_age_factor warm_age_factor",
 )
 """A cache. The second line is of those that are sampled, the third of those that have slabs."""
 USE = _record("place", "at")
