@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.kernel.entries import Entry, held_at
+from models.kernel.entries import NOBODY, Entry, held_at
 from models.kernel.numerics import to_int
 from models.kernel.random import MASK32, ORDINAL_BITS, Stream, uniforms
 
@@ -171,7 +171,8 @@ def sampler_use(w: Any, cache: Any, i: int, now: float) -> None:
 
 def sampler_victim(w: Any, cache: Any, keep: int, now: float) -> int:
     """Compiled form of `Sampler.victim`, in slots."""
-    while True:
+    found = NOBODY
+    while found < 0:
         for _ in range(cache.samples):
             place = min(cache.count - 1, to_int(np.floor(sampler_draw(w, cache) * cache.count)))
             i = w.roster[held_at(cache, place)]
@@ -181,11 +182,12 @@ def sampler_victim(w: Any, cache: Any, keep: int, now: float) -> int:
                 else:
                     score = idle(w.uses[i].at, now, cache.clock_s)
                 sampler_propose(w, cache, w.entries[i].key, score)
-        while cache.pooled > 0:
+        while found < 0 and cache.pooled > 0:
             cache.pooled -= 1
             i = w.held[held_at(cache, w.pool[cache.pool + cache.pooled].key)] - 1
-            if i >= 0 and i != keep:
-                return int(i)
+            if i != keep:
+                found = i
+    return int(found)
 
 
 def sampler_propose(w: Any, cache: Any, key: int, score: float) -> None:
