@@ -1,7 +1,8 @@
 """Whether a run leaves anything to chance, so that one replication of it says all there is to say.
 
-It is judged by what is declared, not by what happened: every law on a route constant, no random choice and no jitter,
-arrivals at constant gaps or recorded, think times constant. Keys and sizes count only where something looks at them.
+It is judged by what is declared, not by what happened: every law on a route constant, no random choice, no cache that
+draws what it evicts and no jitter, arrivals at constant gaps or recorded, think times constant. Keys and sizes count
+only where something looks at them.
 When in doubt, a run is taken to be random.
 """
 
@@ -29,6 +30,7 @@ def _system_is_certain(program: Program) -> bool:
         not program.system.controls_draw
         and all(laws[law].code == CONSTANT for law in used if law < len(laws))
         and not any(site.op == OP_CHOOSE and site.b == RANDOM for site in program.sites)
+        and not any(cache.draws for cache in program.caches)
         and all(client.jitter == "none" or not _waits(client) for client in clients)
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 import simpy
 
 from models.kernel import compilation, loop, slots, world
-from models.kernel.cache import POLICY
+from models.kernel.cache import POLICY, SEGMENTED_LRU
 from models.kernel.certainty import is_certain
 from models.kernel.codes import FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.controlled import Controlled
@@ -44,7 +44,9 @@ from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
 from models.kernel.recorder import Parts, Span, make_outcome, new_tally, set_now, shift_level, to_area_ticks
+from models.kernel.sampling import POOL
 from models.kernel.simpy_engine import Environment
+from models.kernel.slabs import SEGMENTS
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
@@ -279,6 +281,7 @@ class CompiledPlane(Controlled):
             if past.enough(count, float(self.clock["now"]), lookups, hits):
                 break
         self.w.entries["expires"][: self.clock["entries"]] -= self.clock["now"]
+        self.w.uses["at"][: self.clock["entries"]] -= self.clock["now"]
         if self.program.copies is not None:
             self.f["ledger_begin"](self.w, float(self.clock["now"]))
         self.primed, self.clock["priming"], record["ordinal"] = int(record["ordinal"]), 0, 0
@@ -493,6 +496,8 @@ class CompiledPlane(Controlled):
         w = self.w
         if self.clock["spare_entries"] < self.clock["fills"]:
             self.clock["spare_entries"] += len(w.entries)
+            if len(w.uses) == len(w.entries):
+                w.replace("uses", _longer(w.uses))
             w.replace("entries", _longer(w.entries))
             w.replace("marks", _longer(w.marks))
             return
@@ -589,7 +594,7 @@ class CompiledPlane(Controlled):
             leg_ends=np.zeros(MAX_LEGS), leg_sinces=np.zeros(MAX_LEGS),
             leg_origins=np.zeros(MAX_LEGS), leg_order=np.zeros(MAX_LEGS, np.int64),
             keys=np.array([*streams, *own, *work], np.int64), law_kinds=kinds, law_starts=law_starts, law_data=data,
-            **self._stations(c), links=self._links(), caches=self._caches(),
+            **self._stations(c), links=self._links(), **self._caches(capacity),
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
             marks=np.zeros(c["spare_entries"], np.int32),
             buckets=self._buckets(), **self._ledger(capacity), **self._rooms(),
@@ -634,19 +639,47 @@ class CompiledPlane(Controlled):
         records["factor"] = 1.0
         return records
 
-    def _caches(self) -> Any:
-        parts = [(f, part) for f, part in enumerate(self.program.caches) for _ in range(part.group.size)]
+    def _caches(self, capacity: int) -> dict[str, Any]:
+        """Caches, and what their policies need."""
+        parts = [(part, member) for part in self.program.caches for member in range(part.group.size)]
         records = np.zeros(max(1, len(parts)), world.CACHE)
-        for index, (family, part) in enumerate(parts):
-            record = records[index]
-            record["policy"], record["capacity"], record["family"] = POLICY[part.policy], part.capacity, family
-            record["in_bytes"], record["overhead"] = part.capacity_bytes is not None, part.overhead_bytes
+        slabs: list[tuple[int, int]] = []
+        remembers = draws = False
+        for index, (part, member) in enumerate(parts):
+            record, first = records[index], index - member
+            record["policy"], record["capacity"] = POLICY[part.policy], part.capacity
+            record["family"] = self.program.caches.index(part)
+            record["in_bytes"], record["overhead"] = part.capacity_bytes is not None, part.added_bytes
             record["ttl"] = math.inf if part.ttl_s is None else part.ttl_s
             record["stride"] = part.group.size
-            first = self.program.cache(part)
-            record["base"] = first * self._key_count() + index - first
+            record["base"] = first * self._key_count() + member
             record["front"] = record["end"] = -1
-        return records
+            remembers |= record["policy"] >= SEGMENTED_LRU
+            if part.draws:
+                draws, terms = True, part.sampling
+                record["samples"], record["counts"] = terms.samples, part.policy == "sampled_lfu"
+                record["clock_s"], record["decay_s"] = terms.clock_s, terms.lfu_decay_s
+                record["log_factor"], record["member"] = terms.lfu_log_factor, member
+                record["stream"], record["pool"] = self.program.cache_stream(part), POOL * index
+            elif part.policy == "segmented_lru":
+                chunks = part.slabs.chunks_bytes()
+                record["slabs"], record["classes"] = len(slabs), len(chunks)
+                record["pages_most"] = part.capacity // part.slabs.page_bytes
+                record["item_most"] = part.slabs.item_most_bytes
+                for name in ("hot_percent", "warm_percent", "hot_age_factor", "warm_age_factor"):
+                    record[name] = getattr(part.slabs, name)
+                slabs += [(chunk, part.slabs.page_bytes // chunk) for chunk in chunks]
+        classes = np.zeros(max(1, len(slabs)), world.SLAB)
+        for record, sizes in zip(classes, slabs, strict=False):
+            record["chunk"], record["per_page"] = sizes
+        segments = np.zeros(SEGMENTS * len(classes), world.SEGMENT)
+        segments["front"] = segments["end"] = -1
+        return {
+            "caches": records, "uses": np.zeros(capacity if remembers else 1, world.USE),
+            "roster": np.zeros(len(parts) * self._key_count() if draws else 1, np.int32),
+            "pool": np.zeros(POOL * len(parts) if draws else 1, world.POOLED),
+            "slabs": classes, "segments": segments,
+        }  # fmt: skip
 
     def _held(self) -> Any:
         caches = sum(p.group.size for p in self.program.caches)

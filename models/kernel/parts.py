@@ -7,6 +7,7 @@ between. Parts are declarations; what changes while a system runs lives in the e
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +18,9 @@ MAX_LEGS = 62
 UNLIMITED = 0
 """Servers of a station that never makes anybody wait."""
 
-CachePolicy = Literal["lru", "fifo", "clock"]
-CACHE_POLICIES: tuple[CachePolicy, ...] = ("lru", "fifo", "clock")
+CachePolicy = Literal["lru", "fifo", "clock", "sampled_lru", "sampled_lfu", "segmented_lru"]
+CACHE_POLICIES: tuple[CachePolicy, ...] = ("lru", "fifo", "clock", "sampled_lru", "sampled_lfu", "segmented_lru")
+CHUNK_ALIGN_BYTES, MAX_SLAB_CLASSES = 8, 63
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,89 @@ class Network:
     bytes_per_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How Redis looks for what to evict (policies `sampled_lru` and `sampled_lfu`).
+
+    Args:
+        samples: Objects drawn for each eviction; 10 come near to exact LRU.
+        clock_s: Resolution of the clock that idle times are told by, seconds; 0: exact.
+        lfu_log_factor: How much harder each step of an object's frequency counter is than the one before.
+        lfu_decay_s: The counter falls by one whenever a clock of this resolution ticks, seconds; 0: it never falls.
+
+    Source:
+        redis.conf and src/server.h of Redis 7: maxmemory-samples, LRU_CLOCK_RESOLUTION, lfu-log-factor, lfu-decay-time.
+    """
+
+    samples: int = 5
+    clock_s: float = 1.0
+    lfu_log_factor: int = 10
+    lfu_decay_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"samples must be at least 1, got {self.samples}")
+        if not (0.0 <= self.clock_s < math.inf and 0.0 <= self.lfu_decay_s < math.inf):
+            raise ValueError("clock_s and lfu_decay_s must be finite and not negative")
+        if self.lfu_log_factor < 0:
+            raise ValueError(f"lfu_log_factor must not be negative, got {self.lfu_log_factor}")
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """How Memcached divides its memory among sizes, and each size's objects among segments (policy `segmented_lru`).
+
+    Args:
+        smallest_bytes: Room for data in the smallest chunk.
+        header_bytes: What each object takes besides: the item's structure, 8 more with a version number (CAS).
+        growth_factor: Of the chunks of one class and the next; they are rounded up to 8 bytes.
+        page_bytes: Memory is given to classes in pages; the largest chunk is half a page.
+        item_most_bytes: Larger objects, with their header, are not admitted.
+        hot_percent: Of a class's bytes, at most in HOT.
+        warm_percent: At most in WARM.
+        hot_age_factor: An object leaves HOT when it is older than so many times the age of the oldest in COLD.
+        warm_age_factor: The same for WARM.
+
+    Source:
+        Memcached 1.6, options -n, -f, -I, hot_lru_pct, warm_lru_pct, hot_max_factor, warm_max_factor; slabs.c, items.c.
+    """
+
+    smallest_bytes: int = 48
+    header_bytes: int = 48
+    growth_factor: float = 1.25
+    page_bytes: int = 1 << 20
+    item_most_bytes: int = 1 << 20
+    hot_percent: int = 20
+    warm_percent: int = 40
+    hot_age_factor: float = 0.2
+    warm_age_factor: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.smallest_bytes < 1 or self.header_bytes < 1:
+            raise ValueError("smallest_bytes and header_bytes must be at least 1")
+        if not 1.0 < self.growth_factor < math.inf:
+            raise ValueError(f"growth_factor must be more than 1, got {self.growth_factor}")
+        if self.page_bytes < 2 * CHUNK_ALIGN_BYTES or self.page_bytes % (2 * CHUNK_ALIGN_BYTES):
+            raise ValueError(f"page_bytes must be a positive multiple of 16, got {self.page_bytes}")
+        if not 1 <= self.item_most_bytes <= self.page_bytes:
+            raise ValueError(f"item_most_bytes must be from 1 to page_bytes, got {self.item_most_bytes}")
+        if min(self.hot_percent, self.warm_percent) < 0 or self.hot_percent + self.warm_percent > 99:
+            raise ValueError("hot_percent and warm_percent must not be negative, and leave something to COLD")
+        if not (0.0 <= self.hot_age_factor < math.inf and 0.0 <= self.warm_age_factor < math.inf):
+            raise ValueError("hot_age_factor and warm_age_factor must be finite and not negative")
+
+    def chunks_bytes(self) -> tuple[int, ...]:
+        """Bytes of a chunk of each class, rising; the last is half a page."""
+        largest = self.page_bytes // 2
+        chunks: list[int] = []
+        size = self.header_bytes + self.smallest_bytes
+        while size < largest / self.growth_factor and len(chunks) < MAX_SLAB_CLASSES - 1:
+            size += -size % CHUNK_ALIGN_BYTES
+            chunks.append(size)
+            size = max(size + 1, int(size * self.growth_factor))
+        return (*(chunk for chunk in chunks if chunk < largest), largest)
+
+
 @dataclass(frozen=True, eq=False)
 class Cache:
     """A bounded store of objects by key, on each member of a group.
@@ -133,12 +218,15 @@ class Cache:
     Args:
         name: Unique within the system.
         group: The members that have one each.
-        policy: What goes first when room is needed: least recently used, oldest, or CLOCK's second chance.
+        policy: What goes first when room is needed: least recently used, oldest, or CLOCK's second chance; what Redis
+            finds least recently or least frequently used in a sample; or what is oldest in COLD of Memcached's class.
         capacity_items: Objects that fit, or None.
         capacity_bytes: Bytes that fit, or None; exactly one of the two is given.
         ttl_s: Seconds after its fill that an object expires; None: never. A request's own TTL goes before it.
         overhead_bytes: Added to each object's size.
         shared: Whether routes bring what one member is filled with to all of them; predictions alone look at it.
+        sampling: Terms of the sampled policies.
+        slabs: Terms of `segmented_lru`, whose capacity is in bytes, of which whole pages are used.
     """
 
     name: str
@@ -149,12 +237,26 @@ class Cache:
     ttl_s: float | None = None
     overhead_bytes: int = 0
     shared: bool = False
+    sampling: Sampling = Sampling()
+    slabs: Slabs = Slabs()
 
     def __post_init__(self) -> None:
         if (self.capacity_items is None) == (self.capacity_bytes is None):
             raise ValueError(f"cache {self.name}: give capacity_items or capacity_bytes")
         if self.policy not in CACHE_POLICIES:
             raise ValueError(f"cache {self.name}: unknown policy {self.policy!r}")
+        if self.policy == "segmented_lru" and (self.capacity_bytes or 0) < self.slabs.page_bytes:
+            raise ValueError(f"cache {self.name}: segmented_lru needs capacity_bytes, {self.slabs.page_bytes} or more")
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance has a say in what is evicted."""
+        return self.policy in ("sampled_lru", "sampled_lfu")
+
+    @property
+    def added_bytes(self) -> int:
+        """What an object takes beside its size."""
+        return self.overhead_bytes + (self.slabs.header_bytes if self.policy == "segmented_lru" else 0)
 
     @property
     def capacity(self) -> int:

@@ -185,7 +185,13 @@ class Program:
     def cache(self, cache: Cache) -> int:
         """Index of the cache family's first member."""
         self.group(cache.group)
+        if cache.draws:
+            self.cache_stream(cache)
         return self._base(self.caches, cache)
+
+    def cache_stream(self, cache: Cache) -> int:
+        """Index of the stream that a sampled cache draws from."""
+        return self.stream(f"{cache.name} evictions")
 
     def bucket_at(self, index: int) -> Bucket:
         """The family of which the bucket of this index is a member."""

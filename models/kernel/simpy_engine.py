@@ -270,7 +270,10 @@ class SimpyPlane(Controlled):
         self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
-        self.caches = [CacheState(part) for part in program.caches for _ in range(part.group.size)]
+        self.caches = [
+            CacheState(part, self.keys[program.cache_stream(part)] if part.draws else None, member)
+            for part in program.caches for member in range(part.group.size)
+        ]  # fmt: skip
         self.families = [f for f, part in enumerate(program.caches) for _ in range(part.group.size)]
         self.buckets = [
             BucketState(part.rate_per_s, part.burst) for part in program.buckets for _ in range(part.group.size)

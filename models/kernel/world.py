@@ -66,8 +66,17 @@ TURN = _record("", "free since origin")
 in which it was."""
 LINK = _record("state", "factor")
 CACHE = _record(
-    "policy capacity in_bytes overhead base family stride used front end lookups hits misses evictions version", "ttl"
+    "policy capacity in_bytes overhead base family stride used front end lookups hits misses evictions version "
+    "samples counts log_factor stream member draws count pool pooled "
+    "slabs classes pages pages_most item_most hot_percent warm_percent",
+    "ttl clock_s decay_s hot_age_factor warm_age_factor",
 )
+"""A cache. The second line is of those that are sampled, the third of those that have slabs."""
+USE = _record("place", "at")
+"""What a policy remembers of an object: where it stands among its like, when it was used."""
+POOLED = _record("key", "score")
+SLAB = _record("chunk per_page pages free")
+SEGMENT = _record("front end used")
 ENTRY = np.dtype(
     [("size", np.int64), ("expires", np.float64), *((n, np.int32) for n in ("key", "version", "before", "after"))]
 )  # fmt: skip
@@ -142,7 +151,12 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("links", LINK, 1),
     ("caches", CACHE, 1),
     ("entries", ENTRY, 1),  # capacity
-    ("marks", np.dtype(np.int32), 1),  # capacity: CLOCK's mark of each entry
+    ("marks", np.dtype(np.int32), 1),  # capacity: CLOCK's mark of each entry, LFU's counter, or how active it is
+    ("uses", USE, 1),  # capacity, where uses are remembered
+    ("roster", np.dtype(np.int32), 1),  # sampled caches x keys: slots of the entries to draw from
+    ("pool", POOLED, 1),  # sampled caches x candidates
+    ("slabs", SLAB, 1),  # classes of all caches that have slabs
+    ("segments", SEGMENT, 1),  # three for each of those
     ("held", np.dtype(np.int32), 1),  # caches x keys: slot + 1 of the object's entry, or 0
     ("buckets", BUCKET, 1),
     ("rooms", ROOM, 1),
@@ -184,10 +198,10 @@ NICKNAME = "tally"
 """A world's tally is the world itself to compiled code."""
 
 
-GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "marks", "versions", "histories"))
+GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "marks", "uses", "versions", "histories"))
 """Arrays that are replaced by longer ones, whose new records are zero."""
 FROM_OUTSIDE = frozenset((
-    "clock", "heap", "wakeups", "columns", "entries", "versions", "histories", "ledger.spare",
+    "clock", "heap", "wakeups", "columns", "entries", "uses.at", "versions", "histories", "ledger.spare",
     "tokens.after", "requests.after", "requests.settled",
     *(f"sources.{field}" for field in (
         "block_at", "block_end", "more", "ordinal", "inserted", "seq", "since", "origin",

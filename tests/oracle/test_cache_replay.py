@@ -7,6 +7,9 @@ engines. The references are written a second time, as plainly as possible, and s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,15 +22,19 @@ from models.kernel.arrivals import ConstantArrivals
 from models.kernel.cache import CacheState
 from models.kernel.keys import UniformKeys
 from models.kernel.laws import Constant
-from models.kernel.parts import Cache, CachePolicy, Group
+from models.kernel.parts import CACHE_POLICIES, Cache, CachePolicy, Group, Sampling, Slabs
+from models.kernel.random import stream, uniforms
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, Trace, Workload, alike
 from models.kernel.steps import Fill, Lookup
 from models.kernel.system import Operation, Route, System
-from tests.oracle.reference_caches import POLICIES
-from tests.strategies.runs import replicate
+from tests.oracle.reference_caches import POLICIES, Memcached, Sampled, SampledFrequency, chunk_sizes
+from tests.oracle.reference_caches import Cache as Reference
+from tests.strategies.runs import SEED, replicate
 
 KEYS = 8
+SLABS = Slabs(smallest_bytes=7, header_bytes=1, growth_factor=1.5, page_bytes=48, item_most_bytes=40)
+"""Chunks of 8, 16 and 24 bytes; the largest objects take two."""
 Row = tuple[float, int, int, int, float]
 """Time, operation (0 reads, 1 writes), key, size, own time to live."""
 
@@ -37,7 +44,7 @@ def rows(draw: DrawFn) -> list[Row]:
     """A trace in order of time."""
     row = st.tuples(
         st.integers(0, 12).map(float), st.sampled_from([0, 0, 0, 1]), st.integers(0, KEYS - 1),
-        st.sampled_from([1, 2, 3, 5, 9]), st.sampled_from([math.inf, math.inf, 0.0, 1.0, 4.0]),
+        st.sampled_from([1, 2, 3, 5, 9, 30, 60]), st.sampled_from([math.inf, math.inf, 0.0, 1.0, 4.0]),
     )  # fmt: skip
     return sorted(draw(st.lists(row, max_size=60)), key=lambda each: each[0])
 
@@ -45,16 +52,53 @@ def rows(draw: DrawFn) -> list[Row]:
 @st.composite
 def caches(draw: DrawFn) -> Cache:
     """A cache of a few objects."""
-    policy: CachePolicy = draw(st.sampled_from(["lru", "fifo", "clock"]))
-    in_bytes, capacity = draw(st.booleans()), draw(st.integers(1, 8))
+    policy: CachePolicy = draw(st.sampled_from(CACHE_POLICIES))
+    in_bytes, capacity = draw(st.booleans()) or policy == "segmented_lru", draw(st.integers(1, 8))
     ttl_s = draw(st.sampled_from([None, None, 1.0, 3.0]))
-    return Cache("cache", Group("node"), policy, None if in_bytes else capacity, capacity if in_bytes else None, ttl_s)
+    ticks = st.sampled_from([0.0, 1.0, 2.5])
+    sampling = Sampling(draw(st.sampled_from([1, 2, 5])), draw(ticks), draw(st.integers(0, 2)), draw(ticks))
+    slabs = replace(
+        SLABS, hot_percent=draw(st.sampled_from([20, 50])), hot_age_factor=draw(st.sampled_from([0.2, 2.0]))
+    )
+    if policy == "segmented_lru":
+        capacity *= 32
+        capacity += SLABS.page_bytes
+    return Cache(
+        "cache", Group("node"), policy, None if in_bytes else capacity, capacity if in_bytes else None, ttl_s,
+        sampling=sampling, slabs=slabs,
+    )  # fmt: skip
+
+
+def uniforms_of(part: Cache) -> Iterator[float]:
+    """What a cache draws, one number after the other."""
+    key = stream(SEED, 0, "system", "system", f"{part.name} evictions")
+    return (uniforms(*key, n, 0, 0, 0, 0, 0)[0] for n in count())
+
+
+def reference_of(part: Cache) -> Reference | Memcached:
+    """The same cache, written a second time."""
+    in_bytes, ttl_s = part.capacity_bytes is not None, part.ttl_s or math.inf
+    terms, slabs = part.sampling, part.slabs
+    if part.policy == "segmented_lru":
+        chunks = chunk_sizes(
+            slabs.header_bytes + slabs.smallest_bytes, slabs.growth_factor, slabs.page_bytes // 2
+        )  # fmt: skip
+        return Memcached(
+            part.capacity, chunks, slabs.page_bytes, ttl_s=ttl_s, header=slabs.header_bytes, most=slabs.item_most_bytes,
+            shares=(slabs.hot_percent, slabs.warm_percent), ages=(slabs.hot_age_factor, slabs.warm_age_factor),
+        )  # fmt: skip
+    if not part.draws:
+        return POLICIES[part.policy](part.capacity, in_bytes=in_bytes, ttl_s=ttl_s)
+    drawing: dict[str, Any] = {"in_bytes": in_bytes, "ttl_s": ttl_s, "uniforms": uniforms_of(part)}
+    drawing |= {"samples": terms.samples, "tick_s": terms.clock_s}
+    if part.policy == "sampled_lru":
+        return Sampled(part.capacity, **drawing)
+    return SampledFrequency(part.capacity, log_factor=terms.lfu_log_factor, decay_s=terms.lfu_decay_s, **drawing)
 
 
 def expected_hits(part: Cache, trace: list[Row]) -> int:
     """Reads that hit in the reference."""
-    in_bytes = part.capacity_bytes is not None
-    reference = POLICIES[part.policy](part.capacity, in_bytes=in_bytes, ttl_s=part.ttl_s or math.inf)
+    reference = reference_of(part)
     found = [
         reference.access(key, size, time, write=operation == 1, ttl_s=ttl) for time, operation, key, size, ttl in trace
     ]
@@ -104,13 +148,13 @@ def test_a_cache_that_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     """A canary: room made after a new object has come in, which only CLOCK tells from room made before."""
     make_room, fill = CacheState._make_room, CacheState.fill
 
-    def late(self: CacheState, most: int, keep: int) -> None:
+    def late(self: CacheState, most: int, keep: int, now: float) -> None:
         if most == self.capacity:
-            make_room(self, most, keep)
+            make_room(self, most, keep, now)
 
     def fill_then_make_room(self: CacheState, key: int, size: int, now: float, ttl: float, version: int) -> None:
         fill(self, key, size, now, ttl, version)
-        make_room(self, self.capacity, key)
+        make_room(self, self.capacity, key, now)
 
     monkeypatch.setattr(CacheState, "_make_room", late)
     monkeypatch.setattr(CacheState, "fill", fill_then_make_room)

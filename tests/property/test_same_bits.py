@@ -11,6 +11,7 @@ import math
 import os
 import subprocess
 import sys
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,16 +24,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models.kernel import simpy_engine, station
+from models.kernel import sampling, simpy_engine, station
 from models.kernel.amounts import ITEMS, RESULT, units
 from models.kernel.cache import CacheState
 from models.kernel.codes import MAX_OCCUPIED
+from models.kernel.entries import Entry
 from models.kernel.laws import Exponential
 from models.kernel.ledger import LedgerState
 from models.kernel.parts import Group, Quorum, Station
 from models.kernel.program import Site
 from models.kernel.recorder import Recorder
+from models.kernel.sampling import Sampler
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
+from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
 from models.kernel.sources import ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
 from models.kernel.steps import Admit, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
@@ -43,6 +47,7 @@ from models.kernel.steps.hold import RoomState
 from models.kernel.steps.travel import _Delay
 from models.kernel.system import TIMEOUT, Client, Operation, RetryQuota, Route
 from models.kernel.tokens import Request, Token
+from tests.strategies.evictions import sampled_case, slabs_case
 from tests.strategies.systems import (
     GRID_S,
     Case,
@@ -84,6 +89,12 @@ def test_engines_agree(case: Case) -> None:
 @pytest.mark.parametrize("case", [busy_case(), expiring_case(), several_case()], ids=["busy", "expiring", "several"])
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
+
+
+@pytest.mark.parametrize("capacity", [1, 4096])
+@pytest.mark.parametrize("case", [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()])
+def test_engines_agree_on_what_is_evicted(case: Case, capacity: int) -> None:
+    agree(case, capacity=capacity, specialised=capacity > 1)
 
 
 @settings(max_examples=EXAMPLES // 4, deadline=None, derandomize=True, suppress_health_check=RELAXED)
@@ -137,7 +148,8 @@ def samples() -> list[tuple[Case, Seen]]:
     by_hand = (
         several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case
     )  # fmt: skip
-    some = [*(case() for case in by_hand), *drawn]
+    evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
+    some = [*(case() for case in by_hand), *evicting, *drawn]
     return [(case, run(case, "compiled")) for case in some]
 
 
@@ -365,6 +377,113 @@ def down_and_given_back(down: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def stays_where_it_was(remove: Callable[..., None]) -> Callable[..., None]:
+    """Those behind an object that leaves move up, instead of the last taking its place."""
+
+    def change(sampler: Sampler, entry: Entry, held: dict[int, Entry]) -> None:
+        key = sampler.roster.pop(entry.place)
+        for place, other in enumerate(sampler.roster):
+            held[other].place = place
+        assert remove
+        assert key not in sampler.roster
+
+    return change
+
+
+def looked_at_again(victim: Callable[..., int]) -> Callable[..., int]:
+    """Candidates that were used since they came into the pool are spared."""
+
+    def change(sampler: Sampler, held: dict[int, Entry], *some: Any) -> int:
+        sampler.pool = sorted(
+            ((sampler._score(held[key], some[-1]), key) for _, key in sampler.pool if key in held),
+            key=lambda candidate: candidate[0],
+        )
+        return victim(sampler, held, *some)
+
+    return change
+
+
+def fresh_pool(sampler: Sampler) -> None:
+    sampler.pool.clear()
+
+
+def active_at_once(fetch: Callable[..., None]) -> Callable[..., None]:
+    def change(slabs: SlabsState, key: int, entry: Entry, now: float) -> None:
+        entry.mark = FETCHED if entry.mark == NEW else entry.mark
+        fetch(slabs, key, entry, now)
+
+    return change
+
+
+def never_active(fetch: Callable[..., None]) -> Callable[..., None]:
+    def change(slabs: SlabsState, key: int, entry: Entry, now: float) -> None:
+        if entry.mark == NEW or entry.place == COLD:
+            fetch(slabs, key, entry, now)
+
+    return change
+
+
+def cold_for_ever(fetch: Callable[..., None]) -> Callable[..., None]:
+    def change(slabs: SlabsState, key: int, entry: Entry, now: float) -> None:
+        if entry.place == COLD:
+            entry.mark = ACTIVE
+        else:
+            fetch(slabs, key, entry, now)
+
+    return change
+
+
+def larger(segment: int) -> Callable[[Callable[..., bool]], Callable[..., bool]]:
+    """A segment has a fourth more."""
+
+    def change(pull: Callable[..., bool]) -> Callable[..., bool]:
+        return lambda slabs, slab, which, most, *some: pull(
+            slabs, slab, which, most + most // 4 if which == segment else most, *some
+        )
+
+    return change
+
+
+def nothing_from_cold(pull: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda slabs, slab, which, *some: which != COLD and pull(slabs, slab, which, *some)
+
+
+def ageless(pull: Callable[..., bool]) -> Callable[..., bool]:
+    """Nothing is too old for its segment."""
+    return lambda slabs, slab, which, most, _, now: pull(slabs, slab, which, most, math.inf, now)
+
+
+def written_in_place(write: Callable[..., None]) -> Callable[..., None]:
+    """An object that is written again and has the size that it had is as it was."""
+
+    def change(cache: CacheState, key: int, weight: int, expires: float, version: int, now: float) -> None:
+        entry = cache.entries.get(key)
+        if entry is None or entry.size != weight:
+            write(cache, key, weight, expires, version, now)
+        else:
+            entry.expires, entry.version = expires, version
+
+    return change
+
+
+def keeps_its_pages(clear: Callable[..., None]) -> Callable[..., None]:
+    """Which class has which pages outlives a restart."""
+
+    def change(slabs: SlabsState) -> None:
+        before = getattr(slabs, "slabs", [])
+        pages = getattr(slabs, "pages", 0)
+        clear(slabs)
+        slabs.pages = pages
+        for old, new in zip(before, slabs.slabs, strict=False):
+            new.pages, new.free = old.pages, old.pages * old.per_page
+
+    return change
+
+
+def one_page_more(slabs: SlabsState) -> None:
+    slabs.pages_most += 1
+
+
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "data goes before control on a tie": lambda patch: [
         patch.setattr(module, "DATA", -0.5) for module in (simpy_engine, station)
@@ -389,6 +508,26 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a cancelled event wakes nevertheless": lambda patch: patch.setattr(SimpyPlane, "cancel", lambda *_: None),
     "LRU does not move to the end": changed(CacheState, "__init__", after(no_recency)),
     "CLOCK gives no second chance": changed(CacheState, "__init__", after(no_marks)),
+    "a sample draws with another number": changed(sampling, "draws", lambda draws: lambda key, _: draws(key, 7)),
+    "who was last does not take an empty place": changed(Sampler, "remove", stays_where_it_was),
+    "a candidate is forgotten after each eviction": changed(Sampler, "victim", after(fresh_pool)),
+    "a candidate is looked at again": changed(Sampler, "victim", looked_at_again),
+    "a candidate comes above its like": lambda patch: patch.setattr(sampling, "bisect_left", bisect_right),
+    "the pool holds one more": lambda patch: patch.setattr(sampling, "POOL", 17),
+    "a use is forgotten": lambda patch: patch.setattr(Sampler, "use", lambda *_: None),
+    "a counter rises at each use": lambda patch: patch.setattr(sampling, "chance", lambda *_: 1.0),
+    "a counter never falls": lambda patch: patch.setattr(sampling, "decayed", lambda counter, *_: counter),
+    "idle times are exact": changed(sampling, "idle", lambda idle: lambda at, now, _: idle(at, now, 0.0)),
+    "one fetch makes active": changed(SlabsState, "fetch", active_at_once),
+    "no fetch makes active": changed(SlabsState, "fetch", never_active),
+    "a fetch in COLD moves nothing": changed(SlabsState, "fetch", cold_for_ever),
+    "HOT has a larger share": changed(SlabsState, "_pull", larger(HOT)),
+    "WARM has a larger share": changed(SlabsState, "_pull", larger(WARM)),
+    "what is expired stays at the end of COLD": changed(SlabsState, "_pull", nothing_from_cold),
+    "nothing is too old for HOT and WARM": changed(SlabsState, "_pull", ageless),
+    "there is one page more": changed(SlabsState, "__init__", after(one_page_more)),
+    "what is written anew stays where it was": changed(CacheState, "_write", written_in_place),
+    "a restart keeps its pages": changed(SlabsState, "clear", keeps_its_pages),
     "an object lives an instant longer": changed(CacheState, "lookup", longer_lives),
     "a flush is forgotten": lambda patch: patch.setattr(CacheState, "flush", lambda _: None),
     "a quorum needs one less": changed(

@@ -41,6 +41,7 @@ from models.kernel.laws import (
 )
 from models.kernel.outcome import Outcome
 from models.kernel.parts import (
+    CACHE_POLICIES,
     Bucket,
     Cache,
     Copies,
@@ -49,6 +50,8 @@ from models.kernel.parts import (
     Network,
     Quorum,
     Room,
+    Sampling,
+    Slabs,
     Station,
     everybody,
 )
@@ -124,6 +127,7 @@ LAWS: tuple[Law, ...] = (
 SIZES: tuple[Law, ...] = (
     Constant(value=100.0), Constant(value=0.0), Uniform(low=1.0, high=300.0), Exponential(mean=120.0),
 )  # fmt: skip
+SLABS = Slabs(smallest_bytes=39, header_bytes=1, growth_factor=1.6, page_bytes=320, item_most_bytes=240)
 QUOTAS = (
     None, RetryQuota(6.0, 2.0, 3.0, 0.5), RetryQuota(1.0, 1.0, 1.0, 0.1), RetryQuota(5.0, 2.0, 1.0, 0.5, 3.0, True),
 )  # fmt: skip
@@ -391,20 +395,7 @@ def pieces(draw: DrawFn) -> Pieces:
         )
         for index in range(draw(st.integers(0, 2)))
     ]
-    caches = []
-    for index in range(draw(st.integers(0, 2))):
-        in_items = draw(st.booleans())
-        caches.append(
-            Cache(
-                f"cache{index}",
-                draw(pick),
-                draw(st.sampled_from(("lru", "fifo", "clock"))),
-                draw(st.integers(1, 6)) if in_items else None,
-                None if in_items else draw(st.sampled_from([50, 250, 600])),
-                draw(st.none() | times(least=1)),
-                draw(st.sampled_from([0, 0, 7])),
-            )
-        )
+    caches = [draw(stores(f"cache{index}", pick)) for index in range(draw(st.integers(0, 2)))]
     buckets = [
         Bucket(f"bucket{index}", draw(pick), draw(st.sampled_from([0.25, 0.5, 1.0, 0.3])) / GRID_S, draw(small) * 1.0)
         for index in range(draw(st.sampled_from([0, 1, 1, 2])))
@@ -427,6 +418,29 @@ def pieces(draw: DrawFn) -> Pieces:
         memberships += [members, *([] if by_key is None else [by_key])]
         copies = Copies("copies", members, by_key)
     return Pieces(groups, memberships, stations, networks, caches, buckets, [], copies, rooms)
+
+
+@st.composite
+def stores(draw: DrawFn, name: str, groups: SearchStrategy[Group]) -> Cache:
+    """A cache of a few objects, of any policy."""
+    policy = draw(st.sampled_from(CACHE_POLICIES))
+    slabs, in_items = SLABS, policy != "segmented_lru" and draw(st.booleans())
+    if policy == "segmented_lru":
+        slabs = draw(st.sampled_from([SLABS, replace(SLABS, hot_percent=50, hot_age_factor=3.0, warm_percent=20)]))
+    capacities_bytes = [320, 640, 700] if policy == "segmented_lru" else [50, 250, 600]
+    ticks = st.sampled_from([0.0, 2.5 * GRID_S])
+    sampling = Sampling(draw(st.sampled_from([1, 2, 5])), draw(ticks), 1, draw(ticks))
+    return Cache(
+        name,
+        draw(groups),
+        policy,
+        draw(st.integers(1, 6)) if in_items else None,
+        None if in_items else draw(st.sampled_from(capacities_bytes)),
+        draw(st.none() | times(least=1)),
+        draw(st.sampled_from([0, 0, 7])),
+        sampling=sampling,
+        slabs=slabs,
+    )
 
 
 def zoned(groups: Sequence[Group], zones: int) -> list[Group | None]:

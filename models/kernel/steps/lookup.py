@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import all_items
-from models.kernel.cache import cache_drop, cache_fill, cache_has_newer, cache_lookup, held_at
+from models.kernel.cache import cache_drop, cache_fill, cache_has_newer, cache_lookup
 from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
+from models.kernel.entries import held_at
 from models.kernel.ledger import READ
 from models.kernel.parts import Cache
 from models.kernel.steps.base import Step

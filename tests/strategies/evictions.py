@@ -1,0 +1,44 @@
+"""Cases by hand for caches that draw whom to evict, and for those with slab classes, as large as they need."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.kernel.arrivals import Poisson
+from models.kernel.keys import Zipf
+from models.kernel.laws import Constant, Uniform
+from models.kernel.parts import Cache, CachePolicy, Group, Sampling, Slabs, everybody
+from models.kernel.recorder import Span
+from models.kernel.sources import Workload
+from models.kernel.steps import Choose, Drop, Fill, Lookup
+from models.kernel.system import Operation, Route
+from tests.strategies.systems import DURATION_S, GRID_S, Act, Case
+
+EVICTION_KEYS = 60
+SPAN = Span(0.0, 4 * DURATION_S, 5 * DURATION_S, 4)
+
+
+def _case(cache: Cache, sizes: Constant | Uniform, script: tuple[Act, ...], *, primed: bool) -> Case:
+    operations = {
+        "read": Operation(Route(Choose(everybody(cache.group)), Lookup(cache, Route(Fill(cache))))),
+        "write": Operation(Route(Choose(everybody(cache.group)), Fill(cache))),
+        "insert": Operation(Route(Choose(everybody(cache.group)), Drop(cache))),
+    }
+    mix = {"read": 0.8, "write": 0.15, "insert": 0.05}
+    work = Workload(Poisson(rate_per_s=6.0 / GRID_S), Zipf(count=EVICTION_KEYS, exponent=0.9), sizes, mix)
+    return Case(operations, (script,), (work,), SPAN, 7, primed=primed)
+
+
+def sampled_case(policy: CachePolicy) -> Case:
+    """Two caches of thirty objects, of which few expire, and one is restarted."""
+    terms = Sampling(3, clock_s=3 * GRID_S, lfu_log_factor=1, lfu_decay_s=20 * GRID_S)
+    cache = Cache("cache", Group("node", 2), policy, capacity_items=30, ttl_s=90 * GRID_S, sampling=terms)
+    return _case(cache, Constant(value=1.0), (Act(200 * GRID_S, "flush", (cache, 1)),), primed=True)
+
+
+def slabs_case() -> Case:
+    """Ten pages for four classes, some of whose objects expire, and one of two memories that is restarted."""
+    terms = Slabs(smallest_bytes=24, header_bytes=8, growth_factor=1.5, page_bytes=320, item_most_bytes=300)
+    cache = Cache("cache", Group("node", 2), "segmented_lru", capacity_bytes=3300, ttl_s=30 * GRID_S, slabs=terms)
+    assert np.all(np.diff(terms.chunks_bytes()) > 0)
+    return _case(cache, Uniform(low=1.0, high=310.0), (Act(200 * GRID_S, "flush", (cache, 1)),), primed=True)
