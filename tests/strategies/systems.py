@@ -132,8 +132,8 @@ QUOTAS = (
     None, RetryQuota(6.0, 2.0, 3.0, 0.5), RetryQuota(1.0, 1.0, 1.0, 0.1), RetryQuota(5.0, 2.0, 1.0, 0.5, 3.0, True),
 )  # fmt: skip
 KEY_LAWS: tuple[KeyLaw, ...] = (
-    UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), Zipf(count=KEYS, shift=1.5), UniformKeys(count=1), Hotspot(count=KEYS),
-    ScrambledZipfian(count=KEYS), Latest(count=KEYS), Latest(count=KEYS),
+    UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), Zipf(count=KEYS, shift=1.5), UniformKeys(count=1),
+    Hotspot(count=KEYS), ScrambledZipfian(count=KEYS), Latest(count=KEYS), Latest(count=KEYS),
 )  # fmt: skip
 KEY_SIZES: tuple[Law, ...] = (Constant(value=0.0), Constant(value=20.0), Exponential(mean=40.0))
 TTLS: tuple[Law | None, ...] = (
