@@ -19,7 +19,7 @@ from bench.scenario.locate import KeyPath
 from models.kernel.arrivals import Arrivals, Bursty, Closed
 from models.kernel.outcome import AREA_TICKS_PER_S, COARSE, FINE
 from models.kernel.predict import Prediction, predict, prior_rate_per_s, workload_shares
-from models.kernel.priming import predicted_requests
+from models.kernel.priming import longest_ttl_s, predicted_requests
 from models.kernel.program import Program
 from models.kernel.sources import BLOCK
 from models.kernel.system import System
@@ -190,9 +190,8 @@ class _Sums:
             if isinstance(arrivals, Arrivals)
             else prior_rate_per_s(program, scenario.workload)
         )
-        ttl_s = max((part.ttl_s or 0.0 for part in program.caches), default=0.0)
         items = max(part.capacity_items or 0 for part in program.caches)
-        return float(predicted_requests(ttl_s, rate_per_s, items))
+        return float(predicted_requests(longest_ttl_s(program, scenario.workload), rate_per_s, items))
 
     def _in_flight(self, prediction: Prediction) -> float:
         """Requests that are in a system at once, at most: Little's law, and what piles up at the bottleneck."""

@@ -21,7 +21,7 @@ from models.kernel.outcome import Outcome
 from models.kernel.parts import Cache, Group, Station
 from models.kernel.plane import Plane
 from models.kernel.predict import prior_rate_per_s
-from models.kernel.priming import Priming
+from models.kernel.priming import Priming, longest_ttl_s
 from models.kernel.program import Program
 from models.kernel.random import Stream
 from models.kernel.recorder import Span
@@ -135,7 +135,7 @@ def _run_on(
     plane = make(program, sources, span, seed, replication)
     settled = True
     if scenario.stationary and program.caches:
-        past = Priming(max((cache.ttl_s or 0.0 for cache in program.caches), default=0.0))
+        past = Priming(longest_ttl_s(program, workload))
         rate_per_s = (
             workload.arrivals.initial_rate_per_s()
             if isinstance(workload.arrivals, Arrivals)

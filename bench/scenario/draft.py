@@ -22,7 +22,6 @@ from models.kernel.predict import Prediction, predict
 from models.kernel.priming import TTLS
 from models.kernel.program import Program
 from models.kernel.registry import Model
-from models.kernel.sources import Workload
 
 DURATION_S, WARMUP_S, REPLICATIONS = 20.0, 1.0, 3
 RATE_PER_S_MAX = 1_000.0
@@ -94,8 +93,7 @@ def _objects() -> dict[str, Any]:
 def _predict(program: Program, workload: dict[str, Any]) -> Prediction:
     """What closed forms say of the system."""
     spec = WorkloadSpec.model_validate(workload)
-    asked = Workload(spec.arrivals, spec.keys, spec.value_size_bytes, spec.mix, None, spec.items_per_request)
-    return predict(program, asked, DURATION_S)
+    return predict(program, spec.drawn(), DURATION_S)
 
 
 def _rate_per_s(program: Program, prediction: Prediction) -> float:

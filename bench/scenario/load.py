@@ -34,8 +34,6 @@ from models.kernel.sources import Workload
 from models.kernel.system import ERRORS, System
 
 MIX_SLACK = 1e-9
-SIZE_BYTES_MAX = 2.0**50
-"""Bytes of an object of a law without a mean, as the kernel cuts them."""
 DEFAULT_DURATION_S = 60.0
 """Without a trace, which has an end of its own."""
 
@@ -224,7 +222,7 @@ def _trace(workload: Any, document: Document, folder: Path, problems: list[Probl
             return None
     columns = {name: value for name, value in spec.columns.model_dump().items() if value is not None}
     pace = spec.pace if isinstance(spec.pace, str) else spec.pace.model_dump()
-    size_bytes = math.ceil(min(workload.value_size_bytes.mean(), SIZE_BYTES_MAX))
+    size_bytes = math.ceil(workload.drawn().mean_size_bytes)
     try:
         return read_trace(path, columns or None, pace, spec.file, header=spec.header, size_bytes=size_bytes)
     except ScenarioError as error:
@@ -242,10 +240,8 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def _workload(spec: Any, arrivals: Any, trace: Trace | None) -> Workload:
-    w = spec.workload
-    mix = {name: share for name, share in w.mix.items() if share > 0}
-    requests = None if trace is None else trace.requests
-    return Workload(arrivals, w.keys, w.value_size_bytes, mix, requests, w.items_per_request)
+    drawn: Workload = spec.workload.drawn()
+    return replace(drawn, arrivals=arrivals, trace=None if trace is None else trace.requests)
 
 
 def _systems(spec: Any, operations: tuple[str, ...], document: Document, problems: list[Problem]) -> dict[str, System]:

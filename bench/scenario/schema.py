@@ -19,6 +19,7 @@ from models.kernel.arrivals import AnyArrivals, Poisson
 from models.kernel.keys import AnyKeys, UniformKeys
 from models.kernel.laws import AnyLaw, Constant, NonNegative, Positive
 from models.kernel.registry import Model, Parameters
+from models.kernel.sources import Workload
 
 SCHEMA = 1
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -74,7 +75,15 @@ class WorkloadSpec(Parameters):
     )
     arrivals: AnyArrivals = Field(Poisson(rate_per_s=1000.0), description="when requests come")
     keys: AnyKeys = Field(UniformKeys(count=1000), description="which objects are asked for")
-    value_size_bytes: AnyLaw = Field(Constant(value=100.0), description="bytes of an object, drawn once for each key")
+    value_size_bytes: AnyLaw = Field(
+        Constant(value=100.0), description="bytes of an object's value, drawn once for each key"
+    )
+    key_size_bytes: AnyLaw = Field(
+        Constant(value=0.0), description="bytes of an object's key, which add to its value's; drawn once for each key"
+    )
+    ttl_s: AnyLaw | None = Field(
+        None, description="time to live of an object, drawn once for each key; none: as long as a cache lets it"
+    )
     items_per_request: AnyLaw = Field(
         Constant(value=1.0),
         description="items that a scan, query or batch_get asks for, rounded up, 1 to 10,000; in traces one",
@@ -83,6 +92,14 @@ class WorkloadSpec(Parameters):
         {"read": 1.0}, description="share of each operation; together 1"
     )
     trace: TraceSpec | None = Field(None, description="recorded requests instead")
+
+    def drawn(self) -> Workload:
+        """What is drawn, with no regard to a trace."""
+        mix = {name: share for name, share in self.mix.items() if share > 0}
+        return Workload(
+            self.arrivals, self.keys, self.value_size_bytes, mix, None, self.items_per_request, self.key_size_bytes,
+            self.ttl_s,
+        )  # fmt: skip
 
 
 class Range(Parameters):

@@ -13,6 +13,8 @@ Of = Literal["item", "result", "items"]
 ITEM, RESULT, ITEMS = range(3)
 OF: dict[Of, int] = {"item": ITEM, "result": RESULT, "items": ITEMS}
 
+SIZE_BYTES_MAX = 2.0**50
+"""Bytes of a key or a value; what is drawn beyond is cut there."""
 ITEMS_MAX = 10_000
 """Items of one request."""
 AMOUNT_MAX = 1 << 60

@@ -41,6 +41,10 @@ class Arrivals(BaseModel):
         """Maps cumulated rate (non-decreasing over all calls) to seconds; inf where it is never reached."""
         raise NotImplementedError
 
+    def gaps(self, key: Stream) -> Callable[[int, int], FloatArray] | None:
+        """Gaps of the unit process for the ordinals from a first on, so many; None: exponentials."""
+        return None
+
 
 class SteadyArrivals(Arrivals):
     """Arrivals at one rate."""
@@ -200,6 +204,40 @@ class Bursty(Arrivals):
         return seconds
 
 
+class Renewal(Arrivals):
+    """Independent gaps of any one law: more even than Poisson arrivals, or less.
+
+    Limits:
+        A gap begins at time zero. What came before is taken as Poisson arrivals of the same rate.
+    """
+
+    kind: Literal["renewal"] = "renewal"
+    gap: SecondsLaw
+
+    @model_validator(mode="after")
+    def _has_a_rate(self) -> Self:
+        if not 0.0 < self.gap.mean() < math.inf:
+            raise ValueError(f"the gap's mean must be positive and finite, this one is {self.gap.mean():g} s")
+        return self
+
+    def mean_rate_per_s(self, duration_s: float) -> float:
+        return self.initial_rate_per_s()
+
+    def initial_rate_per_s(self) -> float:
+        return 1.0 / self.gap.mean()
+
+    def clock(self, key: Stream) -> Callable[[FloatArray], FloatArray]:
+        return lambda passed: passed * self.gap.mean()
+
+    def gaps(self, key: Stream) -> Callable[[int, int], FloatArray] | None:
+        def block(first: int, size: int) -> FloatArray:
+            numbers = ordinals(first, size)
+            values_s = self.gap.block(lambda draw: uniforms(key.key_0, key.key_1, numbers, 0, 0, 0, 0, draw))
+            return values_s / self.gap.mean()
+
+        return block
+
+
 class Closed(BaseModel):
     """Clients that wait for an answer, think, and ask again: closed loop."""
 
@@ -209,11 +247,11 @@ class Closed(BaseModel):
     think: SecondsLaw = Constant(value=0.0)
 
 
-AnyArrivals = Annotated[Poisson | ConstantArrivals | Schedule | Bursty | Closed, Field(discriminator="kind")]
+AnyArrivals = Annotated[Poisson | ConstantArrivals | Schedule | Bursty | Renewal | Closed, Field(discriminator="kind")]
 
 
 def unit_process(
-    random_gaps: bool, exponentials: Callable[[int, int], FloatArray], size: int
+    random_gaps: bool, gaps_of: Callable[[int, int], FloatArray], size: int
 ) -> Callable[[], tuple[int, FloatArray]]:
     """Successive blocks of the cumulated unit process: first ordinal, and shape (size,)."""
     state: list[float] = [0, 0.0]
@@ -223,7 +261,7 @@ def unit_process(
         state[0] = first + size
         if not random_gaps:
             return first, np.arange(first, first + size, dtype=np.float64)
-        gaps = exponentials(first, size)
+        gaps = gaps_of(first, size)
         gaps[0] += state[1]
         passed = np.cumsum(gaps)
         state[1] = float(passed[-1])

@@ -54,7 +54,7 @@ def _work_is_certain(program: Program, workload: Workload) -> bool:
     return (
         steady
         and len(workload.mix) == 1
-        and workload.sizes.code == CONSTANT
+        and not workload.objects_differ
         and (workload.items.code == CONSTANT or not any(workload.asks_several()))
         and (workload.keys.count == 1 or not looks_at_keys)
     )

@@ -7,7 +7,7 @@ loop returns early, and control runs at that instant before the data that is lef
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -22,8 +22,7 @@ from models.kernel.codes import FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.controlled import Controlled
 from models.kernel.instant import is_instant
 from models.kernel.journal import Journal
-from models.kernel.keys import KeyLaw, Zipf, guide
-from models.kernel.laws import Constant
+from models.kernel.keys import KeyLaw, Zipf
 from models.kernel.ledger import LEADER
 from models.kernel.outcome import FloatArray, Int32Array, IntArray, Outcome
 from models.kernel.parts import (
@@ -106,7 +105,7 @@ class CompiledDrawing:
 
 def key_arrays(law: KeyLaw) -> tuple[IntArray, FloatArray, FloatArray, Int32Array]:
     """A law of keys as `draw_key` reads it: kind and count, two parameters, table, guide."""
-    where = guide(law.count, law.exponent) if isinstance(law, Zipf) else np.empty(0, np.int32)
+    where = law.guide() if isinstance(law, Zipf) else np.empty(0, np.int32)
     return np.array([law.code, law.count]), np.array(law.parameters()[:2]), law.table(), where
 
 
@@ -158,7 +157,7 @@ class CompiledPlane(Controlled):
         self.control_key = partial(stream, seed, replication, "system", program.name, "control")
         for source in sources:
             if isinstance(source, OpenSource):
-                source.draws_keys = program.reads_keys or not isinstance(source.workload.sizes, Constant)
+                source.draws_keys = program.reads_keys or source.workload.objects_differ
         sizes = (source.room for source in sources if isinstance(source, OpenSource))
         self._block_room = max(sizes, default=1)
         self.w = self._world(seed, replication)
@@ -539,7 +538,8 @@ class CompiledPlane(Controlled):
         law_indexes = [
             (
                 program.law(workload.sizes), program.law(s._think) if isinstance(s, ClosedSource) else 0,
-                program.law(workload.items),
+                program.law(workload.items), program.law(workload.key_sizes),
+                -1 if workload.ttls is None else program.law(workload.ttls),
             )
             for s in self.sources
         ]  # fmt: skip
@@ -549,7 +549,7 @@ class CompiledPlane(Controlled):
         streams = [stream(seed, replication, "system", program.name, name) for name in program.stream_names]
         first = self.sources[0].streams
         own = [stream(seed, replication, "system", program.name, "client backoff")]
-        work = [first.keys, first.operations, first.sizes, first.think, first.items]
+        work = [first.keys, first.operations, first.sizes, first.think, first.items, first.key_sizes, first.ttls]
         c = clock[0]
         c["backoff_stream"], c["work_stream"] = len(streams), len(streams) + 1
         c["ready_head"] = c["ready_tail"] = c["free_tokens"] = c["free_requests"] = c["free_entries"] = -1
@@ -770,11 +770,12 @@ class CompiledPlane(Controlled):
             record["throttled_cost"], record["tokens"] = client.quota.price(THROTTLED), client.quota.capacity
         return records
 
-    def _sources(self, law_indexes: list[tuple[int, int, int]]) -> Any:
+    def _sources(self, law_indexes: Sequence[Sequence[int]]) -> Any:
         records = np.zeros(len(self.sources), world.SOURCE)
         for index, source in enumerate(self.sources):
             record = records[index]
-            record["size_law"], record["think_law"], record["items_law"] = law_indexes[index]
+            for name, law in zip(("size", "think", "items", "key_size", "ttl"), law_indexes[index], strict=True):
+                record[f"{name}_law"] = law
             record["insert"] = source.workload.insert
             record["active"], record["client_base"] = 1, source.client_base
             if isinstance(source, ClosedSource):

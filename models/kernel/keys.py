@@ -76,14 +76,22 @@ class UniformKeys(KeyLaw):
 
 
 class Zipf(KeyLaw):
-    """Key k has popularity proportional to (k + 1)**-exponent: an exact Zipf law over a finite set."""
+    """Key k has popularity proportional to (k + 1 + shift)**-exponent: an exact Zipf law over a finite set.
+
+    With a shift it is Zipf and Mandelbrot's: the first keys are more alike, and the exponent holds far behind them.
+    """
 
     code = ZIPF
     kind: Literal["zipf"] = "zipf"
     exponent: Annotated[float, Field(ge=0.0, le=10.0, allow_inf_nan=False)] = 0.99
+    shift: Annotated[float, Field(ge=0.0, le=float(MAX_KEYS), allow_inf_nan=False)] = 0.0
 
     def table(self) -> FloatArray:
-        return zipf_table(self.count, self.exponent)
+        return zipf_table(self.count, self.exponent, self.shift)
+
+    def guide(self) -> Int32Array:
+        """The guide into the table."""
+        return guide(self.count, self.exponent, self.shift)
 
     def block(self, u1: FloatArray, u2: FloatArray) -> IntArray:
         return np.searchsorted(self.table(), u1, side="right").astype(np.int64)
@@ -185,18 +193,20 @@ AnyKeys = Annotated[UniformKeys | Zipf | Latest | ScrambledZipfian | Hotspot, Fi
 
 
 @lru_cache(maxsize=4)
-def zipf_table(count: int, exponent: float) -> FloatArray:
+def zipf_table(count: int, exponent: float, shift: float = 0.0) -> FloatArray:
     """Cumulated popularities of a finite Zipf law, shape (count,); takes time and memory linear in `count`."""
-    cumulated = np.cumsum(power(np.arange(1, count + 1, dtype=np.float64), -exponent))
+    # Relative to the first key's, so that no shift makes all of them too small for a number.
+    ranks = np.arange(1, count + 1, dtype=np.float64) / (1.0 + shift) + shift / (1.0 + shift)
+    cumulated = np.cumsum(power(ranks, -exponent))
     table = cast(FloatArray, cumulated / cumulated[-1])
     table.setflags(write=False)
     return table
 
 
 @lru_cache(maxsize=4)
-def guide(count: int, exponent: float) -> Int32Array:
+def guide(count: int, exponent: float, shift: float = 0.0) -> Int32Array:
     """Where in `zipf_table` to look for a uniform u: from entry floor(u * GUIDE) to the next, shape (GUIDE + 1,)."""
-    table = zipf_table(count, exponent)
+    table = zipf_table(count, exponent, shift)
     return np.minimum(np.searchsorted(table, np.arange(GUIDE + 1) / GUIDE, side="right"), count - 1).astype(np.int32)
 
 

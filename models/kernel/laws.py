@@ -24,8 +24,8 @@ from models.kernel.random import uniforms
 
 (
     CONSTANT, EXPONENTIAL, UNIFORM, LOGNORMAL, ERLANG, HYPEREXPONENTIAL, WEIBULL, PARETO, EMPIRICAL, MIXTURE,
-    GENERALIZED_PARETO, GENERALIZED_EXTREME_VALUE,
-) = range(12)  # fmt: skip
+    GENERALIZED_PARETO, GENERALIZED_EXTREME_VALUE, DISCRETE,
+) = range(13)  # fmt: skip
 
 PLAIN, LOGS, NORMALS = range(3)
 """Forms of draws before their law's parameters come in: a uniform u, -log u, the normal quantile of u."""
@@ -478,6 +478,44 @@ class Empirical(Law):
         return as_floats(between(u, p[right - 1], p[right], v[right - 1], v[right]))
 
 
+class Discrete(Law):
+    """One of several values, by weight."""
+
+    code = DISCRETE
+    dimensioned = ("values",)
+    kind: Literal["discrete"] = "discrete"
+    values: Annotated[list[NonNegative], Field(min_length=1, max_length=MAX_COMPONENTS)]
+    weights: Annotated[list[Positive], Field(min_length=1, max_length=MAX_COMPONENTS)]
+
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if len(self.values) != len(self.weights):
+            raise ValueError("values and weights must have the same length")
+        if not math.isfinite(sum(self.weights)):
+            raise ValueError("the weights add up to more than any number")
+        return self
+
+    def probabilities(self) -> list[float]:
+        """Of each value."""
+        total = math.fsum(self.weights)
+        return [weight / total for weight in self.weights]
+
+    def mean(self) -> float:
+        return math.fsum(p * v for p, v in zip(self.probabilities(), self.values, strict=True))
+
+    def variance(self) -> float:
+        mean = self.mean()
+        return math.fsum(p * (v - mean) ** 2 for p, v in zip(self.probabilities(), self.values, strict=True))
+
+    def parameters(self, table: LawTable) -> list[float]:
+        return [float(len(self.values)), *np.cumsum(self.probabilities())[:-1].tolist(), 2.0, *self.values]
+
+    def block(self, uniforms: Uniforms, first_draw: int = 0) -> FloatArray:
+        u, _ = uniforms(first_draw)
+        choice = np.searchsorted(np.cumsum(self.probabilities())[:-1], u, side="right")
+        return as_floats(np.array(self.values)[choice])
+
+
 class Component(BaseModel):
     """One law of a mixture, with its weight."""
 
@@ -540,6 +578,7 @@ AnyLaw = Annotated[
     | GeneralizedPareto
     | GeneralizedExtremeValue
     | Empirical
+    | Discrete
     | Mixture,
     Field(discriminator="kind"),
 ]
@@ -569,6 +608,7 @@ ParetoSeconds = _in_seconds(Pareto)
 GeneralizedParetoSeconds = _in_seconds(GeneralizedPareto)
 GeneralizedExtremeValueSeconds = _in_seconds(GeneralizedExtremeValue)
 EmpiricalSeconds = _in_seconds(Empirical)
+DiscreteSeconds = _in_seconds(Discrete)
 
 
 class ComponentSeconds(BaseModel):
@@ -600,6 +640,7 @@ else:
         | GeneralizedParetoSeconds
         | GeneralizedExtremeValueSeconds
         | EmpiricalSeconds
+        | DiscreteSeconds
         | MixtureSeconds,
         Field(discriminator="kind"),
     ]
@@ -703,11 +744,11 @@ def draw_law(
         return float(data[at] + data[at + 1] * u1)
     if kind == LOGNORMAL:
         return float(lognormal(u1, data[at], data[at + 1]))
-    if kind == HYPEREXPONENTIAL:
+    if kind in (HYPEREXPONENTIAL, DISCRETE):
         n, i = int(data[at]), 1
         while u1 >= data[at + i]:
             i += 1
-        return float(exponential(u2, data[at + n + i]))
+        return float(data[at + n + i]) if kind == DISCRETE else float(exponential(u2, data[at + n + i]))
     if kind == WEIBULL:
         return float(weibull(u1, data[at], data[at + 1]))
     if kind == PARETO:

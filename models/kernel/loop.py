@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from models.kernel.amounts import ITEMS_MAX
+from models.kernel.amounts import ITEMS_MAX, SIZE_BYTES_MAX
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
@@ -494,8 +494,19 @@ def issue(w: Any, s: int, client: int) -> None:
         w.law_kinds, w.law_starts, w.law_data, source.size_law, w.keys[stream + 2, 0], w.keys[stream + 2, 1],
         key, 0, 0, 0, 0,
     )  # fmt: skip
+    key_size = draw_law(
+        w.law_kinds, w.law_starts, w.law_data, source.key_size_law, w.keys[stream + 5, 0], w.keys[stream + 5, 1],
+        key, 0, 0, 0, 0,
+    )  # fmt: skip
+    ttl = math.inf
+    if source.ttl_law >= 0:
+        ttl = draw_law(
+            w.law_kinds, w.law_starts, w.law_data, source.ttl_law, w.keys[stream + 6, 0], w.keys[stream + 6, 1],
+            key, 0, 0, 0, 0,
+        )  # fmt: skip
     items = min(max(items, 1.0), float(ITEMS_MAX))
-    begin(w, s, who, ordinal, operation, key, math.ceil(min(size, 2.0**50)), math.ceil(items), math.inf, -1)
+    size_bytes = math.ceil(min(size, SIZE_BYTES_MAX)) + math.ceil(min(key_size, SIZE_BYTES_MAX))
+    begin(w, s, who, ordinal, operation, key, size_bytes, math.ceil(items), ttl, -1)
 
 
 def begin(

@@ -42,7 +42,7 @@ from models.kernel.codes import (
     OP_VIA,
 )
 from models.kernel.keys import KeyLaw
-from models.kernel.laws import as_floats
+from models.kernel.laws import Discrete, as_floats
 from models.kernel.outcome import FloatArray
 from models.kernel.parts import Cache
 from models.kernel.program import END, Program, Site
@@ -51,8 +51,6 @@ from models.kernel.sources import Workload, items_of
 from models.kernel.steps.admit import LOOKS
 from models.kernel.steps.choose import KEY, LEG, SLOT
 
-SIZE_BYTES_MAX = 2.0**50
-"""Bytes of an object of a law without a mean; sources cut them there."""
 MAX_DEPTH = 400
 """Sites in a row; more is a route that leads in circles."""
 SAMPLE = 4096
@@ -409,14 +407,26 @@ class _Reader:
         rates = popularity[popularity > 0] * lookups_per_request * min(self.rate_per_s, 1e18)
         if not rates.size or rates.sum() <= 0:
             return 0.0
-        ttl_s = math.inf if cache.ttl_s is None else cache.ttl_s
         capacity: float = cache.capacity
         if cache.capacity_bytes is not None:
             capacity = approximate_capacity_items(capacity, size_bytes + cache.overhead_bytes or 1.0)
-        if capacity >= rates.size:
-            return ttl_hit_ratio(rates, ttl_s) if math.isfinite(ttl_s) else 1.0
         forms = {"lru": lru_hit_ratio, "fifo": fifo_hit_ratio, "clock": approximate_clock_hit_ratio}
-        return forms[cache.policy](rates, max(capacity, 1.0), ttl_s)
+
+        def hit_ratio(ttl_s: float) -> float:
+            if capacity >= rates.size:
+                return ttl_hit_ratio(rates, ttl_s) if math.isfinite(ttl_s) else 1.0
+            return forms[cache.policy](rates, max(capacity, 1.0), ttl_s)
+
+        most_s = math.inf if cache.ttl_s is None else cache.ttl_s
+        # Which key has which time to live is drawn, so each key is as likely to have any of them.
+        return math.fsum(share * hit_ratio(ttl_s) for ttl_s, share in self._ttls(most_s))
+
+    def _ttls(self, most_s: float) -> list[tuple[float, float]]:
+        """How long objects live, at most so long, and which share of them does; by the mean of laws but `discrete`."""
+        law = None if self.workload.trace is not None else self.workload.ttls
+        if isinstance(law, Discrete):
+            return [(min(ttl_s, most_s), p) for ttl_s, p in zip(law.values, law.probabilities(), strict=True)]
+        return [(min(math.inf if law is None else law.mean(), most_s), 1.0)]
 
     @cached_property
     def popularity(self) -> FloatArray:
@@ -425,10 +435,7 @@ class _Reader:
 
     @cached_property
     def mean_size_bytes(self) -> float:
-        trace = self.workload.trace
-        if trace is not None:
-            return trace.mean_size_bytes
-        return min(self.workload.sizes.mean(), SIZE_BYTES_MAX)
+        return self.workload.mean_size_bytes
 
 
 @lru_cache(maxsize=64)

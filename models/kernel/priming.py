@@ -12,6 +12,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.kernel.program import Program
+    from models.kernel.sources import Workload
 
 FIRST = 1 << 14
 """Requests in the shortest past."""
@@ -53,6 +58,13 @@ class Priming:
         self.settled = abs(ratio - self._ratio) < TOLERANCE and now_s >= TTLS * self.ttl_s
         self._ratio, self._goal, self._lookups, self._hits = ratio, 2 * (self._goal or self.first), 0, 0
         return self.settled or self.requests >= self.most
+
+
+def longest_ttl_s(program: Program, workload: Workload) -> float:
+    """How long an object of the workload lives in any cache at most, seconds; 0 where there is none, or no end."""
+    most_s = workload.longest_ttl_s()
+    lives_s = (min(cache.ttl_s or math.inf, most_s) for cache in program.caches)
+    return max((ttl_s for ttl_s in lives_s if ttl_s < math.inf), default=0.0)
 
 
 def predicted_requests(ttl_s: float, rate_per_s: float, capacity: int) -> int:

@@ -358,7 +358,7 @@ class SimpyPlane(Controlled):
         assert source is not None
         ordinal = self.counts[index].get(client, 0)
         self.counts[index][client] = ordinal + 1
-        self._begin(Request(index, source.client_base + client, ordinal, *source.issue(client, ordinal), math.inf))
+        self._begin(Request(index, source.client_base + client, ordinal, *source.issue(client, ordinal)))
 
     def _begin(self, request: Request) -> None:
         request.measured = self.now >= self.span.warmup_s

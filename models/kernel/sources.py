@@ -1,8 +1,8 @@
 """Sources of work: a workload as the scenario describes it, and the streams of requests drawn from it.
 
 Arrivals, keys, operations, sizes and numbers of items are drawn from streams of the workload, not of a system, so all
-systems of a scenario see the same requests. An object's size belongs to its key: it is drawn once for each key, so that
-reading an object twice finds it as large as before.
+systems of a scenario see the same requests. An object's size and its time to live belong to its key: they are drawn
+once for each key, so that reading an object twice finds it as large as before.
 
 An operation called `insert` writes a new record, the one after the newest. Inserts count in the order of a source's
 requests: as they arrive at an open one, as they are issued in a closed one. The past before time zero inserts as well,
@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from models.kernel.amounts import ITEMS_MAX
+from models.kernel.amounts import ITEMS_MAX, SIZE_BYTES_MAX
 from models.kernel.arrivals import Arrivals, Closed, ConstantArrivals, Poisson, ordinals, unit_process
 from models.kernel.keys import KeyLaw
-from models.kernel.laws import Constant, Law, LawTable, draw_law, exponential
+from models.kernel.laws import Constant, Discrete, Law, LawTable, draw_law, exponential
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import Stream, stream, uniforms
 
@@ -38,7 +38,7 @@ INSERT = "insert"
 SEVERAL = ("query", "scan", "batch_get")
 """Operations that ask for several items."""
 
-ONE = Constant(value=1.0)
+NOTHING, ONE = Constant(value=0.0), Constant(value=1.0)
 
 
 class Block(NamedTuple):
@@ -124,6 +124,8 @@ class Workload:
         mix: Share of each operation, by name; shares add up to 1.
         trace: Recorded requests instead of all of these; what they insert has the recorded key.
         items: Items that a request of one of the operations `SEVERAL` asks for, rounded up, from 1 to `ITEMS_MAX`.
+        key_sizes: Bytes of an object's key, drawn once for each key; an object has those of its key and its value.
+        ttls: Seconds that an object lives after it was written or cached, drawn once for each key; None: for ever.
     """
 
     arrivals: Arrivals | Closed
@@ -132,6 +134,26 @@ class Workload:
     mix: Mapping[str, float]
     trace: Trace | None = None
     items: Law = ONE
+    key_sizes: Law = NOTHING
+    ttls: Law | None = None
+
+    @property
+    def objects_differ(self) -> bool:
+        """Whether an object's size or its time to live depends on its key."""
+        return not all(isinstance(law, Constant) for law in (self.sizes, self.key_sizes, self.ttls or NOTHING))
+
+    @property
+    def mean_size_bytes(self) -> float:
+        """Of an object, recorded or drawn; of a law without a mean, where it is cut."""
+        if self.trace is not None:
+            return self.trace.mean_size_bytes
+        return math.fsum(min(law.mean(), SIZE_BYTES_MAX) for law in (self.sizes, self.key_sizes))
+
+    def longest_ttl_s(self) -> float:
+        """Seconds that the objects live that live longest, inf for ever; of a law without an end, the mean."""
+        if self.ttls is None or self.trace is not None:
+            return math.inf
+        return max(self.ttls.values) if isinstance(self.ttls, Discrete) else self.ttls.mean()
 
     @property
     def operation_names(self) -> tuple[str, ...]:
@@ -202,13 +224,16 @@ class Streams(NamedTuple):
     sizes: Stream
     think: Stream
     items: Stream
+    key_sizes: Stream
+    ttls: Stream
 
     @classmethod
     def of(cls, seed: int, replication: int, before: str = "") -> Streams:
         """Streams of a replication; `before` sets those apart that are drawn before time zero."""
-        names = ("arrivals", "operations", "keys", "sizes", "think", "items")
-        # Sizes belong to keys, before and after time zero alike.
-        return cls(*(stream(seed, replication, "workload", n if n == "sizes" else before + n) for n in names))
+        names = ("arrivals", "operations", "keys", "sizes", "think", "items", "key sizes", "ttls")
+        # What belongs to keys is the same before and after time zero.
+        of_keys = ("sizes", "key sizes", "ttls")
+        return cls(*(stream(seed, replication, "workload", n if n in of_keys else before + n) for n in names))
 
 
 @dataclass
@@ -237,9 +262,8 @@ class OpenSource:
         assert isinstance(arrivals, Arrivals)
         key = self.streams.arrivals
         clock = arrivals.clock(key)
-        unit = unit_process(
-            arrivals.random_gaps, lambda first, size: self.drawing.exponentials(key, first, size), self.block_size
-        )
+        gaps = arrivals.gaps(key) or (lambda first, size: self.drawing.exponentials(key, first, size))
+        unit = unit_process(arrivals.random_gaps, gaps, self.block_size)
         inserted = self.inserted
         while True:
             first, passed = unit()
@@ -281,7 +305,7 @@ class OpenSource:
                 keys = (keys + before) % w.keys.count
             keys = np.where(new, before % w.keys.count, keys)
         items = items_of(w, streams.items, operations, first, 0)
-        return operations, keys, sizes_of(w.sizes, streams.sizes, keys), items, alike(math.inf, size)
+        return operations, keys, sizes_of(w, streams, keys), items, ttls_of(w, streams, keys)
 
 
 @dataclass
@@ -298,7 +322,7 @@ class ClosedSource:
         assert isinstance(closed, Closed)
         self.clients: int = closed.clients
         self._think: Law = closed.think
-        self._held: dict[int, tuple[int, list[tuple[int, int, int, int]]]] = {}
+        self._held: dict[int, tuple[int, list[tuple[int, int, int, int, float]]]] = {}
         self.inserted = 0
         self._table = LawTable()
         self._table.add(self._think)
@@ -316,9 +340,9 @@ class ClosedSource:
         index = len(self._table.laws) - 1
         return draw_law(*self._arrays, index, *self.streams.think, ordinal, self.client_base + client, 0, 0, visit)
 
-    def issue(self, client: int, ordinal: int) -> tuple[int, int, int, int]:
-        """Operation, key, size and items of a client's request, to be asked for in order of issue."""
-        operation, key, size, items = self._drawn(client, ordinal)
+    def issue(self, client: int, ordinal: int) -> tuple[int, int, int, int, float]:
+        """Operation, key, size, items and time to live of a client's request, to be asked for in order of issue."""
+        operation, key, size, items, ttl_s = self._drawn(client, ordinal)
         w, drawn = self.workload, key
         if operation == w.insert:
             key = self.inserted % w.keys.count
@@ -326,36 +350,56 @@ class ClosedSource:
         elif w.keys.follows_newest:
             key = (key + self.inserted) % w.keys.count
         if key != drawn:
-            size = int(sizes_of(w.sizes, self.streams.sizes, np.array([key]))[0])
-        return operation, key, size, items
+            size = int(sizes_of(w, self.streams, np.array([key]))[0])
+            ttl_s = float(ttls_of(w, self.streams, np.array([key]))[0])
+        return operation, key, size, items, ttl_s
 
-    def _drawn(self, client: int, ordinal: int) -> tuple[int, int, int, int]:
-        """Operation, key, size and items as they would be if nothing were inserted."""
+    def _drawn(self, client: int, ordinal: int) -> tuple[int, int, int, int, float]:
+        """Operation, key, size, items and time to live as they would be if nothing were inserted."""
         number, index = divmod(ordinal, self.draw_block)
         held = self._held.get(client)
         if held is None or held[0] != number:
             held = self._held[client] = (number, self._draw(client, number * self.draw_block))
         return held[1][index]
 
-    def _draw(self, client: int, first: int) -> list[tuple[int, int, int, int]]:
+    def _draw(self, client: int, first: int) -> list[tuple[int, int, int, int, float]]:
         w, streams, drawing, size = self.workload, self.streams, NumpyDrawing(), self.draw_block
         keys = drawing.keys(w.keys, streams.keys, first, size, self.client_base + client)
         u, _ = drawing.pairs(streams.operations, first, size, self.client_base + client)
         operations = np.searchsorted(w.shares(), u, side="right")
-        sizes = sizes_of(w.sizes, streams.sizes, keys)
         items = items_of(w, streams.items, operations, first, self.client_base + client)
-        return list(zip(operations.tolist(), keys.tolist(), sizes.tolist(), items.tolist(), strict=True))
+        columns = operations, keys, sizes_of(w, streams, keys), items, ttls_of(w, streams, keys)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 Source = OpenSource | ClosedSource
 
 
-def sizes_of(law: Law, key: Stream, keys: IntArray) -> IntArray:
-    """Bytes of each key's object, rounded up, shape as `keys`."""
+def sizes_of(workload: Workload, streams: Streams, keys: IntArray) -> IntArray:
+    """Bytes of each key's object: those of the key and of the value, each rounded up, shape as `keys`."""
+    values = _bytes_of(workload.sizes, streams.sizes, keys)
+    if workload.key_sizes == NOTHING:
+        return values
+    return cast(IntArray, values + _bytes_of(workload.key_sizes, streams.key_sizes, keys))
+
+
+def _bytes_of(law: Law, key: Stream, keys: IntArray) -> IntArray:
     if isinstance(law, Constant):
-        return alike(math.ceil(min(law.value, 2.0**50)), len(keys))
-    values = law.block(lambda draw: uniforms(key.key_0, key.key_1, keys, 0, 0, 0, 0, draw))
-    return cast(IntArray, np.ceil(np.minimum(values, 2.0**50)).astype(np.int64))
+        return alike(math.ceil(min(law.value, SIZE_BYTES_MAX)), len(keys))
+    return cast(IntArray, np.ceil(np.minimum(_of_keys(law, key, keys), SIZE_BYTES_MAX)).astype(np.int64))
+
+
+def ttls_of(workload: Workload, streams: Streams, keys: IntArray) -> FloatArray:
+    """Seconds that each key's object lives, inf for ever, shape as `keys`."""
+    law = workload.ttls
+    if law is None or isinstance(law, Constant):
+        return alike(math.inf if law is None else law.value, len(keys))
+    return _of_keys(law, streams.ttls, keys)
+
+
+def _of_keys(law: Law, key: Stream, keys: IntArray) -> FloatArray:
+    """What is drawn once for each key."""
+    return law.block(lambda draw: uniforms(key.key_0, key.key_1, keys, 0, 0, 0, 0, draw))
 
 
 def items_of(workload: Workload, key: Stream, operations: IntArray, first: int, client: int) -> IntArray:

@@ -99,7 +99,7 @@ OPERATION = _record(
 """`first` to `last` are the requests whose attempts have deadlines, in order; `timing`: the next one is an event."""
 SOURCE = _record(
     "closed client_base clients active block_at block_end more ordinal parked_count size_law think_law items_law "
-    "insert inserted seq",
+    "key_size_law ttl_law insert inserted seq",
     "since origin",
 )
 """The next request is `block_at` of the block, which ends before `block_end`; `more`: another block may come. `since`

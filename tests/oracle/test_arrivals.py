@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from models.kernel.arrivals import Arrivals, Bursty, ConstantArrivals, Poisson, Schedule
+from models.kernel.arrivals import Arrivals, Bursty, ConstantArrivals, Poisson, Renewal, Schedule
 from models.kernel.keys import UniformKeys
-from models.kernel.laws import Constant
+from models.kernel.laws import Constant, ConstantSeconds, ErlangSeconds, GeneralizedParetoSeconds
 from models.kernel.sources import NumpyDrawing, OpenSource, Streams, Workload
 
 
@@ -34,6 +34,32 @@ def test_poisson_gaps_are_exponential() -> None:
     gaps = np.diff(times(Poisson(rate_per_s=100.0), 200.0))
 
     assert stats.kstest(gaps, stats.expon(scale=0.01).cdf).pvalue > 0.001
+
+
+def test_gaps_are_those_of_a_law() -> None:
+    """Gaps of Facebook's ETC pool, against scipy, whose shape has the same sign."""
+    gaps = np.diff(times(Renewal(gap=GeneralizedParetoSeconds(scale_s=0.0160292, shape=0.154971)), 200.0))
+
+    assert stats.kstest(gaps, stats.genpareto(0.154971, scale=0.0160292).cdf).pvalue > 0.001
+    assert gaps.size == pytest.approx(200.0 / stats.genpareto(0.154971, scale=0.0160292).mean(), rel=0.04)
+
+
+def test_counts_of_a_renewal_process_disperse_as_its_gaps_do() -> None:
+    """Theory: variance over mean of the count in a long time tends to the squared coefficient of variation, 1 / 4 here.
+    Method: counts in windows of 200 gaps, a 99.9 % chi-square band.
+    """
+    arrivals = Renewal(gap=ErlangSeconds(shape=4, mean_s=0.005))
+    counts = np.concatenate([np.histogram(times(arrivals, 400.0, r), np.arange(1.0, 401.0))[0] for r in range(3)])
+
+    low, high = stats.chi2.ppf([0.0005, 0.9995], counts.size - 1) / (counts.size - 1)
+    assert arrivals.mean_rate_per_s(1.0) == pytest.approx(200.0)
+    assert 0.25 * low < counts.var(ddof=1) / counts.mean() < 0.25 * high * 1.01
+
+
+def test_gaps_that_take_no_time_or_for_ever_are_refused() -> None:
+    for gap in (ConstantSeconds(value_s=0.0), GeneralizedParetoSeconds(scale_s=1.0, shape=1.0)):
+        with pytest.raises(ValueError, match="positive and finite"):
+            Renewal(gap=gap)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +105,7 @@ def test_bursts_have_the_mean_rate_and_are_burstier_than_poisson() -> None:
 @pytest.mark.parametrize(
     "arrivals",
     [Poisson(rate_per_s=500.0), ConstantArrivals(rate_per_s=500.0), RAMP,
+     Renewal(gap=ErlangSeconds(shape=3, mean_s=0.002)),
      Bursty(on_rate_per_s=900.0, off_rate_per_s=10.0, on_mean_s=0.1, off_mean_s=0.2)],
 )  # fmt: skip
 def test_blocks_of_any_size_give_the_same_times(arrivals: Arrivals) -> None:

@@ -34,6 +34,7 @@ LAWS: dict[str, KeyLaw] = {
     "zipf 0": Zipf(count=50, exponent=0.0),
     "zipf 0.99": Zipf(count=50, exponent=0.99),
     "zipf 3": Zipf(count=7, exponent=3.0),
+    "zipf with a shift": Zipf(count=50, exponent=1.9, shift=7.5),
     "latest": Latest(count=50),
     "scrambled zipfian": ScrambledZipfian(count=50),
     "hotspot": Hotspot(count=50),
@@ -89,6 +90,15 @@ def test_zipf_probabilities_are_powers() -> None:
 
     expected = np.arange(1, 1001) ** -1.3
     assert popularity == pytest.approx(expected / expected.sum(), rel=1e-9)
+
+
+def test_a_shift_is_that_of_zipf_and_mandelbrot() -> None:
+    """However far: with a shift of 10**7, a power of it would be too small for a number."""
+    for shift, exponent in ((2.7, 1.3), (1e7, 10.0)):
+        popularity = Zipf(count=1000, exponent=exponent, shift=shift).popularity()
+
+        expected = ((np.arange(1, 1001) + shift) / (1.0 + shift)) ** -exponent
+        assert popularity == pytest.approx(expected / expected.sum(), rel=1e-9)
 
 
 # ---------------------------------------------------------------- YCSB, once more, in plain Python

@@ -12,6 +12,7 @@ from scipy import stats
 from models.kernel.laws import (
     Component,
     Constant,
+    Discrete,
     Empirical,
     Erlang,
     Exponential,
@@ -102,6 +103,8 @@ LAWS: dict[str, tuple[Law, Any]] = {
 MORE: dict[str, Law] = {
     "constant": Constant(value=3.0),
     "zero": Constant(value=0.0),
+    "discrete": Discrete(values=[5.0, 0.0, 11.0], weights=[2.0, 1.0, 5.0]),
+    "discrete of one": Discrete(values=[5.0], weights=[0.1]),
     "empirical with ties": Empirical(probabilities=[0.0, 0.25, 0.75, 1.0], values=[1.0, 2.0, 2.0, 2.0]),
     "mixture with constants": Mixture(
         components=[Component(weight=1.0, law=Constant(value=0.0)), Component(weight=2.0, law=Constant(value=5.0))]
@@ -149,6 +152,21 @@ def test_a_block_one_by_one_and_compiled_code_give_the_same_bits(name: str) -> N
     by_compiled_code = compiled_draws(arrays, index, KEY, identities)
 
     assert block.tobytes() == one_by_one.tobytes() == by_compiled_code.tobytes()
+
+
+def test_values_come_as_often_as_their_weights_say() -> None:
+    """Chi-square; 99.9 %, a frozen seed."""
+    values, counts = np.unique(sample(MORE["discrete"]), return_counts=True)
+
+    assert values.tolist() == [0.0, 5.0, 11.0]
+    assert stats.chisquare(counts, COUNT * np.array([1.0, 2.0, 5.0]) / 8.0).pvalue > 0.001
+
+
+def test_values_and_weights_of_other_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same length"):
+        Discrete(values=[1.0, 2.0], weights=[1.0])
+    with pytest.raises(ValueError, match="more than any number"):
+        Discrete(values=[1.0, 2.0], weights=[1e308, 1e308])
 
 
 def test_a_hyperexponential_by_mean_and_cv_has_balanced_means() -> None:

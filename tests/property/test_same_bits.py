@@ -24,11 +24,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from models.kernel import sampling, simpy_engine, station
+from models.kernel import sampling, simpy_engine, sources, station
 from models.kernel.amounts import ITEMS, RESULT, units
+from models.kernel.arrivals import Renewal
 from models.kernel.cache import CacheState
 from models.kernel.codes import MAX_OCCUPIED
 from models.kernel.entries import Entry
+from models.kernel.keys import Zipf, zipf_table
 from models.kernel.laws import Exponential
 from models.kernel.ledger import LedgerState
 from models.kernel.parts import Group, Quorum, Station
@@ -37,7 +39,7 @@ from models.kernel.recorder import Recorder
 from models.kernel.sampling import Sampler
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
-from models.kernel.sources import ClosedSource, OpenSource, Workload
+from models.kernel.sources import NOTHING, ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
 from models.kernel.steps import Admit, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
 from models.kernel.steps.admit import TRIES, BucketState
@@ -57,6 +59,7 @@ from tests.strategies.systems import (
     expiring_case,
     first_difference,
     grid,
+    living_case,
     occupied_case,
     older_case,
     returning_case,
@@ -86,7 +89,9 @@ def test_engines_agree(case: Case) -> None:
     agree(case)
 
 
-@pytest.mark.parametrize("case", [busy_case(), expiring_case(), several_case()], ids=["busy", "expiring", "several"])
+@pytest.mark.parametrize(
+    "case", [busy_case(), expiring_case(), several_case(), living_case()], ids=["busy", "expiring", "several", "living"]
+)
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
 
@@ -146,7 +151,8 @@ def samples() -> list[tuple[Case, Seen]]:
 
     draw()
     by_hand = (
-        several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case
+        several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
+        living_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     some = [*(case() for case in by_hand), *evicting, *drawn]
@@ -595,6 +601,14 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a closed loop's inserts are not counted": changed(
         ClosedSource, "issue", lambda issue: lambda source, *who: source._drawn(*who) if issue else None
     ),
+    "a closed loop's objects live for ever": changed(
+        ClosedSource, "issue", lambda issue: lambda source, *who: (*issue(source, *who)[:4], math.inf)
+    ),
+    "a key has no bytes": changed(
+        sources, "sizes_of", lambda sizes_of: lambda work, *some: sizes_of(replace(work, key_sizes=NOTHING), *some)
+    ),
+    "gaps are always exponential": lambda patch: patch.setattr(Renewal, "gaps", lambda *_: None),
+    "the first keys stand apart": changed(Zipf, "table", lambda _: lambda law: zipf_table(law.count, law.exponent)),
     "watches wake in reverse": changed(
         SimpyPlane, "notice", lambda notice: lambda plane, watches, value: notice(plane, watches, value + 1)
     ),

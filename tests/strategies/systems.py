@@ -18,15 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from models.kernel.amounts import OF
-from models.kernel.arrivals import Arrivals, Bursty, Closed, ConstantArrivals, Poisson, Schedule
+from models.kernel.arrivals import Arrivals, Bursty, Closed, ConstantArrivals, Poisson, Renewal, Schedule
 from models.kernel.charges import Hourly, PerToken
 from models.kernel.keys import Hotspot, KeyLaw, Latest, ScrambledZipfian, UniformKeys, Zipf
 from models.kernel.laws import (
     Component,
     Constant,
     ConstantSeconds,
+    Discrete,
+    DiscreteSeconds,
     Empirical,
     Erlang,
+    ErlangSeconds,
     Exponential,
     ExponentialSeconds,
     GeneralizedExtremeValue,
@@ -119,6 +122,7 @@ LAWS: tuple[Law, ...] = (
     Pareto(shape=2.5, minimum=GRID_S), GeneralizedPareto(scale=2 * GRID_S, shape=0.2),
     GeneralizedExtremeValue(location=3 * GRID_S, scale=0.4 * GRID_S, shape=0.1),
     Empirical(probabilities=[0.0, 0.5, 1.0], values=[0.0, GRID_S, 6 * GRID_S]),
+    Discrete(values=[0.0, 4 * GRID_S, GRID_S], weights=[1.0, 1.0, 2.0]),
     Mixture(components=[Component(weight=2.0, law=grid(2)), Component(weight=1.0, law=Exponential(mean=4 * GRID_S))]),
     Mixture(
         components=[Component(weight=1.0, law=grid(0)), Component(weight=1.0, law=Erlang(shape=2, mean=2 * GRID_S))]
@@ -132,8 +136,17 @@ QUOTAS = (
     None, RetryQuota(6.0, 2.0, 3.0, 0.5), RetryQuota(1.0, 1.0, 1.0, 0.1), RetryQuota(5.0, 2.0, 1.0, 0.5, 3.0, True),
 )  # fmt: skip
 KEY_LAWS: tuple[KeyLaw, ...] = (
-    UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), UniformKeys(count=1), Hotspot(count=KEYS),
-    ScrambledZipfian(count=KEYS), Latest(count=KEYS), Latest(count=KEYS),
+    UniformKeys(count=KEYS), Zipf(count=KEYS, exponent=0.99), Zipf(count=KEYS, shift=1.5), UniformKeys(count=1),
+    Hotspot(count=KEYS), ScrambledZipfian(count=KEYS), Latest(count=KEYS), Latest(count=KEYS),
+)  # fmt: skip
+KEY_SIZES: tuple[Law, ...] = (Constant(value=0.0), Constant(value=20.0), Exponential(mean=40.0))
+TTLS: tuple[Law | None, ...] = (
+    None, None, grid(5), Exponential(mean=9 * GRID_S),
+    Discrete(values=[GRID_S, 6 * GRID_S, 1.0], weights=[1.0, 2.0, 1.0]),
+)  # fmt: skip
+GAPS = (
+    ExponentialSeconds(mean_s=GRID_S), DiscreteSeconds(values_s=[0.0, GRID_S, 4 * GRID_S], weights=[1.0, 2.0, 1.0]),
+    ErlangSeconds(shape=3, mean_s=2 * GRID_S),
 )  # fmt: skip
 ITEMS: tuple[Law, ...] = (
     Constant(value=1.0), Constant(value=3.0), Uniform(low=0.0, high=5.0), Exponential(mean=2.0),
@@ -574,7 +587,9 @@ def clients(draw: DrawFn) -> Client:
 def arrivals(draw: DrawFn) -> Arrivals:
     """Open arrivals, at most about one at each step of the grid."""
     rate = draw(st.sampled_from([1.0, 0.5, 1.3])) / GRID_S
-    kind = draw(st.integers(0, 3))
+    kind = draw(st.integers(0, 4))
+    if kind == 4:
+        return Renewal(gap=draw(st.sampled_from(GAPS)))
     if kind == 0:
         return ConstantArrivals(rate_per_s=rate)
     if kind == 1:
@@ -620,7 +635,10 @@ def workloads(draw: DrawFn, names: tuple[str, ...]) -> tuple[Workload, ...]:
     think = draw(st.sampled_from([
         ConstantSeconds(value_s=2 * GRID_S), ConstantSeconds(value_s=0.0), ExponentialSeconds(mean_s=4 * GRID_S),
     ]))  # fmt: skip
-    opened = Workload(draw(arrivals()), keys, sizes, mix, items=draw(st.sampled_from(ITEMS)))
+    opened = Workload(
+        draw(arrivals()), keys, sizes, mix, items=draw(st.sampled_from(ITEMS)),
+        key_sizes=draw(st.sampled_from(KEY_SIZES)), ttls=draw(st.sampled_from(TTLS)),
+    )  # fmt: skip
     closed = replace(opened, arrivals=Closed(clients=draw(st.integers(1, 4)), think=think))
     return ((opened,), (closed,), (opened, closed))[kind - 1]
 
@@ -784,6 +802,18 @@ def expiring_case() -> Case:
     operations = {"read": Operation(Route(Lookup(cache, Route(Fill(cache)))))}
     work = Workload(ConstantArrivals(rate_per_s=1 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 1.0})
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
+def living_case() -> Case:
+    """A case by hand in which objects live as long as their keys say, in room for some; one source is closed."""
+    cache = Cache("cache", Group("node"), capacity_bytes=900)
+    disk = Station("disk", Group("disk"), 1)
+    operations = {"read": Operation(Route(Lookup(cache, Route(Serve(disk, grid(1)), Fill(cache)))))}
+    opened = Workload(
+        Renewal(gap=GAPS[1]), KEY_LAWS[2], SIZES[2], {"read": 1.0}, key_sizes=KEY_SIZES[2], ttls=TTLS[4]
+    )  # fmt: skip
+    closed = replace(opened, arrivals=Closed(clients=2, think=ConstantSeconds(value_s=2 * GRID_S)))
+    return Case(operations, (), (opened, closed), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
 
 
 def several_case() -> Case:
