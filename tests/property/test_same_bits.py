@@ -35,7 +35,7 @@ from models.kernel.recorder import Recorder
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.sources import ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Admit, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
+from models.kernel.steps import Admit, Attempt, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
 from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
@@ -372,6 +372,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
     "who is wrong is not redirected": changed(Redirect, "bind", lambda _: lambda *_: lambda token: token.site),
     "what has failed goes no other way": changed(Try, "bind", lambda _: lambda *_: lambda token: token.site),
+    "a later attempt goes the first way": changed(Attempt, "bind", lambda _: lambda *_: lambda token: token.site),
     "a walk keeps what it occupied": changed(StationState, "release", lambda _: lambda _: None),
     "who is lost keeps what it occupied": changed(SimpyPlane, "vanish", lost_with_all),
     "a crash lets its servers be given back": changed(StationState, "down", down_and_given_back),

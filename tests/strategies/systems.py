@@ -73,6 +73,7 @@ from models.kernel.steps import (
     Admit,
     Apply,
     At,
+    Attempt,
     Choose,
     Drop,
     Each,
@@ -442,7 +443,7 @@ def routes(
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
-    kinds += ["try", "redirect"] * (depth < 2)
+    kinds += ["try", "attempt", "redirect"] * (depth < 2)
     kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
@@ -480,6 +481,9 @@ def routes(
         elif kind == "try":
             ways = routes(parts, depth + 1, held=held, occupied=occupied)
             steps.append(Try(draw(ways), draw(ways)))
+        elif kind == "attempt":
+            ways = routes(parts, depth + 1, held=held, occupied=occupied)
+            steps.append(Attempt(draw(ways), draw(ways), draw(st.integers(1, 2))))
         elif kind == "pass":
             steps.append(Pass(draw(st.sampled_from(parts.stations))))
         elif kind in ("order", "apply", "read"):

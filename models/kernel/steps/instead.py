@@ -1,11 +1,15 @@
-"""Going another way where one has failed: to the database when a cache refuses, to a spare pool, to another member."""
+"""Going another way where one has failed: to the database when a cache refuses, to a spare pool, to another member.
+
+A way that fails says so, and is left at once (`Try`). One that is silent says nothing: the client's patience ends, and
+its next attempt goes another way (`Attempt`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import OP_CATCH
+from models.kernel.codes import OP_ATTEMPT, OP_CATCH
 from models.kernel.steps.base import Step
 from models.kernel.system import Route
 
@@ -49,6 +53,49 @@ class Try(Step):
             return token.site
 
         return catch
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt(Step):
+    """Go one way on the first attempts of a request, and another on all later ones; both go on behind.
+
+    Args:
+        first: The way of the first attempts.
+        later: The way of the others.
+        count: How many attempts are the first.
+    """
+
+    first: Route
+    later: Route
+    count: int = 1
+    op = OP_ATTEMPT
+
+    @property
+    def then(self) -> Route:
+        """The way of whoever has failed at nothing yet."""
+        return self.first
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        later = program.flatten(self.later, after, depth)
+        first = program.flatten(self.first, after, depth)
+        return program.add(Site(self, self.op, c=self.count, next=first, other=later))
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        count, later = site.c, site.other
+
+        def attempt(token: Token) -> int:
+            return token.site if token.attempt < count else later
+
+        return attempt
+
+
+def by_attempt(token: Any, site: Any) -> int:
+    """Compiled form of `Attempt`."""
+    if token.attempt < site.c:
+        return int(site.next)
+    return int(site.other)
 
 
 def catch(token: Any, site: Any) -> int:
