@@ -91,7 +91,7 @@ from models.kernel.steps import (
     Travel,
     Try,
 )
-from models.kernel.system import Client, Operation, RetryQuota, Route, System
+from models.kernel.system import REFUSED, Client, Operation, RetryQuota, Route, System
 
 GRID_S = 2.0**-10
 DURATION_S = 96 * GRID_S
@@ -480,7 +480,7 @@ def routes(
             steps.append(Redirect(table, draw(routes(parts, depth + 1, held=held, occupied=occupied)), by))
         elif kind == "try":
             ways = routes(parts, depth + 1, held=held, occupied=occupied)
-            steps.append(Try(draw(ways), draw(ways)))
+            steps.append(Try(draw(ways), draw(ways), draw(st.sampled_from([0, 0, REFUSED]))))
         elif kind == "attempt":
             ways = routes(parts, depth + 1, held=held, occupied=occupied)
             steps.append(Attempt(draw(ways), draw(ways), draw(st.integers(1, 2))))

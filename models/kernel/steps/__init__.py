@@ -19,6 +19,6 @@ from models.kernel.steps.travel import Travel
 from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
-    "Admit", "Apply", "At", "Attempt", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy", "Order", "Pass",
-    "Read", "Redirect", "Serve", "Step", "Travel", "Try",
+    "Admit", "Apply", "At", "Attempt", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy", "Order",
+    "Pass", "Read", "Redirect", "Serve", "Step", "Travel", "Try",
 ]  # fmt: skip

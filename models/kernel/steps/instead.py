@@ -29,25 +29,27 @@ class Try(Step):
 
     Args:
         then: The way that is gone first.
-        instead: The way after a failure of any kind; one on this way is final.
+        instead: The way after a failure; one on this way is final.
+        error: The kind of failure that leads there, a code as in `system`; 0: any.
     """
 
     then: Route
     instead: Route
+    error: int = 0
     op = OP_CATCH
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
 
         instead = program.flatten(self.instead, after, depth)
-        catch = program.add(Site(self, self.op, next=after, other=instead, carries=1))
+        catch = program.add(Site(self, self.op, c=self.error, next=after, other=instead, carries=1))
         return program.flatten(self.then, catch, depth)
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
-        instead = site.other
+        instead, kind = site.other, site.c
 
         def catch(token: Token) -> int:
-            if token.error:
+            if token.error and (kind == 0 or kind == token.error):  # noqa: PLR1714
                 token.error = 0
                 return instead
             return token.site
@@ -100,7 +102,7 @@ def by_attempt(token: Any, site: Any) -> int:
 
 def catch(token: Any, site: Any) -> int:
     """Compiled form of `Try`."""
-    if token.error:
+    if token.error and (site.c == 0 or site.c == token.error):  # noqa: PLR1714
         token.error = 0
         return int(site.other)
     return int(site.next)
