@@ -114,7 +114,7 @@ def _copies(known: Known, nodes: Group) -> Copies:
     assert known.owners is not None
     everyone = range(nodes.size)
     rows = tuple(tuple((owner + further) % nodes.size for further in everyone) for owner in everyone)
-    return Copies("objects written", Membership(nodes, rows, of=known.owners.group), known.owners)
+    return Copies("objects written", Membership(nodes, rows, of=known.owners.group), known.owners, volatile=True)
 
 
 def _gutter(ask: Asking, parameters: Any) -> Asking:

@@ -417,6 +417,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "what a new leader lacks is not looked into": changed(
         LedgerState, "audit", lambda audit: lambda self, row, final: audit(self, row, final=final) if final else None
     ),
+    "a copy in memory outlives its node": lambda patch: patch.setattr(LedgerState, "forget", lambda *_: None),
     "a cache does not know which version it has": changed(
         CacheState, "fill", lambda fill: lambda *some: fill(*some[:-1], 0)
     ),

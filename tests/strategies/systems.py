@@ -670,7 +670,9 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         whose = draw(st.integers(0, len(held.members.rows) - 1))
         one, other = draw(st.sampled_from(held.members.rows[whose])), draw(st.sampled_from(held.members.rows[whose]))
         choices += [
-            ("copy", lambda: (held, whose, one, other)), *[("assign", lambda: (held.members, whose, 0, one))] * 2,
+            ("copy", lambda: (held, whose, one, other)),
+            ("forget", lambda: (held, one)),
+            *[("assign", lambda: (held.members, whose, 0, one))] * 2,
         ]  # fmt: skip
     verb, arguments = draw(st.sampled_from(choices))
     # One in five is off the grid, where sums are rounded.
