@@ -22,7 +22,7 @@ from pydantic import Field
 from models.elasticache.asking import Asking
 from models.elasticache.clients import Known, MemcachedClientParameters, ReplacementParameters, probes, watchers
 from models.elasticache.commands import WorkerThreadParameters, worker_threads
-from models.elasticache.common import OPERATIONS, ElasticacheParameters, system, with_database
+from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
 from models.elasticache.database import database
 from models.elasticache.leases import PERIOD_S, Leases
 from models.elasticache.sharding import ketama, modulo, modulo_slots
@@ -71,12 +71,13 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     nodes = Group("nodes", parameters.nodes, region.spread(parameters.nodes))
     behind = database(parameters.database, backend, region)
     is_store = behind.write is None or parameters.writes == "cache"
-    known = Known.of(region, nodes, clients.connections, _shares(parameters), owned=is_store)
+    is_written = is_store and any(name in operations for name in WRITING)
+    known = Known.of(region, nodes, clients.connections, _shares(parameters), owned=is_written)
     needs_connections = clients.connections is not None or clients.lost_node != "remap"
     ask = Asking(
         region, known.find, nodes, worker_threads(nodes, parameters.threads), _cache(parameters, "objects", nodes),
         behind, parameters.writes, connections=known.connections if needs_connections else None,
-        copies=_copies(known, nodes) if is_store and "write" in operations else None,
+        copies=_copies(known, nodes) if is_written else None,
     )  # fmt: skip
     if parameters.leases != "off":
         period_s = parameters.lease_period_s if parameters.leases == "stale" else None

@@ -65,6 +65,12 @@ def when(outcome: Outcome, text: str) -> list[float]:
     return [note.at_s for note in outcome.notes if note.text.startswith(text)]
 
 
+def keys_of_the_first(nodes: int, keys: int) -> int:
+    """How many keys are the first node's on a ring."""
+    table = ketama(range(nodes))
+    return sum(table[mix(key) % RING_SLOTS] == 0 for key in range(keys))
+
+
 @pytest.mark.parametrize(
     ("distribution", "moved"), [("ketama", ketama(range(10)).count(0) / RING_SLOTS), ("modulo", 0.9)]
 )
@@ -133,7 +139,7 @@ def test_spare_nodes_answer_what_they_hold_for_a_while() -> None:
 
     spare = outcome.caches["gutter objects"]
     lookups, hits = spare.window_lookups[3:].sum(), spare.window_hits[3:].sum()
-    lost = sum(ketama(range(4))[mix(key) % RING_SLOTS] == 0 for key in range(keys))
+    lost = keys_of_the_first(4, keys)
     assert lookups / (25.0 * rate_per_s) == pytest.approx(lost / keys, rel=0.05)
     assert hits / lookups == pytest.approx(ttl_hit_ratio(np.full(1, rate_per_s / keys), ttl_s), abs=0.02)
     assert outcome.operations["read"].errors == {}
@@ -189,7 +195,7 @@ def test_a_lost_node_loses_its_share_of_acknowledged_writes_and_no_other() -> No
     """Each of 300 keys is written some thirty times before: the last write of each of the node's keys is lost."""
     (outcome,) = run(12.0, 2000.0, 300, {"read": 0.01, "write": 0.99}, dies=True, warm=False, nodes=3)
 
-    mine = sum(ketama(range(3))[mix(key) % RING_SLOTS] == 0 for key in range(300))
+    mine = keys_of_the_first(3, 300)
     assert outcome.counters["writes.lost"] == mine
     assert outcome.counters["writes.kept"] == 300
 
