@@ -18,9 +18,9 @@ from bench.errors import Problem
 from bench.scenario.locate import KeyPath
 from bench.scenario.suggest import hint
 from models.kernel.arrivals import Arrivals, Schedule, SteadyArrivals, with_load
-from models.kernel.faults import Clear, Effect, Fault, Flush, LinkFault, Move, StationFault
+from models.kernel.faults import Clear, Effect, Fault, Flush, Forget, LinkFault, Move, StationFault
 from models.kernel.laws import NonNegative, Positive
-from models.kernel.parts import Group, Network, Station
+from models.kernel.parts import Copies, Group, Network, Station
 from models.kernel.plane import Down
 from models.kernel.program import Program
 from models.kernel.registry import Parameters
@@ -287,6 +287,9 @@ def _effects(spec: Any, program: Program, part: str, member: int | None, system:
         effects += [
             Clear(r, each, spec.how) for r in program.rooms if r.group is group for each in _members(group, member)
         ]
+        effects += [
+            Forget(c, each) for c in _volatile(program) if c.members.group is group for each in _members(group, member)
+        ]
     return effects
 
 
@@ -328,6 +331,9 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
         yield from (Flush(cache, m) for m in range(cache.group.size) if cache.group.zone(m) == zone)
     for room in program.rooms:
         yield from (Clear(room, m, spec.how) for m in range(room.group.size) if room.group.zone(m) == zone)
+    for copies in _volatile(program):
+        group = copies.members.group
+        yield from (Forget(copies, m) for m in range(group.size) if group.zone(m) == zone)
     for network in program.networks:
         for other in range(network.zones):
             yield LinkFault(network, zone, other, spec.how)
@@ -335,6 +341,11 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
                 yield LinkFault(network, other, zone, spec.how)
     if spec.clients == "move":
         yield from _moves(program, zone, lambda group: group.name == CLIENTS)
+
+
+def _volatile(program: Program) -> list[Copies]:
+    """The copies that are gone with their node."""
+    return [program.copies] if program.copies is not None and program.copies.volatile else []
 
 
 def _zones(program: Program) -> int:

@@ -2,7 +2,11 @@
 
 Cache-aside: a read asks the cache; on a miss the client reads the database and puts what it got into the cache. A write
 goes to the database, and then the object is deleted from the cache, or stored there ("through"). Where the cache is all
-there is, a write is a set, and a read that misses gets nothing.
+there is, a write is a set, and a read that misses gets nothing. Where `writes` is "cache" and there is a database, a
+read that misses makes anew what was lost, which is a write.
+
+Where clients know another way, a read whose node refuses, or that has timed out once, takes it; and a write has then
+done its duty at the database.
 """
 
 from __future__ import annotations
@@ -12,9 +16,10 @@ from typing import Literal
 
 from models.elasticache.commands import Commands, Steps
 from models.elasticache.database import Database
-from models.kernel.parts import Cache, Group
-from models.kernel.steps import Drop, Fill, Lookup, Travel
-from models.kernel.system import Route
+from models.elasticache.leases import Leases
+from models.kernel.parts import Cache, Copies, Group, Station
+from models.kernel.steps import Apply, Attempt, Drop, Fill, Lookup, Occupy, Order, Step, Travel, Try
+from models.kernel.system import REFUSED, Route
 from models.region import Region
 
 Writes = Literal["delete", "set", "cache"]
@@ -34,6 +39,11 @@ class Asking:
         writes: What a write does beside the database: delete or set the cached object; "cache": set it and nothing
             else.
         stored: What a node does once it has stored an object, such as to send it on to replicas.
+        connections: Which connection a request keeps until it is done; None: there are always enough.
+        leases: How a node lets one client at a time read the database; None: all that miss do.
+        instead: The way of a read whose node refuses or has let it time out; None: there is none.
+        attempts: How many may ask the cache, before it is taken to be silent.
+        copies: Who holds which version, where the cache is the store.
     """
 
     region: Region
@@ -44,33 +54,62 @@ class Asking:
     database: Database
     writes: Writes
     stored: Steps = ()
+    connections: Station | None = None
+    leases: Leases | None = None
+    instead: Steps | None = None
+    attempts: int = 1
+    copies: Copies | None = None
 
     def read(self) -> Steps:
         """A get and, on a miss, what follows."""
-        return (*self.find, self._there, *self.commands.get, Lookup(self.cache, Route(*self._miss())), self._back)
+        way = self._ask(*self.commands.get, Lookup(self.cache, Route(*self._miss())))
+        return way if self.instead is None else self._or(way, self.instead)
 
     def write(self) -> Steps:
         """A write."""
         ask, writes = self.database.write, self.writes
         if ask is None or writes == "cache":
-            return (*self.find, self._there, *self._stored("set"), self._back)
-        return (*ask(self.region.clients).steps, *self.find, self._there, *self._stored(writes), self._back)
+            return (*self._ordered, *self._ask(*self._stored("set", *self._applied)))
+        cached = self._ask(*self._stored(writes))
+        return (*ask(self.region.clients).steps, *(cached if self.instead is None else self._or(cached, ())))
 
     def slow(self) -> Steps:
         """A command over many objects; it finds its node as a read does, and looks at no object of its own."""
-        return (*self.find, self._there, *self.commands.slow, self._back)
+        return self._ask(*self.commands.slow)
+
+    def _ask(self, *what: Step) -> Steps:
+        """Go to the node of a key, and back."""
+        there_and_back = (self._there, *what, self._back)
+        if self.connections is None:
+            return (*self.find, *there_and_back)
+        return (*self.find, Occupy(self.connections, Route(*there_and_back)))
+
+    def _or(self, way: Steps, instead: Steps) -> Steps:
+        """A way of first attempts, and another where it is refused, and of later ones."""
+        other = Route(*instead)
+        return (Attempt(Route(Try(Route(*way), other, REFUSED)), other, self.attempts),)
 
     def _miss(self) -> Steps:
         """From the node to the database and back to the node, with what is stored there."""
         ask = self.database.read
         if ask is None:
             return ()
-        return (self._back, *ask(self.region.clients).steps, self._there, *self._stored("set"))
+        anew = (*self._ordered, *self._stored("set", *self._applied))
+        fetch = (self._back, *ask(self.region.clients).steps, self._there, *anew)
+        return fetch if self.leases is None else self.leases.one_at_a_time(fetch)
 
-    def _stored(self, writes: Writes) -> Steps:
+    def _stored(self, writes: Writes, *noted: Apply) -> Steps:
         if writes == "delete":
             return (*self.commands.set, Drop(self.cache), *self.stored)
-        return (*self.commands.set, Fill(self.cache), *self.stored)
+        return (*self.commands.set, Fill(self.cache), *noted, *self.stored)
+
+    @property
+    def _ordered(self) -> Steps:
+        return () if self.copies is None else (Order(self.copies),)
+
+    @property
+    def _applied(self) -> tuple[Apply, ...]:
+        return () if self.copies is None else (Apply(self.copies),)
 
     @property
     def _there(self) -> Travel:

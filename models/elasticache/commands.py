@@ -77,10 +77,10 @@ class CommandThreadParameters(Parameters):
     )
 
 
-def worker_threads(nodes: Group, parameters: WorkerThreadParameters) -> Commands:
+def worker_threads(nodes: Group, parameters: WorkerThreadParameters, of: str = "") -> Commands:
     """Memcached's."""
-    threads, lock = Station("threads", nodes, parameters.count), Station("lock", nodes)
-    alone = Serve(Station("thread's work", nodes, UNLIMITED), seconds(parameters.set_s))
+    threads, lock = Station(f"{of}threads", nodes, parameters.count), Station(f"{of}lock", nodes)
+    alone = Serve(Station(f"{of}thread's work", nodes, UNLIMITED), seconds(parameters.set_s))
     set_ = Occupy(threads, Route(alone, Serve(lock, seconds(parameters.lock_s))))
     get = Serve(threads, seconds(parameters.get_s))
     return Commands((get,), (set_,), (Serve(threads, seconds(parameters.get_s), further=1.0),), threads)

@@ -19,7 +19,8 @@ from models.kernel.tier import Backend
 from models.region import RegionParameters
 
 GUIDE = "ElastiCache guide (2023)"
-OPERATIONS = ("read", "write", "insert", "read_modify_write", "scan")
+WRITING = ("write", "insert", "read_modify_write")
+OPERATIONS = ("read", *WRITING, "scan")
 
 
 class ElasticacheParameters(Parameters):

@@ -5,22 +5,30 @@ Source:
     a key belongs to: `sharding`.
 
 Limits:
-    Nothing is replicated, and nothing saved: what a lost node held is gone.
+    Nothing is replicated, and nothing saved: what a lost node held is gone. A client's timeout is one for the cache and
+    the database alike; a later attempt of a read goes past the cache, whatever was slow. What clients do about lost
+    nodes: `clients`; about herds: `leases`. Objects that are evicted or expire are not counted as lost writes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from models.elasticache.asking import Asking
+from models.elasticache.clients import Known, MemcachedClientParameters, ReplacementParameters, probes, watchers
 from models.elasticache.commands import WorkerThreadParameters, worker_threads
-from models.elasticache.common import OPERATIONS, ElasticacheParameters, system, with_database
+from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
 from models.elasticache.database import database
+from models.elasticache.leases import PERIOD_S, Leases
 from models.elasticache.sharding import ketama, modulo, modulo_slots
 from models.kernel.charges import Hourly
-from models.kernel.parts import Cache, Group, Membership
+from models.kernel.laws import Positive
+from models.kernel.parts import Cache, Copies, Group, Membership
 from models.kernel.registry import Model, parameter
 from models.kernel.steps import Choose
 from models.kernel.system import System
@@ -38,6 +46,20 @@ class MemcachedParameters(ElasticacheParameters):
     distribution: Literal["ketama", "modulo"] = parameter(
         "ketama", "how clients share keys out among nodes", assumed="either; clients differ"
     )
+    clients: MemcachedClientParameters = parameter(
+        MemcachedClientParameters(), "what clients do about lost nodes", assumed="see its keys"
+    )
+    replacement: ReplacementParameters | None = parameter(
+        None, "how ElastiCache replaces lost nodes; none: they come back as faults say", example={"takes_s": 300.0}
+    )
+    leases: Literal["off", "wait", "stale"] = parameter(
+        "off",
+        "whether one client at a time reads the database for a key; others wait, or later get stale values",
+        assumed="off: memcached itself; NSDI 2013 added them",
+    )
+    lease_period_s: Positive = parameter(
+        PERIOD_S, "seconds in which a node hands out one lease for a key, for `stale`", source="NSDI 2013, 3.2.1"
+    )
     object_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
         56, "bytes of an object beside its value", assumed="48 to 60, and the key"
     )
@@ -45,19 +67,67 @@ class MemcachedParameters(ElasticacheParameters):
 
 def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
     """Clients in every zone share keys out among the nodes."""
-    region, count = Region.of(parameters.region), parameters.nodes
-    nodes, everyone = Group("nodes", count, region.spread(count)), range(count)
-    slots = ketama(everyone) if parameters.distribution == "ketama" else modulo(everyone, modulo_slots(count))
-    known = Membership(nodes, (slots,) * region.zones, region.clients)
-    cache = Cache(
-        "objects", nodes, "lru", capacity_bytes=parameters.memory_bytes, ttl_s=parameters.ttl_s,
+    region, clients = Region.of(parameters.region), parameters.clients
+    nodes = Group("nodes", parameters.nodes, region.spread(parameters.nodes))
+    behind = database(parameters.database, backend, region)
+    is_store = behind.write is None or parameters.writes == "cache"
+    is_written = is_store and any(name in operations for name in WRITING)
+    known = Known.of(region, nodes, clients.connections, _shares(parameters), owned=is_written)
+    needs_connections = clients.connections is not None or clients.lost_node != "remap"
+    ask = Asking(
+        region, known.find, nodes, worker_threads(nodes, parameters.threads), _cache(parameters, "objects", nodes),
+        behind, parameters.writes, connections=known.connections if needs_connections else None,
+        copies=_copies(known, nodes) if is_written else None,
+    )  # fmt: skip
+    if parameters.leases != "off":
+        period_s = parameters.lease_period_s if parameters.leases == "stale" else None
+        ask = replace(ask, leases=Leases.on(ask.cache, period_s))
+    count = parameters.nodes
+    if behind.read is not None:
+        ask = replace(ask, instead=behind.read(region.clients).steps)
+    if clients.lost_node == "gutter":
+        count += clients.gutter_nodes
+        ask = replace(ask, instead=_gutter(ask, parameters).read())
+    return system(
+        ask, operations, parameters, (Hourly("nodes", parameters.node.dollars_per_hour, count),),
+        probes(known, ask.commands.get, clients.check_timeout_s),
+        watchers=watchers(known, clients, parameters.replacement),
+    )  # fmt: skip
+
+
+def _shares(parameters: Any) -> Callable[[list[int]], tuple[int, ...]]:
+    """How clients share keys out."""
+    if parameters.distribution == "ketama":
+        return ketama
+    return partial(modulo, slots=modulo_slots(parameters.nodes, min(2, parameters.nodes - 1)))
+
+
+def _cache(parameters: Any, name: str, nodes: Group, ttl_s: float | None = None) -> Cache:
+    """What nodes hold."""
+    return Cache(
+        name, nodes, "lru", capacity_bytes=parameters.memory_bytes, ttl_s=ttl_s or parameters.ttl_s,
         overhead_bytes=parameters.object_overhead_bytes,
     )  # fmt: skip
-    ask = Asking(
-        region, (Choose(known, "key"),), nodes, worker_threads(nodes, parameters.threads), cache,
-        database(parameters.database, backend, region), parameters.writes,
+
+
+def _copies(known: Known, nodes: Group) -> Copies:
+    """One version of each object on each node, of which the one whose its key is counts."""
+    assert known.owners is not None
+    everyone = range(nodes.size)
+    rows = tuple(tuple((owner + further) % nodes.size for further in everyone) for owner in everyone)
+    return Copies("objects written", Membership(nodes, rows, of=known.owners.group), known.owners, volatile=True)
+
+
+def _gutter(ask: Asking, parameters: Any) -> Asking:
+    """Spare nodes, whose objects live for a short while; nobody minds whether they are there."""
+    count = parameters.clients.gutter_nodes
+    spare = Group("gutter", count, ask.region.spread(count))
+    return Asking(
+        ask.region, (Choose(Membership(spare, (ketama(range(count)),)), "key"),), spare,
+        worker_threads(spare, parameters.threads, "gutter "),
+        _cache(parameters, "gutter objects", spare, parameters.clients.gutter_ttl_s), ask.database, "set",
+        instead=ask.instead, attempts=2,
     )  # fmt: skip
-    return system(ask, operations, parameters, (Hourly("nodes", parameters.node.dollars_per_hour, count),), {})
 
 
 def model(backend: Backend) -> Model:
@@ -68,5 +138,9 @@ def model(backend: Backend) -> Model:
         parameters=with_database(MemcachedParameters, "memcached", backend),
         build=lambda p, operations: build(p, operations, backend),
         operations=OPERATIONS,
-        limits=("nothing is replicated or saved",),
+        limits=(
+            "nothing is replicated or saved",
+            "clients of a zone share one view, and learn from looks at intervals",
+            "who waits for a lease keeps its connection; deletes take no lease back",
+        ),
     )

@@ -18,8 +18,8 @@ POINTS_PER_NODE = 160
 """Points of a node on the ring: of each of 40 digests four. Source: libketama, as libmemcached and others have it."""
 POINTS_PER_DIGEST = 4
 RING = 1 << 32
-RING_SLOTS = 1 << 16
-"""Arcs of equal length that stand for the ring; assumed: a point is off by a 131,072th of the ring at most."""
+RING_SLOTS = 1 << 14
+"""Arcs of equal length that stand for the ring; assumed: a point is off by a 32,768th of the ring at most."""
 
 
 def modulo(nodes: Sequence[int], slots: int) -> tuple[int, ...]:

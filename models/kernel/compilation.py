@@ -46,7 +46,8 @@ LOOP = tuple(Entry(function) for function in (
     loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
     station.station_resize, station.station_pause, station.station_resume, station.station_slow,
     station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
-    hold.room_clear, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_begin,
+    hold.room_clear, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_forget,
+    ledger.ledger_begin,
 ))  # fmt: skip
 """What acts on a world."""
 ALONE = tuple(entry for entry in LOOP if entry.function in (

@@ -390,6 +390,15 @@ class CompiledPlane(Controlled):
         assert copies is self.program.copies
         self.f["ledger_copy"](self.w, row, source, target)
 
+    def forget(self, copies: Copies, member: int) -> None:
+        check_member(copies.members.group, member)
+        assert copies is self.program.copies
+        self.f["ledger_forget"](self.w, member)
+        table = self.w.memberships[self.program.membership(copies.members)]
+        for row in range(len(copies.members.rows)):
+            if self.w.slots[table["start"] + row * table["width"] + LEADER] == member:
+                self.f["ledger_audit"](self.w, row, False)
+
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone)["state"] = SILENT if how == "silent" else REFUSING
 

@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.kernel.parts import Cache, Membership, Network, Room, Station
+from models.kernel.parts import Cache, Copies, Membership, Network, Room, Station
 from models.kernel.plane import Down, Plane
 from models.kernel.system import Control
 
@@ -57,6 +57,14 @@ class Clear:
 
 
 @dataclass(frozen=True)
+class Forget:
+    """What one member's copy has is gone when the fault begins."""
+
+    copies: Copies
+    member: int
+
+
+@dataclass(frozen=True)
 class Move:
     """While the fault lasts, one slot of a key-to-member table points at another member."""
 
@@ -66,7 +74,7 @@ class Move:
     member: int
 
 
-Effect = StationFault | LinkFault | Flush | Clear | Move
+Effect = StationFault | LinkFault | Flush | Clear | Forget | Move
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,9 @@ def _apply(plane: Plane, effect: Effect, before: list[Effect], after: list[Effec
     elif isinstance(effect, Clear):
         if begins:
             plane.clear(effect.room, effect.member, effect.how)
+    elif isinstance(effect, Forget):
+        if begins:
+            plane.forget(effect.copies, effect.member)
     elif isinstance(effect, Move):
         moves = [e for e in after if isinstance(e, Move) and _slot(e) == _slot(effect)]
         home = effect.membership.rows[effect.row][effect.slot]

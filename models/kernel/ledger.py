@@ -132,6 +132,16 @@ class LedgerState:
             if self.row(key) == row:
                 self.put(target, key, self.get(source, key))
 
+    def forget(self, member: int) -> None:
+        """What a member has is gone; what of that it led is lost."""
+        slot = member % self.width
+        for key in self.histories:
+            if member in self.members.rows[self.row(key)]:
+                self.copies[slot].pop(key, None)
+        for row, members in enumerate(self.members.rows):
+            if members[LEADER] == member:
+                self.audit(row, final=False)
+
     def begin(self, now: float) -> None:
         """The past ends: every copy has what was ordered, and this instant becomes zero."""
         for key, history in self.histories.items():
@@ -257,6 +267,17 @@ def ledger_copy(w: Any, row: int, source: int, target: int) -> None:
         key = w.histories[place].key
         if ledger_row(w, key) == row:
             ledger_put(w, target, key, ledger_get(w, source, key))
+
+
+def ledger_forget(w: Any, member: int) -> None:
+    """Compiled form of `LedgerState.forget`, but for the audit."""
+    ledger = w.ledger[0]
+    table = w.memberships[ledger.members]
+    for place in range(1, ledger.histories + 1):
+        first = table.start + ledger_row(w, w.histories[place].key) * table.width
+        for slot in range(first, first + table.width):
+            if w.slots[slot] == member:
+                w.copies[place, member % ledger.width] = ORIGINAL
 
 
 def ledger_begin(w: Any, now: float) -> None:

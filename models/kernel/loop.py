@@ -15,6 +15,7 @@ from models.kernel.codes import (
     GONE,
     OP_ADMIT,
     OP_APPLY,
+    OP_ATTEMPT,
     OP_CATCH,
     OP_CHOOSE,
     OP_DELAY,
@@ -71,7 +72,7 @@ from models.kernel.steps.choose import choose, redirect
 from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
-from models.kernel.steps.instead import catch
+from models.kernel.steps.instead import by_attempt, catch
 from models.kernel.steps.lookup import drop, fill, look_up
 from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
@@ -322,6 +323,8 @@ def walk(w: Any, i: int) -> None:
             index = redirect(w, token, site)
         elif op == OP_CATCH:
             index = catch(token, site)
+        elif op == OP_ATTEMPT:
+            index = by_attempt(token, site)
         elif op == OP_RELEASE:
             index = release(w, token, site)
         elif op == OP_DROP:

@@ -285,11 +285,13 @@ class Copies:
         name: Unique within the system.
         members: The rows. Members are numbered row by row, so that member % width tells copies of a row apart.
         by_key: The table that finds a key's row by its hash; None where there is one row.
+        volatile: Whether a member's copy is gone when faults take its node down.
     """
 
     name: str
     members: Membership
     by_key: Membership | None = None
+    volatile: bool = False
 
     def __post_init__(self) -> None:
         width = self.members.width

@@ -17,7 +17,7 @@ from models.kernel.steps.choose import Choose, Redirect
 from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold
-from models.kernel.steps.instead import Try
+from models.kernel.steps.instead import Attempt, Try
 from models.kernel.steps.lookup import Drop, Fill, Lookup
 from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.versions import Order, Read
@@ -44,7 +44,7 @@ def _past(route: Route, groups: set[Group]) -> Route:
             kept.append(Lookup(step.cache, _past(step.on_miss, groups), step.whole))
         elif isinstance(step, Read):
             kept.append(Read(step.copies, newest=True))
-        elif isinstance(step, Admit | Hold | Occupy | Try):
+        elif isinstance(step, Admit | Attempt | Hold | Occupy | Try):
             kept.extend(_past(step.then, groups).steps)
         elif isinstance(step, Redirect):
             if step.membership.group in groups:
@@ -69,7 +69,7 @@ def _steps(route: Route) -> Iterator[Step]:
         yield step
         if isinstance(step, Lookup):
             yield from _steps(step.on_miss)
-        elif isinstance(step, Admit | Hold | Occupy | Try):
+        elif isinstance(step, Admit | Attempt | Hold | Occupy | Try):
             yield from _steps(step.then)
         elif isinstance(step, Each):
             yield from _steps(step.route)

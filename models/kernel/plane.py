@@ -133,6 +133,11 @@ class Plane(Protocol):
     def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
         """One member of a row takes every version that another has and that is newer than its own."""
 
+    def forget(self, copies: Copies, member: int) -> None:
+        """What a member's copy has is gone, as what stands in memory is with its node; acknowledged writes that nobody
+        else has for whose keys it leads are lost.
+        """
+
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         """Messages that start on this link from now on are lost (silent) or bounce (refuse)."""
 

@@ -668,6 +668,12 @@ class SimpyPlane(Controlled):
         assert copies is self.ledger.part
         self.ledger.copy(row, source, target)
 
+    def forget(self, copies: Copies, member: int) -> None:
+        check_member(copies.members.group, member)
+        assert self.ledger is not None
+        assert copies is self.ledger.part
+        self.ledger.forget(member)
+
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone).state = SILENT if how == "silent" else REFUSING
 

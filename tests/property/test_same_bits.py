@@ -41,7 +41,7 @@ from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
 from models.kernel.sources import NOTHING, ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Admit, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
+from models.kernel.steps import Admit, Attempt, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
 from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
@@ -497,6 +497,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
     "who is wrong is not redirected": changed(Redirect, "bind", lambda _: lambda *_: lambda token: token.site),
     "what has failed goes no other way": changed(Try, "bind", lambda _: lambda *_: lambda token: token.site),
+    "a later attempt goes the first way": changed(Attempt, "bind", lambda _: lambda *_: lambda token: token.site),
     "a walk keeps what it occupied": changed(StationState, "release", lambda _: lambda _: None),
     "who is lost keeps what it occupied": changed(SimpyPlane, "vanish", lost_with_all),
     "a crash lets its servers be given back": changed(StationState, "down", down_and_given_back),
@@ -561,6 +562,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "what a new leader lacks is not looked into": changed(
         LedgerState, "audit", lambda audit: lambda self, row, final: audit(self, row, final=final) if final else None
     ),
+    "a copy in memory outlives its node": lambda patch: patch.setattr(LedgerState, "forget", lambda *_: None),
     "a cache does not know which version it has": changed(
         CacheState, "fill", lambda fill: lambda *some: fill(*some[:-1], 0)
     ),

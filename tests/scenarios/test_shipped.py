@@ -16,6 +16,7 @@ from bench import library
 from tests.tools.command import Result, process, tierbench
 
 SHORT = {
+    "cache_stampede": ("replications=2", "duration_s=35.0", "windows=70"),
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=4", "duration_s=15.0"),
     "dax_cold_start": ("replications=2", "duration_s=90.0", "windows=90"),
@@ -29,14 +30,17 @@ SHORT = {
     "dynamodb_burst": (),
     "dynamodb_hot_partition": ("replications=3",),
     "dynamodb_leader_failover": ("replications=4", "duration_s=20.0", "windows=80"),
+    "memcached_node_loss": ("replications=2", "duration_s=55.0", "windows=110"),
     "queue_mmc": (),
     "retry_storm": ("replications=3",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
+    "session_store": ("replications=2",),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
 SWITCHED_OFF = {
+    "cache_stampede": ("systems.leases.leases=off", "with leases one client fetches"),
     "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),
     "dax_vs_dynamodb": ("systems.dax.item_ttl_s=0.001", "half of all reads come back at least twice as fast"),
     "dax_cold_start": ('systems.daily.table.capacity="unlimited"', "cold, it turns readers away"),
@@ -53,9 +57,11 @@ SWITCHED_OFF = {
     "dynamodb_burst": ("systems.table.capacity.burst_s=0.0", "for a quarter of an hour"),
     "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "dynamodb_leader_failover": ('systems.table.failover="off"', "four seconds after the loss"),
+    "memcached_node_loss": ("systems.ketama.distribution=modulo", "on a ring, a tenth of the keys moves"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
+    "session_store": ("systems.memcached.clients.retry_s=1000.0", "and once more when clients share"),
     "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""

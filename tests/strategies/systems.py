@@ -79,6 +79,7 @@ from models.kernel.steps import (
     Admit,
     Apply,
     At,
+    Attempt,
     Choose,
     Drop,
     Each,
@@ -96,7 +97,7 @@ from models.kernel.steps import (
     Travel,
     Try,
 )
-from models.kernel.system import Client, Operation, RetryQuota, Route, System
+from models.kernel.system import REFUSED, Client, Operation, RetryQuota, Route, System
 
 GRID_S = 2.0**-10
 DURATION_S = 96 * GRID_S
@@ -469,7 +470,7 @@ def routes(
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
-    kinds += ["try", "redirect"] * (depth < 2)
+    kinds += ["try", "attempt", "redirect"] * (depth < 2)
     kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
@@ -506,7 +507,10 @@ def routes(
             steps.append(Redirect(table, draw(routes(parts, depth + 1, held=held, occupied=occupied)), by))
         elif kind == "try":
             ways = routes(parts, depth + 1, held=held, occupied=occupied)
-            steps.append(Try(draw(ways), draw(ways)))
+            steps.append(Try(draw(ways), draw(ways), draw(st.sampled_from([0, 0, REFUSED]))))
+        elif kind == "attempt":
+            ways = routes(parts, depth + 1, held=held, occupied=occupied)
+            steps.append(Attempt(draw(ways), draw(ways), draw(st.integers(1, 2))))
         elif kind == "pass":
             steps.append(Pass(draw(st.sampled_from(parts.stations))))
         elif kind in ("order", "apply", "read"):
@@ -698,7 +702,9 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         whose = draw(st.integers(0, len(held.members.rows) - 1))
         one, other = draw(st.sampled_from(held.members.rows[whose])), draw(st.sampled_from(held.members.rows[whose]))
         choices += [
-            ("copy", lambda: (held, whose, one, other)), *[("assign", lambda: (held.members, whose, 0, one))] * 2,
+            ("copy", lambda: (held, whose, one, other)),
+            ("forget", lambda: (held, one)),
+            *[("assign", lambda: (held.members, whose, 0, one))] * 2,
         ]  # fmt: skip
     verb, arguments = draw(st.sampled_from(choices))
     # One in five is off the grid, where sums are rounded.
