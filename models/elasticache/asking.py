@@ -13,7 +13,8 @@ from typing import Literal
 from models.elasticache.commands import Commands, Steps
 from models.elasticache.database import Database
 from models.kernel.parts import Cache, Group
-from models.kernel.steps import Drop, Fill, Lookup, Travel
+from models.kernel.steps import Drop, Each, Fill, Lookup, Travel
+from models.kernel.steps.each import AT_ONCE_MAX
 from models.kernel.system import Route
 from models.region import Region
 
@@ -55,6 +56,11 @@ class Asking:
         if ask is None or writes == "cache":
             return (*self.find, self._there, *self._stored("set"), self._back)
         return (*ask(self.region.clients).steps, *self.find, self._there, *self._stored(writes), self._back)
+
+    def batch(self) -> Steps:
+        """Several gets in one request; they are taken to belong to the node of the first."""
+        look = Route(Lookup(self.cache, Route(*self._miss())))
+        return (*self.find, self._there, *self.commands.batch, Each(look, most=AT_ONCE_MAX), self._back)
 
     def slow(self) -> Steps:
         """A command over many objects; it finds its node as a read does, and looks at no object of its own."""

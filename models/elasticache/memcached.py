@@ -54,7 +54,7 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         overhead_bytes=parameters.object_overhead_bytes,
     )  # fmt: skip
     ask = Asking(
-        region, (Choose(known, "key"),), nodes, worker_threads(nodes, parameters.threads), cache,
+        region, (Choose(known, "key"),), nodes, worker_threads(nodes, parameters.threads, parameters.machine), cache,
         database(parameters.database, backend, region), parameters.writes,
     )  # fmt: skip
     return system(ask, operations, parameters, (Hourly("nodes", parameters.node.dollars_per_hour, count),), {})
