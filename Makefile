@@ -50,6 +50,8 @@ gallery: setup ## Draw the README's picture anew
 
 studies: setup ## Run the studies whose pictures the README shows anew (a few minutes)
 	$(BIN)/python -m bench.studies.ten_times
+	$(BIN)/python -m bench.studies.threads
+	$(BIN)/python -m bench.studies.per_dollar
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

@@ -18,7 +18,8 @@ from models.elasticache.commands import Commands, Steps
 from models.elasticache.database import Database
 from models.elasticache.leases import Leases
 from models.kernel.parts import Cache, Copies, Group, Station
-from models.kernel.steps import Apply, Attempt, Drop, Fill, Lookup, Occupy, Order, Step, Travel, Try
+from models.kernel.steps import Apply, Attempt, Drop, Each, Fill, Lookup, Occupy, Order, Step, Travel, Try
+from models.kernel.steps.each import AT_ONCE_MAX
 from models.kernel.system import REFUSED, Route
 from models.region import Region
 
@@ -72,6 +73,11 @@ class Asking:
             return (*self._ordered, *self._ask(*self._stored("set", *self._applied)))
         cached = self._ask(*self._stored(writes))
         return (*ask(self.region.clients).steps, *(cached if self.instead is None else self._or(cached, ())))
+
+    def batch(self) -> Steps:
+        """Several gets in one request; they are taken to belong to the node of the first."""
+        look = Route(Lookup(self.cache, Route(*self._miss())))
+        return self._ask(*self.commands.batch, Each(look, most=AT_ONCE_MAX))
 
     def slow(self) -> Steps:
         """A command over many objects; it finds its node as a read does, and looks at no object of its own."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
 from models.elasticache.asking import Asking, Writes
 from models.elasticache.database import StationParameters, table_parameters
-from models.elasticache.node_types import GIB, NODE_TYPES, NodeType, NodeTypeName
+from models.elasticache.node_types import GBIT_BYTES, GIB, NODE_TYPES, Machine, NodeType, NodeTypeName
 from models.kernel.charges import Charge
 from models.kernel.laws import Positive
 from models.kernel.registry import ClientParameters, Parameters, parameter
@@ -20,15 +20,28 @@ from models.region import RegionParameters
 
 GUIDE = "ElastiCache guide (2023)"
 WRITING = ("write", "insert", "read_modify_write")
-OPERATIONS = ("read", *WRITING, "scan")
+OPERATIONS = ("read", *WRITING, "batch_get", "scan")
 
 
 class ElasticacheParameters(Parameters):
     """Parameters that Memcached and Redis share, but for what stands behind."""
 
-    node_type: NodeTypeName = parameter("cache.r7g.large", "sets a node's memory and price", assumed="any")
+    node_type: NodeTypeName = parameter(
+        "cache.r7g.large", "sets a node's threads, memory, network and price", assumed="any"
+    )
     memory_share: Annotated[float, Field(gt=0, le=1)] = parameter(
         0.75, "share of a node's memory that holds objects", source=f"{GUIDE}: 25 % are reserved"
+    )
+    connections: Annotated[int, Field(ge=1, le=65_000)] = parameter(
+        256, "open connections of each node; it accepts no more than 65,000", assumed="set it to what is studied"
+    )
+    network: Literal["baseline", "burst"] = parameter(
+        "baseline", "bandwidth that a node has: what lasts, or what it has for minutes", assumed="either"
+    )
+    slowness: Positive | None = parameter(
+        None,
+        "what a thread's work takes, in multiples of what it takes on a c8g.8xlarge; none: as the node type says",
+        example=1.0,
     )
     ttl_s: Positive | None = parameter(None, "seconds that an object lives; none: until it is evicted", example=300.0)
     writes: Writes = parameter(
@@ -43,6 +56,13 @@ class ElasticacheParameters(Parameters):
     def node(self) -> NodeType:
         """The type of a node."""
         return NODE_TYPES[self.node_type]
+
+    @property
+    def machine(self) -> Machine:
+        """What the threads of a node run on."""
+        node = self.node
+        gbit = node.baseline_gbit_per_s if self.network == "baseline" else node.burst_gbit_per_s
+        return Machine(node.vcpus, self.slowness or node.slowness, gbit * GBIT_BYTES, self.connections)
 
     @property
     def memory_bytes(self) -> int:
@@ -77,6 +97,7 @@ def system(
         "write": ask.write,
         "insert": ask.write,
         "read_modify_write": lambda: (*ask.read(), *ask.write()),
+        "batch_get": ask.batch,
         "scan": ask.slow,
     }
     from_client, client, behind = Choose(ask.region.everywhere, "random"), parameters.client.client(), ask.database

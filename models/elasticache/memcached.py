@@ -75,8 +75,9 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     known = Known.of(region, nodes, clients.connections, _shares(parameters), owned=is_written)
     needs_connections = clients.connections is not None or clients.lost_node != "remap"
     ask = Asking(
-        region, known.find, nodes, worker_threads(nodes, parameters.threads), _cache(parameters, "objects", nodes),
-        behind, parameters.writes, connections=known.connections if needs_connections else None,
+        region, known.find, nodes, worker_threads(nodes, parameters.threads, parameters.machine),
+        _cache(parameters, "objects", nodes), behind, parameters.writes,
+        connections=known.connections if needs_connections else None,
         copies=_copies(known, nodes) if is_written else None,
     )  # fmt: skip
     if parameters.leases != "off":
@@ -124,7 +125,7 @@ def _gutter(ask: Asking, parameters: Any) -> Asking:
     spare = Group("gutter", count, ask.region.spread(count))
     return Asking(
         ask.region, (Choose(Membership(spare, (ketama(range(count)),)), "key"),), spare,
-        worker_threads(spare, parameters.threads, "gutter "),
+        worker_threads(spare, parameters.threads, parameters.machine, "gutter "),
         _cache(parameters, "gutter objects", spare, parameters.clients.gutter_ttl_s), ask.database, "set",
         instead=ask.instead, attempts=2,
     )  # fmt: skip

@@ -6,7 +6,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ class RedisParameters(ElasticacheParameters):
     """Parameters of `redis`, but for what stands behind."""
 
     shards: Annotated[int, Field(ge=1, le=500)] = parameter(1, "shards", assumed="set it to what is studied")
+    engine: Literal["redis", "valkey"] = parameter("redis", "whose price is asked", assumed="either")
     threads: CommandThreadParameters = parameter(CommandThreadParameters(), "threads of a node", source="see its keys")
     object_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
         90, "bytes of an object beside its value", assumed="60 to 120, and the key"
@@ -44,10 +45,10 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         overhead_bytes=parameters.object_overhead_bytes,
     )  # fmt: skip
     ask = Asking(
-        region, (Choose(known, "key"),), nodes, command_thread(nodes, parameters.threads), cache,
+        region, (Choose(known, "key"),), nodes, command_thread(nodes, parameters.threads, parameters.machine), cache,
         database(parameters.database, backend, region), parameters.writes,
     )  # fmt: skip
-    return system(ask, operations, parameters, (Hourly("nodes", parameters.node.dollars_per_hour, count),), {})
+    return system(ask, operations, parameters, (Hourly("nodes", parameters.node.price(parameters.engine), count),), {})
 
 
 def model(backend: Backend) -> Model:

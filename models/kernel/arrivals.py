@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.kernel.laws import Constant, NonNegative, Positive, SecondsLaw, as_floats, exponential
+from models.kernel.laws import ConstantSeconds, NonNegative, Positive, SecondsLaw, as_floats, exponential
 from models.kernel.outcome import FloatArray, IntArray
 from models.kernel.random import Stream, uniforms
 
@@ -244,7 +244,7 @@ class Closed(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     kind: Literal["closed"] = "closed"
     clients: Annotated[int, Field(ge=1, le=MAX_CLIENTS)]
-    think: SecondsLaw = Constant(value=0.0)
+    think: SecondsLaw = ConstantSeconds(value_s=0.0)
 
 
 AnyArrivals = Annotated[Poisson | ConstantArrivals | Schedule | Bursty | Renewal | Closed, Field(discriminator="kind")]

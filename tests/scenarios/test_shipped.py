@@ -31,11 +31,15 @@ SHORT = {
     "dynamodb_hot_partition": ("replications=3",),
     "dynamodb_leader_failover": ("replications=4", "duration_s=20.0", "windows=80"),
     "memcached_node_loss": ("replications=2", "duration_s=55.0", "windows=110"),
+    "hot_key": ("duration_s=0.6",),
+    "memcached_vs_redis": ("replications=2",),
     "queue_mmc": (),
+    "redis_io_threads": ("replications=2", "duration_s=0.3"),
     "retry_storm": ("replications=3",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
     "session_store": ("replications=2",),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
+    "slow_command": (),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
@@ -58,11 +62,15 @@ SWITCHED_OFF = {
     "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "dynamodb_leader_failover": ('systems.table.failover="off"', "four seconds after the loss"),
     "memcached_node_loss": ("systems.ketama.distribution=modulo", "on a ring, a tenth of the keys moves"),
+    "hot_key": ("workload.keys.hot_operations=0.0001", "twice as many shards"),
+    "memcached_vs_redis": ("systems.memcached.threads.count=2", "under high load, Memcached"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
+    "redis_io_threads": ("systems.eight.threads.io_threads=1", "eight threads answer"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
     "session_store": ("systems.memcached.clients.retry_s=1000.0", "and once more when clients share"),
     "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),
+    "slow_command": ("systems.redis.threads.object_s=0.000000001", "on the one thread of Redis"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""
 
