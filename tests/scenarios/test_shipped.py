@@ -30,11 +30,11 @@ SHORT = {
     "dynamodb_burst": (),
     "dynamodb_hot_partition": ("replications=3",),
     "dynamodb_leader_failover": ("replications=4", "duration_s=20.0", "windows=80"),
-    "memcached_node_loss": ("replications=2", "duration_s=55.0", "windows=110"),
+    "memcached_node_loss": ("duration_s=55.0", "windows=110"),
     "queue_mmc": (),
     "retry_storm": ("replications=3",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
-    "session_store": ("replications=2",),
+    "session_store": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
