@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.kernel.eviction import SamplingParameters, SlabsParameters
 from models.kernel.laws import ConstantSeconds, Positive, SecondsLaw
 from models.kernel.parts import Cache, CachePolicy, Group, Station
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
@@ -21,7 +22,17 @@ from models.kernel.system import Operation, Route, System
 class CacheAsideParameters(Parameters):
     """Parameters of `cache_aside`."""
 
-    policy: CachePolicy = parameter("lru", "what goes when room is needed", assumed="lru, fifo or clock")
+    policy: CachePolicy = parameter(
+        "lru",
+        "what goes when room is needed; `sampled_…` as in Redis, `segmented_lru` as in Memcached",
+        assumed="any of them",
+    )
+    sampling: SamplingParameters = parameter(
+        SamplingParameters(), "how sampled policies draw what they evict", assumed="as Redis is shipped"
+    )
+    slabs: SlabsParameters = parameter(
+        SlabsParameters(), "how `segmented_lru` divides memory", assumed="as Memcached is shipped"
+    )
     capacity_items: Annotated[int, Field(ge=1, le=10**12)] | None = parameter(None, "objects that fit", example=1_000)
     capacity_bytes: Annotated[int, Field(ge=1, le=10**18)] | None = parameter(None, "bytes that fit", example=1_000_000)
     ttl_s: Positive | None = parameter(None, "seconds after its fill that an object expires; none: never", example=60.0)
@@ -42,6 +53,8 @@ class CacheAsideParameters(Parameters):
     def _one_capacity(self) -> Self:
         if (self.capacity_items is None) == (self.capacity_bytes is None):
             raise ValueError("give capacity_items or capacity_bytes, one of the two")
+        if self.policy == "segmented_lru" and (self.capacity_bytes or 0) < self.slabs.page_bytes:
+            raise ValueError(f"segmented_lru needs capacity_bytes, a page of {self.slabs.page_bytes} bytes or more")
         return self
 
 
@@ -49,8 +62,9 @@ def build(parameters: CacheAsideParameters, operations: tuple[str, ...]) -> Syst
     """Reads ask the cache first, writes the store."""
     node, store = Group("cache"), Group("backing")
     cache = Cache(
-        "cache", node, parameters.policy, parameters.capacity_items, parameters.capacity_bytes, parameters.ttl_s
-    )
+        "cache", node, parameters.policy, parameters.capacity_items, parameters.capacity_bytes, parameters.ttl_s,
+        sampling=parameters.sampling.sampling(), slabs=parameters.slabs.slabs(),
+    )  # fmt: skip
     look = Serve(Station("lookup", node, servers_of(parameters.lookup_servers)), parameters.lookup)
     ask = Serve(Station("backing", store, servers_of(parameters.backing_servers)), parameters.backing)
     after: dict[str, tuple[Step, ...]] = {"drop": (Drop(cache),), "fill": (Fill(cache),), "leave": ()}
@@ -76,5 +90,6 @@ MODEL = Model(
         "overlapping misses of one key all go to the store",
         "the cache is one node that never fails by itself",
         "no network between client, cache and store",
+        "segmented_lru: a page that a class of sizes has is never taken from it; what is expired goes when it is met",
     ),
 )

@@ -210,6 +210,14 @@ class Slabs:
             size = max(size + 1, int(size * self.growth_factor))
         return (*(chunk for chunk in chunks if chunk < largest), largest)
 
+    def fitting_items(self, capacity_bytes: int, weight_bytes: float) -> float:
+        """Objects that fit, all of so many bytes with what they take besides; 0 where they are not admitted."""
+        if weight_bytes > self.item_most_bytes:
+            return 0.0
+        chunks = self.chunks_bytes()
+        chunk = next((chunk for chunk in chunks if chunk >= weight_bytes), chunks[-1])
+        return capacity_bytes // self.page_bytes * (self.page_bytes // chunk) / math.ceil(weight_bytes / chunk)
+
 
 @dataclass(frozen=True, eq=False)
 class Cache:

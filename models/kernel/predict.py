@@ -7,7 +7,10 @@ Limits:
     No faults, retries, rejections or timeouts; each cache is judged by the lookups of one site, under independent
     references at the mean rate, and as reads alone; what follows a fork waits for a leg of mean length, and so it is
     with items that are asked for at once. Where a result has several pages, they are taken to be alike, and to have one
-    key. Keys are as popular as before the first insert.
+    key. Keys are as popular as before the first insert. Redis's sampled LRU is taken as LRU, a few thousandths below
+    which it lies; its LFU as a perfect one, which it comes to within some per cents of, as long as keys are used more
+    often than counters fall, and not at all otherwise; Memcached's segments as LRU among objects that are all of mean
+    size, which they often beat by some per cents.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from models.kernel.arrivals import Arrivals, Closed
 from models.kernel.closed_forms.caching import (
     approximate_capacity_items,
     approximate_clock_hit_ratio,
+    approximate_lfu_hit_ratio,
     fifo_hit_ratio,
     lru_hit_ratio,
     ttl_hit_ratio,
@@ -409,8 +413,16 @@ class _Reader:
             return 0.0
         capacity: float = cache.capacity
         if cache.capacity_bytes is not None:
-            capacity = approximate_capacity_items(capacity, size_bytes + cache.overhead_bytes or 1.0)
-        forms = {"lru": lru_hit_ratio, "fifo": fifo_hit_ratio, "clock": approximate_clock_hit_ratio}
+            weight_bytes = size_bytes + cache.added_bytes or 1.0
+            capacity = approximate_capacity_items(capacity, weight_bytes)
+            if cache.policy == "segmented_lru":
+                capacity = cache.slabs.fitting_items(cache.capacity, weight_bytes)
+                if capacity == 0.0:
+                    return 0.0
+        forms = {
+            "lru": lru_hit_ratio, "fifo": fifo_hit_ratio, "clock": approximate_clock_hit_ratio,
+            "sampled_lru": lru_hit_ratio, "sampled_lfu": approximate_lfu_hit_ratio, "segmented_lru": lru_hit_ratio,
+        }  # fmt: skip
 
         def hit_ratio(ttl_s: float) -> float:
             if capacity >= rates.size:

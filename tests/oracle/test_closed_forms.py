@@ -341,6 +341,15 @@ def test_a_ttl_alone_gives_the_renewal_ratio() -> None:
     assert cf.ttl_hit_ratio(np.array([2.0, 0.0]), math.inf) == 1.0
 
 
+def test_perfect_frequency_with_a_ttl_is_the_renewal_ratio_of_the_keys_that_are_held() -> None:
+    rates = np.array([2.0, 1.0, 0.5])
+
+    assert cf.approximate_lfu_hit_ratio(rates, 2, 3.0) == pytest.approx((2.0 * 6 / 7 + 1.0 * 3 / 4) / 3.5)
+    assert cf.approximate_lfu_hit_ratio(rates, 2.9) == pytest.approx(3.0 / 3.5)
+    assert cf.approximate_lfu_hit_ratio(rates, 9, 3.0) == pytest.approx(cf.ttl_hit_ratio(rates, 3.0))
+    assert cf.approximate_lfu_hit_ratio(rates, 0.5, 3.0) == 0.0
+
+
 def test_keys_without_requests_take_no_room() -> None:
     rates = zipf(100, 1.0)
     padded = np.concatenate([np.zeros(50), rates])

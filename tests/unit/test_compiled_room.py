@@ -12,7 +12,7 @@ from models.kernel.arrivals import Poisson
 from models.kernel.compiled_engine import CompiledDrawing, CompiledPlane
 from models.kernel.keys import UniformKeys
 from models.kernel.laws import Uniform
-from models.kernel.parts import Cache, Group, everybody
+from models.kernel.parts import Cache, Group, Slabs, everybody
 from models.kernel.plane import Plane
 from models.kernel.program import Program
 from models.kernel.recorder import Span
@@ -50,12 +50,17 @@ def held(plane: CompiledPlane) -> list[int]:
     for index in range(2):
         cache = w.caches[index]
         slots = w.held[cache["base"] :: cache["stride"]][:KEYS]
-        listed, i, before = [], int(cache["front"]), -1
-        while i >= 0:
-            assert w.entries[i]["before"] == before
-            listed.append(i)
-            i, before = int(w.entries[i]["after"]), i
-        assert int(cache["end"]) == before
+        segments = range(3 * cache["slabs"], 3 * (cache["slabs"] + cache["classes"]))
+        listed: list[int] = []
+        for order in [cache, *w.segments[segments.start : segments.stop]]:
+            i, before = int(order["front"]), -1
+            while i >= 0:
+                assert w.entries[i]["before"] == before
+                listed.append(i)
+                i, before = int(w.entries[i]["after"]), i
+            assert int(order["end"]) == before
+        if cache["samples"]:
+            assert sorted(w.roster[cache["base"] :: cache["stride"]][: cache["count"]]) == sorted(listed)
         assert sorted(listed) == sorted(slots[slots > 0] - 1)
         assert all(slots[w.entries[i]["key"]] == i + 1 for i in listed)
         assert int(cache["used"]) == sum(int(w.entries[i]["size"]) for i in listed)
@@ -63,11 +68,15 @@ def held(plane: CompiledPlane) -> list[int]:
     return counts
 
 
+SLABS = Slabs(smallest_bytes=1, header_bytes=1, page_bytes=64, item_most_bytes=64)
 PARTS = {
     "nothing leaves but what is dropped": {"capacity_items": KEYS},
     "evictions by LRU": {"capacity_items": 300, "policy": "lru"},
     "evictions by FIFO": {"capacity_items": 300, "policy": "fifo"},
     "evictions by CLOCK": {"capacity_items": 300, "policy": "clock"},
+    "evictions by sampled LRU": {"capacity_items": 300, "policy": "sampled_lru"},
+    "evictions by sampled LFU": {"capacity_items": 300, "policy": "sampled_lfu"},
+    "evictions by segmented LRU": {"capacity_bytes": 4_000, "policy": "segmented_lru", "slabs": SLABS},
     "bytes": {"capacity_bytes": 1_500},
     "expiry": {"capacity_items": KEYS, "ttl_s": 0.01},
 }

@@ -8,6 +8,7 @@ Che's characteristic time, behind the LRU forms, is one too, and each function's
 from models.kernel.closed_forms.caching import (
     approximate_capacity_items,
     approximate_clock_hit_ratio,
+    approximate_lfu_hit_ratio,
     fifo_characteristic_time,
     fifo_hit_ratio,
     lru_characteristic_time,
@@ -62,6 +63,7 @@ __all__ = [
     "approximate_capacity_items",
     "approximate_clock_hit_ratio",
     "approximate_ggc_wait_mean_s",
+    "approximate_lfu_hit_ratio",
     "asymptotic_bounds",
     "bounded_queue",
     "closed_network",

@@ -147,6 +147,32 @@ def approximate_clock_hit_ratio(rates: FloatArray, capacity_items: float, ttl: f
     return lru_hit_ratio(rates, capacity_items, ttl)
 
 
+def approximate_lfu_hit_ratio(rates: FloatArray, capacity_items: float, ttl: float = math.inf) -> float:
+    """Hit ratio of an LFU cache, approximated by that of one that always holds the most popular keys.
+
+    Args:
+        rates: Requests per unit of time, shape (keys,).
+        capacity_items: Objects that fit; a fraction of one does not.
+        ttl: Life of an object from its fill on, in the unit of time of the rates.
+
+    Raises:
+        ValueError: If the capacity or the ttl is not positive, or the rates are negative, not finite, or all zero.
+
+    Source:
+        As `perfect_frequency_hit_ratio`; with a ttl, each key that is held is as in `ttl_hit_ratio`.
+
+    Limits:
+        An upper bound: counters are noisy, new objects have to be held to be counted, and old ones decay.
+    """
+    _require_ttl(ttl)
+    perfect = perfect_frequency_hit_ratio(rates, capacity_items)
+    kept = min(int(capacity_items), len(rates))
+    if kept == 0 or math.isinf(ttl):
+        return perfect
+    most = np.partition(rates, len(rates) - kept)[len(rates) - kept :]
+    return float((most * (1.0 - 1.0 / (1.0 + most * ttl))).sum() / rates.sum())
+
+
 def ttl_hit_ratio(rates: FloatArray, ttl: float) -> float:
     """Hit ratio of a cache that never evicts, and whose objects live for a ttl from their fill on.
 
