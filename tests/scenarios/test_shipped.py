@@ -34,12 +34,12 @@ SHORT = {
     "memcached_node_loss": ("duration_s=55.0", "windows=110"),
     "memcached_vs_redis": ("replications=2",),
     "queue_mmc": (),
-    "redis_io_threads": ("replications=2", "duration_s=0.3"),
+    "redis_io_threads": ("replications=2", "duration_s=0.2"),
     "retry_storm": ("replications=3",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
     "session_store": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
-    "slow_command": (),
+    "slow_command": ("replications=3", "duration_s=1.5"),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
