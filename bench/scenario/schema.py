@@ -82,7 +82,9 @@ class WorkloadSpec(Parameters):
         Constant(value=0.0), description="bytes of an object's key, which add to its value's; drawn once for each key"
     )
     ttl_s: AnyLaw | None = Field(
-        None, description="time to live of an object, drawn once for each key; none: as long as a cache lets it"
+        None,
+        description="time to live of an object, drawn once for each key; none: as long as a cache lets it",
+        examples=[{"kind": "constant", "value": 300.0}],
     )
     items_per_request: AnyLaw = Field(
         Constant(value=1.0),

@@ -70,7 +70,7 @@ class Asking:
         """A write."""
         ask, writes = self.database.write, self.writes
         if ask is None or writes == "cache":
-            return (*self._ordered, *self._ask(*self._stored("set", *self._applied)))
+            return self._ask(*self._stored("set", ordered=True))
         cached = self._ask(*self._stored(writes))
         return (*ask(self.region.clients).steps, *(cached if self.instead is None else self._or(cached, ())))
 
@@ -100,22 +100,16 @@ class Asking:
         ask = self.database.read
         if ask is None:
             return ()
-        anew = (*self._ordered, *self._stored("set", *self._applied))
-        fetch = (self._back, *ask(self.region.clients).steps, self._there, *anew)
+        fetch = (self._back, *ask(self.region.clients).steps, self._there, *self._stored("set", ordered=True))
         return fetch if self.leases is None else self.leases.one_at_a_time(fetch)
 
-    def _stored(self, writes: Writes, *noted: Apply) -> Steps:
+    def _stored(self, writes: Writes, *, ordered: bool = False) -> Steps:
+        """What a node does with an object; where it is the store, its order of versions is that in which it does so."""
         if writes == "delete":
             return (*self.commands.set, Drop(self.cache), *self.stored)
-        return (*self.commands.set, Fill(self.cache), *noted, *self.stored)
-
-    @property
-    def _ordered(self) -> Steps:
-        return () if self.copies is None else (Order(self.copies),)
-
-    @property
-    def _applied(self) -> tuple[Apply, ...]:
-        return () if self.copies is None else (Apply(self.copies),)
+        if self.copies is None or not ordered:
+            return (*self.commands.set, Fill(self.cache), *self.stored)
+        return (*self.commands.set, Order(self.copies), Fill(self.cache), Apply(self.copies), *self.stored)
 
     @property
     def _there(self) -> Travel:

@@ -302,7 +302,7 @@ def test_clients_of_a_closed_loop_see_one_another_s_inserts() -> None:
 
     asked = [source.issue(client, ordinal) for ordinal in range(1000) for client in range(20)]
 
-    operations, keys, of_key, _ = (list(column) for column in zip(*asked, strict=True))
+    operations, keys, of_key, *_ = (list(column) for column in zip(*asked, strict=True))
     counts = np.bincount(ranks(operations, keys, 50), minlength=50)
     assert stats.chisquare(counts, counts.sum() * Zipf(count=50).popularity()).pvalue > 0.001
     assert len(set(zip(keys, of_key, strict=True))) == 50

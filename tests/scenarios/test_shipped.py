@@ -39,7 +39,7 @@ SHORT = {
     "quorum_copies": ("replications=6", "duration_s=50.0"),
     "session_store": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
-    "slow_command": ("replications=3", "duration_s=1.5"),
+    "slow_command": (),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
@@ -65,7 +65,7 @@ SWITCHED_OFF = {
     "hot_key": ("workload.keys.hot_operations=0.0001", "twice as many shards"),
     "memcached_vs_redis": ("systems.memcached.threads.count=2", "under high load, Memcached"),
     "queue_mmc": ("systems.four.servers=5", "M/M/4 at 80 %"),
-    "redis_io_threads": (),
+    "redis_io_threads": ("systems.eight.threads.io_threads=1", "eight threads answer"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
     "session_store": ("systems.memcached.clients.retry_s=1000.0", "and once more when clients share"),
