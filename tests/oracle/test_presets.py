@@ -126,7 +126,7 @@ def test_what_expires_is_part_of_a_production_miss_ratio(number: int) -> None:
 
 
 def test_cluster_12_has_the_working_set_that_its_rate_and_times_to_live_make() -> None:
-    """Predicted: inserts of the last 300 s. Published: 986 MB that live; the number of keys is from there."""
+    """Predicted: inserts of the last 300 s. Published: 986 MB not expired, which also gives the number of keys."""
     cluster, work = TWITTER[12], preset("twitter-cluster12")
     assert work.ttls is not None
     assert isinstance(work.arrivals, Poisson)
