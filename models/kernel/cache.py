@@ -109,6 +109,16 @@ class CacheState:
             if memory is not None:
                 memory.clear()
 
+    def take_over(self, other: CacheState, now: float) -> None:
+        """Forget everything, and hold what another cache holds that has not expired, with what is remembered of it."""
+        self.flush()
+        for key, entry in other.entries.items():
+            if entry.expires > now and entry.size <= self.capacity:
+                self._make_room(self.capacity - entry.size, NOBODY, now)
+                self._admit(key, entry.size, entry.expires, entry.version, now)
+                mine = self.entries[key]
+                mine.mark, mine.at = entry.mark, entry.at
+
     def shift(self, by_s: float) -> None:
         """Set the clock back, so that `by_s` becomes zero."""
         for entry in self.entries.values():
@@ -258,6 +268,32 @@ def cache_flush(w: Any, index: int) -> None:
     cache.pooled = 0
     if cache.policy == SEGMENTED_LRU:
         slab_clear(w, cache)
+
+
+def cache_take_over(w: Any, index: int, source: int, now: float) -> None:
+    """Compiled form of `CacheState.take_over`."""
+    cache_flush(w, index)
+    cache = w.caches[index]
+    i = w.caches[source].front
+    while i >= 0:
+        entry = w.entries[i]
+        if entry.expires > now and entry.size <= cache.capacity:
+            cache_make_room(w, cache, cache.capacity - entry.size, NOBODY, now)
+            cache_admit(w, cache, entry.key, entry.size, entry.expires, entry.version, now)
+            mine = w.held[held_at(cache, entry.key)] - 1
+            w.marks[mine] = w.marks[i]
+            if cache.policy >= SAMPLED_LRU:
+                w.uses[mine].at = w.uses[i].at
+        i = entry.after
+
+
+def cache_count(w: Any, index: int) -> int:
+    """Objects in a cache that has one order."""
+    count, i = 0, w.caches[index].front
+    while i >= 0:
+        count += 1
+        i = w.entries[i].after
+    return count
 
 
 def cache_admit(w: Any, cache: Any, key: int, weight: int, expires: float, version: int, now: float) -> None:

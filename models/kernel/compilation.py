@@ -18,7 +18,7 @@ from models.kernel.machine.layout import Layout
 from models.kernel.machine.native import callables, object_code
 from models.kernel.machine.unit import Entry, Known, Unit
 from models.kernel.specialisation import known_of, name_of
-from models.kernel.steps import admit, hold
+from models.kernel.steps import admit, hold, log
 from models.kernel.world import ARRAYS, NICKNAME, World
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -46,7 +46,8 @@ LOOP = tuple(Entry(function) for function in (
     loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
     station.station_resize, station.station_pause, station.station_resume, station.station_slow,
     station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
-    hold.room_clear, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_forget,
+    caches.cache_take_over, caches.cache_count,
+    hold.room_clear, log.log_go, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_forget,
     ledger.ledger_begin,
 ))  # fmt: skip
 """What acts on a world."""

@@ -32,13 +32,14 @@ from models.kernel.parts import (
     Cache,
     Copies,
     Group,
+    Log,
     Membership,
     Network,
     Quorum,
     Room,
     Station,
 )
-from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
+from models.kernel.plane import Answer, Down, Position, check_factor, check_key, check_member, check_needed, check_order
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
@@ -49,6 +50,7 @@ from models.kernel.slabs import SEGMENTS
 from models.kernel.sources import Block, ClosedSource, OpenSource, Source, Workload
 from models.kernel.standstill import WALKS_MAX, StandstillError
 from models.kernel.station import REFUSING, SILENT, UP
+from models.kernel.steps.log import TERM
 from models.kernel.system import ERRORS, THROTTLED, Client
 from models.kernel.world import NEVER
 
@@ -148,6 +150,8 @@ class CompiledPlane(Controlled):
         self.env.plane = self
         self.primed = self.probes = 0
         self.answers: dict[int, simpy.Event] = {}
+        self.up_watches = {}
+        self.terms = sum(part.group.size for part in program.logs)
         self.queue_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
@@ -189,7 +193,7 @@ class CompiledPlane(Controlled):
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
         if self.program.copies is not None:
-            self.f["ledger_audit"](self.w, -1, True)
+            self.f["ledger_audit"](self.w, -1, True, 1)
         left = self.w.requests[(self.w.requests["settled"] == 0) & (self.w.requests["measured"] == 1)]
         np.add.at(self.tally.unfinished, left["operation"], 1)
 
@@ -332,7 +336,14 @@ class CompiledPlane(Controlled):
 
     def up(self, part: Group | Station, member: int) -> None:
         for index in self._on_member(part, member):
+            was_down = self.w.stations[index]["state"] != UP
             self._station_call("station_up", index)
+            if was_down:
+                self._came_up(index)
+
+    def works(self, station: Station, member: int) -> bool:
+        record = self.w.stations[self._station(station, member)]
+        return bool(record["state"] == UP and not record["paused"])
 
     def pause(self, station: Station, member: int) -> None:
         self._control()
@@ -357,6 +368,20 @@ class CompiledPlane(Controlled):
         check_member(cache.group, member)
         self.f["cache_flush"](self.w, self.program.cache(cache) + member)
 
+    def held(self, cache: Cache, member: int) -> int:
+        check_member(cache.group, member)
+        return int(self.w.caches[self.program.cache(cache) + member]["used"])
+
+    def take_over(self, cache: Cache, target: int, source: int) -> None:
+        check_order(cache)
+        check_member(cache.group, max(source, target))
+        first = self.program.cache(cache)
+        if source != target:
+            wanted = self.f["cache_count"](self.w, first + source) + int(self.clock["fills"])
+            while self.clock["spare_entries"] < wanted:
+                self._more_entries()
+            self.f["cache_take_over"](self.w, first + target, first + source, self.env.now)
+
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
         state = self.w.buckets[self.program.bucket(bucket) + member]
@@ -376,7 +401,7 @@ class CompiledPlane(Controlled):
         self.w.slots[table["start"] + row * table["width"] + slot] = member
         copies = self.program.copies
         if copies is not None and membership is copies.members and slot == LEADER:
-            self.f["ledger_audit"](self.w, row, False)
+            self.f["ledger_audit"](self.w, row, False, 1)
 
     def clear(self, room: Room, member: int, how: Down) -> None:
         check_member(room.group, member)
@@ -395,9 +420,38 @@ class CompiledPlane(Controlled):
         assert copies is self.program.copies
         self.f["ledger_forget"](self.w, member)
         table = self.w.memberships[self.program.membership(copies.members)]
+        width = copies.members.width
         for row in range(len(copies.members.rows)):
-            if self.w.slots[table["start"] + row * table["width"] + LEADER] == member:
-                self.f["ledger_audit"](self.w, row, False)
+            first = table["start"] + row * width
+            if member in self.w.slots[first : first + width] and not copies.replicated:
+                self.f["ledger_audit"](self.w, row, False, width)
+
+    def position(self, log: Log, member: int) -> Position:
+        record = self.w.logs[self._log(log, member)]
+        return Position(int(record["end"]) % TERM, int(record["bytes"]), bool(record["head"] >= 0))
+
+    def lead(self, log: Log, member: int) -> None:
+        self.terms += 1
+        records, size, _ = self.position(log, member)
+        self._go(log, member, self.terms * TERM + records, size, leads=True)
+
+    def follow(self, log: Log, member: int, leader: int) -> None:
+        ahead = self.w.logs[self._log(log, leader)]
+        self._go(log, member, int(ahead["end"]), int(ahead["bytes"]), leads=False)
+
+    def part(self, log: Log, member: int) -> None:
+        records, size, _ = self.position(log, member)
+        self._go(log, member, records, size, leads=False)
+
+    def _go(self, log: Log, member: int, end: int, size: int, *, leads: bool) -> None:
+        self._control()
+        self._ensure_heap(len(self.w.tokens))
+        self.f["log_go"](self.w, self._log(log, member), end, size, int(leads))
+        self._drain()
+
+    def _log(self, log: Log, member: int) -> int:
+        check_member(log.group, member)
+        return self.program.log(log) + member
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone)["state"] = SILENT if how == "silent" else REFUSING
@@ -503,11 +557,7 @@ class CompiledPlane(Controlled):
         """Make all that follows what is in flight twice as large, or what is held, if that is it."""
         w = self.w
         if self.clock["spare_entries"] < self.clock["fills"]:
-            self.clock["spare_entries"] += len(w.entries)
-            if len(w.uses) == len(w.entries):
-                w.replace("uses", _longer(w.uses))
-            w.replace("entries", _longer(w.entries))
-            w.replace("marks", _longer(w.marks))
+            self._more_entries()
             return
         if w.ledger[0]["spare"] < w.ledger[0]["orders"]:
             w.ledger[0]["spare"] += len(w.versions)
@@ -522,6 +572,15 @@ class CompiledPlane(Controlled):
         w.replace("heap", _longer(w.heap))
         w.replace("wakeups", _longer(w.wakeups))
         self._set_room()
+
+    def _more_entries(self) -> None:
+        """Room for twice as many objects in caches."""
+        w = self.w
+        self.clock["spare_entries"] += len(w.entries)
+        if len(w.uses) == len(w.entries):
+            w.replace("uses", _longer(w.uses))
+        w.replace("entries", _longer(w.entries))
+        w.replace("marks", _longer(w.marks))
 
     def _ensure_heap(self, more: int) -> None:
         while self.clock["heap"] + more + slots.MARGIN > len(self.w.heap):
@@ -607,6 +666,7 @@ class CompiledPlane(Controlled):
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
             marks=np.zeros(c["spare_entries"], np.int32),
             buckets=self._buckets(), **self._ledger(capacity), **self._rooms(),
+            logs=self._logs(),
             memberships=self._memberships(),
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
             quorums=self._quorums(),
@@ -708,6 +768,14 @@ class CompiledPlane(Controlled):
         records = np.zeros(max(1, count), world.ROOM)
         records["base"] = np.arange(len(records)) * self._key_count()
         return {"rooms": records, "owners": np.zeros(max(1, count * self._key_count()), np.int32)}
+
+    def _logs(self) -> Any:
+        whom = [(whom, member) for part in self.program.logs for member, whom in enumerate(part.follows)]
+        records = np.zeros(max(1, len(whom)), world.LOG)
+        records["head"] = records["tail"] = -1
+        for record, (leader, member) in zip(records, whom, strict=False):
+            record["end"], record["leads"] = (leader + 1) * TERM, leader == member
+        return records
 
     def _ledger(self, capacity: int) -> dict[str, Any]:
         """Versions, or next to nothing where they are not followed."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import simpy
+
 from models.kernel.codes import CONTROL
+from models.kernel.plane import check_member
 from models.kernel.random import uniforms
 
 if TYPE_CHECKING:
-    import simpy
-
     from models.kernel.journal import Journal
-    from models.kernel.parts import Bucket
+    from models.kernel.parts import Bucket, Station
     from models.kernel.program import Program
     from models.kernel.random import Stream
 
@@ -27,10 +28,23 @@ class Controlled:
     journal: Journal
     control_key: Callable[[str], Stream]
     """The key of a stream of control's own, by its name."""
+    up_watches: dict[int, list[simpy.Event]]
+    """Whoever waits for a station to come up again, by its index."""
 
     def until(self, time_s: float) -> simpy.Event:
         event: simpy.Event = self.env.at(max(time_s, self.env.now), CONTROL)
         return event
+
+    def watch_up(self, station: Station, member: int) -> simpy.Event:
+        check_member(station.group, member)
+        woken = simpy.Event(self.env)
+        self.up_watches.setdefault(self.program.station(station) + member, []).append(woken)
+        return woken
+
+    def _came_up(self, index: int) -> None:
+        """A station that was down has come up."""
+        for woken in self.up_watches.pop(index, ()):
+            woken.succeed()
 
     def uses(self, bucket: Bucket) -> bool:
         return bucket in self.program.buckets

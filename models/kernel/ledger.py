@@ -6,7 +6,8 @@ acknowledged, and a read is stale if the version that it returns was superseded 
 time between.
 
 An acknowledged write is superseded by a newer one, or else kept if the copy that leads its key has it, or lost. That is
-looked into when another copy begins to lead, as it would be hidden by the next write, and when the run has ended.
+looked into when another copy begins to lead, as it would be hidden by the next write, and when the run has ended. What
+a copy had that was in memory is lost with its node, unless another copy has it or may yet get it.
 
 `LedgerState` is the SimPy form; the functions below it are the compiled form.
 
@@ -113,14 +114,15 @@ class LedgerState:
         """The row of members that has a key."""
         return 0 if self.by_key is None else self.by_key.rows[0][mix(key) % len(self.by_key.rows[0])]
 
-    def audit(self, row: int, *, final: bool) -> None:
+    def audit(self, row: int, *, final: bool, width: int = 1) -> None:
         """Count the acknowledged writes that the leader of a row (-1: of each) lacks as lost, and forget them; and the
-        others as kept, if this is final.
+        others as kept, if this is final. With a width, so many first members must lack them.
         """
         for key, history in self.histories.items():
             mine = self.row(key)
             if history.acknowledged and row in (-1, mine):
-                if self.get(self.members.rows[mine][LEADER], key) < history.acknowledged:
+                newest = max(self.get(member, key) for member in self.members.rows[mine][:width])
+                if newest < history.acknowledged:
                     self.counts[LOST] += history.measured
                     history.acknowledged = ORIGINAL
                 elif final:
@@ -133,14 +135,14 @@ class LedgerState:
                 self.put(target, key, self.get(source, key))
 
     def forget(self, member: int) -> None:
-        """What a member has is gone; what of that it led is lost."""
+        """What a member has is gone, and lost if nobody else of its row has it, or may yet get it."""
         slot = member % self.width
         for key in self.histories:
             if member in self.members.rows[self.row(key)]:
                 self.copies[slot].pop(key, None)
         for row, members in enumerate(self.members.rows):
-            if members[LEADER] == member:
-                self.audit(row, final=False)
+            if member in members and not self.part.replicated:
+                self.audit(row, final=False, width=self.width)
 
     def begin(self, now: float) -> None:
         """The past ends: every copy has what was ordered, and this instant becomes zero."""
@@ -244,7 +246,7 @@ def ledger_row(w: Any, key: int) -> int:
     return int(w.slots[table.start + mix(key) % table.width])
 
 
-def ledger_audit(w: Any, row: int, final: bool) -> None:
+def ledger_audit(w: Any, row: int, final: bool, width: int) -> None:
     """Compiled form of `LedgerState.audit`."""
     ledger, counts = w.ledger[0], w.tally.writes
     table = w.memberships[ledger.members]
@@ -253,8 +255,10 @@ def ledger_audit(w: Any, row: int, final: bool) -> None:
         if history.acknowledged:
             mine = ledger_row(w, history.key)
             if row in (-1, mine):
-                leader = w.slots[table.start + mine * table.width + LEADER]
-                if w.copies[place, leader % ledger.width] < history.acknowledged:
+                newest, first = ORIGINAL, table.start + mine * table.width
+                for slot in range(first, first + width):
+                    newest = max(newest, w.copies[place, w.slots[slot] % ledger.width])
+                if newest < history.acknowledged:
                     counts[LOST] += history.measured
                     history.acknowledged = 0
                 elif final:

@@ -14,6 +14,7 @@ from models.kernel.amounts import ITEMS_MAX, SIZE_BYTES_MAX
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
+    OP_APPEND,
     OP_APPLY,
     OP_ATTEMPT,
     OP_CATCH,
@@ -30,6 +31,7 @@ from models.kernel.codes import (
     OP_ORDER,
     OP_PASS,
     OP_READ,
+    OP_RECEIVE,
     OP_REDIRECT,
     OP_RELEASE,
     OP_SERVE,
@@ -73,6 +75,7 @@ from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.instead import by_attempt, catch
+from models.kernel.steps.log import append, receive
 from models.kernel.steps.lookup import drop, fill, look_up
 from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
@@ -319,6 +322,10 @@ def walk(w: Any, i: int) -> None:
             index = pass_by(w, i, token, site)
         elif op == OP_OCCUPY:
             index = occupy(w, i, token, site)
+        elif op == OP_APPEND:
+            index = append(w, token, site)
+        elif op == OP_RECEIVE:
+            index = receive(w, i, token, site)
         elif op == OP_REDIRECT:
             index = redirect(w, token, site)
         elif op == OP_CATCH:

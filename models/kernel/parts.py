@@ -294,12 +294,15 @@ class Copies:
         members: The rows. Members are numbered row by row, so that member % width tells copies of a row apart.
         by_key: The table that finds a key's row by its hash; None where there is one row.
         volatile: Whether a member's copy is gone when faults take its node down.
+        replicated: Whether what a node had when it was lost may be under way to others, so that what became of it shows
+            when one of them leads, or the same again.
     """
 
     name: str
     members: Membership
     by_key: Membership | None = None
     volatile: bool = False
+    replicated: bool = False
 
     def __post_init__(self) -> None:
         width = self.members.width
@@ -307,6 +310,29 @@ class Copies:
             raise ValueError(f"copies {self.name}: members of a row must differ by their number modulo {width}")
         if self.by_key is not None and len(self.by_key.rows) != 1:
             raise ValueError(f"copies {self.name}: one row finds a key's row")
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """A log of records on each member of a group: members lead or follow, as control says after the beginning.
+
+    Args:
+        name: Unique within the system.
+        group: The members that have one each.
+        follows: Whom each member follows at first; itself: it leads.
+        record_bytes: Bytes of a record beside its object's.
+    """
+
+    name: str
+    group: Group
+    follows: tuple[int, ...]
+    record_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.follows) != self.group.size:
+            raise ValueError(f"log {self.name}: {len(self.follows)} members follow, there are {self.group.size}")
+        if any(not 0 <= whom < self.group.size or self.follows[whom] != whom for whom in self.follows):
+            raise ValueError(f"log {self.name}: who is followed must lead")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import simpy
 
 from models.kernel.outcome import Outcome
-from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
 
 Down = Literal["refuse", "silent"]
 """How a dead part answers: with a refusal, or not at all."""
@@ -30,6 +30,14 @@ class Answer(NamedTuple):
     at_s: float
 
 
+class Position(NamedTuple):
+    """How far a log is: records, their bytes, and whether others wait for some that are missing."""
+
+    records: int
+    bytes: int
+    gap: bool
+
+
 def when_answered(answer: simpy.Event, then: Callable[[], None]) -> None:
     """Do something as soon as control's own request has been answered well, if it ever is."""
 
@@ -40,6 +48,12 @@ def when_answered(answer: simpy.Event, then: Callable[[], None]) -> None:
 
     assert answer.callbacks is not None
     answer.callbacks.append(look)
+
+
+def check_order(cache: Cache) -> None:
+    """Memcached's memory is in classes and segments, and nothing hands it over."""
+    if cache.policy == "segmented_lru":
+        raise ValueError(f"cache {cache.name}: what segmented_lru holds cannot be taken over")
 
 
 def check_factor(factor: float) -> None:
@@ -88,6 +102,12 @@ class Plane(Protocol):
     def watch_errors(self, operation: str, count: int) -> simpy.Event:
         """Wakes when so many requests of clients have failed since time zero."""
 
+    def works(self, station: Station, member: int) -> bool:
+        """Whether a member's station is up and not paused: what is dead, or stands still, thinks nothing."""
+
+    def watch_up(self, station: Station, member: int) -> simpy.Event:
+        """Wakes when a member's station takes requests again after it was down: a process that starts knows that."""
+
     def down(self, part: Group | Station, member: int, how: Down) -> None:
         """All stations on a group's member lose what they hold and take nothing, and its caches are emptied; or a
         member's one station does so, and nothing else.
@@ -110,6 +130,15 @@ class Plane(Protocol):
 
     def flush(self, cache: Cache, member: int) -> None:
         """The cache forgets everything."""
+
+    def held(self, cache: Cache, member: int) -> int:
+        """Bytes that a member's cache holds, with what each object takes besides; objects, where these are bounded."""
+
+    def take_over(self, cache: Cache, target: int, source: int) -> None:
+        """One member's cache forgets everything and holds what another's does, but for what has expired: with the times
+        that objects still have to live, in the order in which they would go, and with what its policy remembers of
+        them. Not for `segmented_lru`.
+        """
 
     def uses(self, bucket: Bucket) -> bool:
         """Whether any route leads through a bucket; one that none leads through cannot be asked or refilled."""
@@ -135,8 +164,22 @@ class Plane(Protocol):
 
     def forget(self, copies: Copies, member: int) -> None:
         """What a member's copy has is gone, as what stands in memory is with its node; acknowledged writes that nobody
-        else has for whose keys it leads are lost.
+        else of its row has are lost, unless they may be under way.
         """
+
+    def position(self, log: Log, member: int) -> Position:
+        """How far a member's log is."""
+
+    def lead(self, log: Log, member: int) -> None:
+        """A member leads for a new term; its log goes on where it is, and what has not come to it yet never will."""
+
+    def follow(self, log: Log, member: int, leader: int) -> None:
+        """A member's log is another one's up to its end, and takes from now on what is appended there. What it lacked
+        it is taken to have: whoever says so copies it.
+        """
+
+    def part(self, log: Log, member: int) -> None:
+        """A member's log stays as it is; the member neither leads nor follows."""
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         """Messages that start on this link from now on are lost (silent) or bounce (refuse)."""

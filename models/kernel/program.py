@@ -14,7 +14,7 @@ import numpy as np
 
 from models.kernel.columns import Column, lay_columns
 from models.kernel.laws import Law, LawTable
-from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
 from models.kernel.steps.base import Step
 from models.kernel.system import Operation, Route, System
 
@@ -88,6 +88,7 @@ class Program:
     buckets: list[Bucket] = field(default_factory=list)
     quorums: list[Quorum] = field(default_factory=list)
     rooms: list[Room] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
     copies: Copies | None = None
     legs: list[int] = field(default_factory=list)
     laws: LawTable = field(default_factory=LawTable)
@@ -123,6 +124,7 @@ class Program:
             self.buckets,
             self.quorums,
             self.rooms,
+            self.logs,
             list(self.system.charges),
         ]
         for family in families:
@@ -228,6 +230,11 @@ class Program:
         """Index of the room family's first member."""
         self.group(room.group)
         return self._base(self.rooms, room)
+
+    def log(self, log: Log) -> int:
+        """Index of the log family's first member."""
+        self.group(log.group)
+        return self._base(self.logs, log)
 
     def copies_of(self, copies: Copies) -> None:
         """Register the one set of copies."""

@@ -34,8 +34,8 @@ from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
 from models.kernel.ledger import LEADER, READ, LedgerState
 from models.kernel.outcome import Outcome
-from models.kernel.parts import Bucket, Cache, Copies, Group, Membership, Network, Quorum, Room, Station
-from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed
+from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
+from models.kernel.plane import Answer, Down, Position, check_factor, check_key, check_member, check_needed, check_order
 from models.kernel.priming import Priming
 from models.kernel.program import END, Program, Site
 from models.kernel.random import stream, uniforms
@@ -48,6 +48,7 @@ from models.kernel.steps.admit import BucketState
 from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.steps.hold import RoomState
+from models.kernel.steps.log import TERM, LogState
 from models.kernel.system import ERRORS, THROTTLED, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
@@ -219,10 +220,10 @@ class SimpyPlane(Controlled):
     __slots__ = (
         "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
         "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws",
-        "groups", "holding", "journal", "keys", "ledger", "links", "memberships", "now", "numbers", "occupying",
+        "groups", "holding", "journal", "keys", "ledger", "links", "logs", "memberships", "now", "numbers", "occupying",
         "parked", "prime_hits", "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas",
-        "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "timeouts_s",
-        "unsettled", "walks", "walks_at", "walks_max", "zones",
+        "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "terms",
+        "timeouts_s", "unsettled", "up_watches", "walks", "walks_at", "walks_max", "zones",
     )  # fmt: skip
 
     def __init__(
@@ -268,6 +269,13 @@ class SimpyPlane(Controlled):
         self.holding: dict[Token, RoomState] = {}
         self.occupying: dict[tuple[Token, int], StationState] = {}
         self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
+        self.logs = [
+            LogState(whom + 1, leads=whom == member)
+            for part in program.logs
+            for member, whom in enumerate(part.follows)
+        ]
+        self.terms = len(self.logs)
+        self.up_watches = {}
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
         self.caches = [
@@ -602,8 +610,8 @@ class SimpyPlane(Controlled):
 
     def down(self, part: Group | Station, member: int, how: Down) -> None:
         self._control()
-        for station in self._on_member(part, member):
-            station.down(SILENT if how == "silent" else REFUSING)
+        for index in self._on_member(part, member):
+            self.stations[index].down(SILENT if how == "silent" else REFUSING)
         self._drain()
         for cache in self.program.caches:
             if cache.group is part:
@@ -613,8 +621,15 @@ class SimpyPlane(Controlled):
                 self.clear(room, member, how)
 
     def up(self, part: Group | Station, member: int) -> None:
-        for station in self._on_member(part, member):
-            station.up()
+        for index in self._on_member(part, member):
+            was_down = self.stations[index].state != UP
+            self.stations[index].up()
+            if was_down:
+                self._came_up(index)
+
+    def works(self, station: Station, member: int) -> bool:
+        state = self._station(station, member)
+        return state.state == UP and not state.paused
 
     def pause(self, station: Station, member: int) -> None:
         self._control()
@@ -638,6 +653,17 @@ class SimpyPlane(Controlled):
     def flush(self, cache: Cache, member: int) -> None:
         check_member(cache.group, member)
         self.caches[self.program.cache(cache) + member].flush()
+
+    def held(self, cache: Cache, member: int) -> int:
+        check_member(cache.group, member)
+        return self.caches[self.program.cache(cache) + member].used
+
+    def take_over(self, cache: Cache, target: int, source: int) -> None:
+        check_order(cache)
+        check_member(cache.group, max(source, target))
+        first = self.program.cache(cache)
+        if source != target:
+            self.caches[first + target].take_over(self.caches[first + source], self.env.now)
 
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
@@ -673,6 +699,33 @@ class SimpyPlane(Controlled):
         assert self.ledger is not None
         assert copies is self.ledger.part
         self.ledger.forget(member)
+
+    def position(self, log: Log, member: int) -> Position:
+        state = self._log(log, member)
+        return Position(state.end % TERM, state.bytes, bool(state.waiting))
+
+    def lead(self, log: Log, member: int) -> None:
+        self.terms += 1
+        state = self._log(log, member)
+        self._go(log, member, self.terms * TERM + state.end % TERM, state.bytes, leads=True)
+
+    def follow(self, log: Log, member: int, leader: int) -> None:
+        ahead = self._log(log, leader)
+        self._go(log, member, ahead.end, ahead.bytes, leads=False)
+
+    def part(self, log: Log, member: int) -> None:
+        state = self._log(log, member)
+        self._go(log, member, state.end % TERM, state.bytes, leads=False)
+
+    def _go(self, log: Log, member: int, end: int, size: int, *, leads: bool) -> None:
+        self._control()
+        for token in self._log(log, member).go(end, size, leads=leads):
+            self.vanish(token)
+        self._drain()
+
+    def _log(self, log: Log, member: int) -> LogState:
+        check_member(log.group, member)
+        return self.logs[self.program.log(log) + member]
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone).state = SILENT if how == "silent" else REFUSING
@@ -710,10 +763,11 @@ class SimpyPlane(Controlled):
         check_member(station.group, member)
         return self.stations[self.program.station(station) + member]
 
-    def _on_member(self, part: Group | Station, member: int) -> list[StationState]:
+    def _on_member(self, part: Group | Station, member: int) -> list[int]:
         """The stations on a group's member, or the one that is meant."""
         mine = (station for station in self.program.stations if part in (station, station.group))
-        return [self._station(station, member) for station in mine]
+        check_member(part if isinstance(part, Group) else part.group, member)
+        return [self.program.station(station) + member for station in mine]
 
     def _link(self, network: Network, source_zone: int, target_zone: int) -> LinkState:
         index = self.program.network(network)

@@ -194,7 +194,7 @@ def start_walk(w: Any, r: int, entry: int) -> None:
     i = take_token(w, r)
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, w.requests[r].attempt, 0, w.requests[r].leg
-    token.parent, token.version, token.access = -1, 0, 0
+    token.parent, token.version, token.access, token.record = -1, 0, 0, 0
     token.key, token.items = w.requests[r].key, w.requests[r].items
     for group in range(w.clock[0].groups):
         token.members[group] = 0
@@ -208,7 +208,7 @@ def start_leg(w: Any, parent: int, leg: int, entry: int) -> int:
     token = w.tokens[i]
     token.site, token.attempt, token.branch, token.leg = entry, above.attempt, above.branch * 64 + leg + 1, leg
     token.parent, token.parent_join = parent, above.join
-    token.version, token.access = above.version, above.access
+    token.version, token.access, token.record = above.version, above.access, above.record
     token.key, token.items = above.key, above.items
     for group in range(w.clock[0].groups):
         token.members[group] = above.members[group]

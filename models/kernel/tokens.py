@@ -42,8 +42,8 @@ class Token:
 
     __slots__ = (
         "access", "answered", "attempt", "begin", "branch", "due", "error", "failed", "items", "join", "key", "leg",
-        "members", "outstanding", "parent", "parent_join", "parts", "quorum", "request", "site", "stamp",
-        "station", "version",
+        "members", "outstanding", "parent", "parent_join", "parts", "quorum", "record", "request", "site",
+        "stamp", "station", "version",
     )  # fmt: skip
 
     answered: int
@@ -65,7 +65,7 @@ class Token:
         self.station: StationState | None = None
         if parent is None:
             self.key, self.items = request.key, request.items
-            self.version = self.access = 0
+            self.version = self.access = self.record = 0
         else:
             self.key, self.items = parent.key, parent.items
-            self.version, self.access = parent.version, parent.access
+            self.version, self.access, self.record = parent.version, parent.access, parent.record

@@ -33,7 +33,7 @@ what went ahead of the clock was scheduled when its last step began, with the cl
 
 TOKEN = _record(
     "request site place attempt branch leg key items error parent parent_join join quorum answered failed parts "
-    "outstanding where after before stamp version access held first last",
+    "outstanding where after before stamp version access record held first last",
     "due origin",
     ("members", np.int64, (MAX_GROUPS,)),
     ("occupied", np.int64, (MAX_OCCUPIED,)),
@@ -83,6 +83,8 @@ ENTRY = np.dtype(
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot. Two of
 them fill a line of a processor's cache."""
 ROOM = _record("base waited")
+LOG = _record("end leads bytes head tail")
+"""A member's log; `head` to `tail` wait for records in front of theirs, in order."""
 LEDGER = _record("members by_key width versions histories spare orders")
 """What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
 VERSION = _record("after", "superseded_at")
@@ -161,6 +163,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("buckets", BUCKET, 1),
     ("rooms", ROOM, 1),
     ("owners", np.dtype(np.int32), 1),  # rooms x keys: slot + 1 of the walk that holds the key, or 0
+    ("logs", LOG, 1),
     ("ledger", LEDGER, 1),  # one
     ("versions", VERSION, 1),  # capacity
     ("histories", HISTORY, 1),  # capacity

@@ -38,7 +38,7 @@ from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Block, Trace, Workload, sources_of
 from models.kernel.specialisation import known_of
-from models.kernel.steps import Admit, Choose, Fork, Serve, Step, Travel
+from models.kernel.steps import Admit, Choose, Fork, Occupy, Serve, Step, Travel
 from models.kernel.system import Client, Operation, Route, System
 from tests.strategies.systems import (
     GRID_S,
@@ -108,6 +108,23 @@ def test_legs_go_ahead_of_the_clock_and_nobody_notices(case: Case) -> None:
     ahead = run_on(CompiledPlane, CompiledDrawing(), case)
 
     assert unlike(run(case, "simpy"), ahead) is None
+
+
+def test_a_fork_that_takes_no_time_has_its_turn_behind_whoever_is_ready() -> None:
+    """A service ends at the very instant of an arrival whose fork is over at once, and both want the one server."""
+    station = Station("station", Group("group"), 2)
+    serve = Serve(station, Constant(value=GRID_S))
+    at_once = Fork(Quorum("at once", 1, table=(False, True)), (Route(),))
+    operations = {
+        "read": Operation(Route(Occupy(station, Route(serve)), serve)), "insert": Operation(Route(at_once, serve)),
+    }  # fmt: skip
+    work = Workload(
+        ConstantArrivals(rate_per_s=1.0 / GRID_S), UniformKeys(count=1), Constant(value=1.0),
+        {"read": 0.5, "insert": 0.5},
+    )  # fmt: skip
+    case = Case(operations, (), (work,), Span(0.0, 96 * GRID_S, 160 * GRID_S, 4), 0)
+
+    assert unlike(run(case, "simpy"), run(case, "compiled")) is None
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=RELAXED)

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from models.kernel.entries import Entry
 from models.kernel.keys import Zipf, zipf_table
 from models.kernel.laws import Exponential
 from models.kernel.ledger import LedgerState
-from models.kernel.parts import Group, Quorum, Station
+from models.kernel.parts import CACHE_POLICIES, Group, Quorum, Station
 from models.kernel.program import Site
 from models.kernel.recorder import Recorder
 from models.kernel.sampling import Sampler
@@ -41,15 +41,17 @@ from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
 from models.kernel.sources import NOTHING, ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Admit, Attempt, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
+from models.kernel.steps import Admit, Append, Attempt, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
 from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.hold import RoomState
+from models.kernel.steps.log import LogState
 from models.kernel.steps.travel import _Delay
 from models.kernel.system import TIMEOUT, Client, Operation, RetryQuota, Route
 from models.kernel.tokens import Request, Token
-from tests.strategies.evictions import sampled_case, slabs_case
+from tests.strategies.evictions import handed_over_case, sampled_case, slabs_case
+from tests.strategies.logs import log_case
 from tests.strategies.systems import (
     GRID_S,
     Case,
@@ -90,14 +92,19 @@ def test_engines_agree(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [busy_case(), expiring_case(), several_case(), living_case()], ids=["busy", "expiring", "several", "living"]
+    "case",
+    [busy_case(), expiring_case(), several_case(), living_case(), log_case()],
+    ids=["busy", "expiring", "several", "living", "log"],
 )
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
 
 
 @pytest.mark.parametrize("capacity", [1, 4096])
-@pytest.mark.parametrize("case", [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()])
+@pytest.mark.parametrize("case", [
+    sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case(),
+    *(handed_over_case(policy) for policy in CACHE_POLICIES if policy != "segmented_lru"),
+])  # fmt: skip
 def test_engines_agree_on_what_is_evicted(case: Case, capacity: int) -> None:
     agree(case, capacity=capacity, specialised=capacity > 1)
 
@@ -152,9 +159,10 @@ def samples() -> list[tuple[Case, Seen]]:
     draw()
     by_hand = (
         several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
-        living_case,
+        living_case, log_case, partial(log_case, replicated=False),
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
+    evicting += [handed_over_case("clock"), handed_over_case("sampled_lfu")]
     some = [*(case() for case in by_hand), *evicting, *drawn]
     return [(case, run(case, "compiled")) for case in some]
 
@@ -472,6 +480,55 @@ def written_in_place(write: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def taken_over_as_new(take_over: Callable[..., None]) -> Callable[..., None]:
+    """Nothing is remembered of what objects were used for."""
+
+    def change(cache: CacheState, other: CacheState, now: float) -> None:
+        take_over(cache, other, now)
+        for entry in cache.entries.values():
+            entry.mark, entry.at = 0, now
+
+    return change
+
+
+def live_for_ever(cache: CacheState) -> None:
+    for entry in cache.entries.values():
+        entry.expires = math.inf
+
+
+def nothing_under_way(forget: Callable[..., None]) -> Callable[..., None]:
+    def change(ledger: LedgerState, member: int) -> None:
+        part, ledger.part = ledger.part, replace(ledger.part, replicated=False)
+        forget(ledger, member)
+        ledger.part = part
+
+    return change
+
+
+def lost_early(log: LogState, record: int) -> bool:
+    """What comes early is lost, and so is all behind it."""
+    return False if log else record > 0
+
+
+def leads_anyway(log: LogState) -> None:
+    log.leads = True
+
+
+def in_the_old_term(go: Callable[..., list[Token]]) -> Callable[..., list[Token]]:
+    def change(log: LogState, end: int, size: int, *, leads: bool) -> list[Token]:
+        return go(log, log.end if leads else end, size, leads=leads)
+
+    return change
+
+
+def waits_on(go: Callable[..., list[Token]]) -> Callable[..., list[Token]]:
+    def change(log: LogState, *some: Any, **options: Any) -> list[Token]:
+        log.waiting = go(log, *some, **options)
+        return []
+
+    return change
+
+
 def keeps_its_pages(clear: Callable[..., None]) -> Callable[..., None]:
     """Which class has which pages outlives a restart."""
 
@@ -536,6 +593,8 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "what is written anew stays where it was": changed(CacheState, "_write", written_in_place),
     "a restart keeps its pages": changed(SlabsState, "clear", keeps_its_pages),
     "an object lives an instant longer": changed(CacheState, "lookup", longer_lives),
+    "what is taken over is new": changed(CacheState, "take_over", taken_over_as_new),
+    "what is taken over lives for ever": changed(CacheState, "take_over", after(live_for_ever)),
     "a flush is forgotten": lambda patch: patch.setattr(CacheState, "flush", lambda _: None),
     "a quorum needs one less": changed(
         QuorumState, "swap", lambda swap: lambda quorum, needed: swap(quorum, needed - 1)
@@ -560,7 +619,9 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         lambda _: lambda self, member, key, version: self.copies[member % self.width].update({key: version}),
     ),
     "what a new leader lacks is not looked into": changed(
-        LedgerState, "audit", lambda audit: lambda self, row, final: audit(self, row, final=final) if final else None
+        LedgerState,
+        "audit",
+        lambda audit: lambda self, row, final, **_: audit(self, row, final=final) if final else None,
     ),
     "a copy in memory outlives its node": lambda patch: patch.setattr(LedgerState, "forget", lambda *_: None),
     "a cache does not know which version it has": changed(
@@ -611,6 +672,17 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "gaps are always exponential": lambda patch: patch.setattr(Renewal, "gaps", lambda *_: None),
     "the first keys stand apart": changed(Zipf, "table", lambda _: lambda law: zipf_table(law.count, law.exponent)),
+    "a record that comes early is lost": changed(LogState, "wants", lambda _: lost_early),
+    "who does not lead appends": changed(LogState, "__init__", after(leads_anyway)),
+    "a new leader takes what was under way": changed(LogState, "go", in_the_old_term),
+    "what waits goes on when a leader changes": changed(LogState, "go", waits_on),
+    "a record has no header": changed(
+        Append, "bind", lambda bind: lambda step, plane, site: bind(step, plane, replace(site, c=0))
+    ),
+    "what others have is lost with a node": changed(
+        LedgerState, "audit", lambda audit: lambda ledger, row, final, **_: audit(ledger, row, final=final)
+    ),
+    "what may be under way is lost with a node": changed(LedgerState, "forget", nothing_under_way),
     "watches wake in reverse": changed(
         SimpyPlane, "notice", lambda notice: lambda plane, watches, value: notice(plane, watches, value + 1)
     ),

@@ -42,3 +42,15 @@ def slabs_case() -> Case:
     cache = Cache("cache", Group("node", 2), "segmented_lru", capacity_bytes=3300, ttl_s=30 * GRID_S, slabs=terms)
     assert np.all(np.diff(terms.chunks_bytes()) > 0)
     return _case(cache, Uniform(low=1.0, high=310.0), (Act(200 * GRID_S, "flush", (cache, 1)),), primed=True)
+
+
+def handed_over_case(policy: CachePolicy) -> Case:
+    """A cache takes over what another one holds, time and again, and goes on evicting."""
+    terms = Sampling(3, clock_s=3 * GRID_S, lfu_log_factor=1, lfu_decay_s=20 * GRID_S)
+    cache = Cache("cache", Group("node", 2), policy, capacity_items=30, ttl_s=40 * GRID_S, sampling=terms)
+    at = [(step, "take_over", (cache, step % 2, 1 - step % 2)) for step in range(30, 380, 37)]
+    at += [(step + 1, "held", (cache, step % 2)) for step in range(30, 380, 37)]
+    script = tuple(
+        Act(step * GRID_S, verb, arguments) for step, verb, arguments in sorted(at, key=lambda each: each[0])
+    )
+    return _case(cache, Constant(value=1.0), script, primed=True)

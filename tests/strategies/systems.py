@@ -49,6 +49,7 @@ from models.kernel.parts import (
     Cache,
     Copies,
     Group,
+    Log,
     Membership,
     Network,
     Quorum,
@@ -77,6 +78,7 @@ from models.kernel.sources import (
 from models.kernel.standstill import StandstillError
 from models.kernel.steps import (
     Admit,
+    Append,
     Apply,
     At,
     Attempt,
@@ -91,6 +93,7 @@ from models.kernel.steps import (
     Order,
     Pass,
     Read,
+    Receive,
     Redirect,
     Serve,
     Step,
@@ -172,15 +175,15 @@ class Act:
     arguments: tuple[Any, ...]
 
 
-Log = list[tuple[Any, ...]]
+Diary = list[tuple[Any, ...]]
 
 
-def controller(number: int, acts: Sequence[Act], log: Log) -> Callable[[Plane], Generator[Any, Any, None]]:
+def controller(number: int, acts: Sequence[Act], diary: Diary) -> Callable[[Plane], Generator[Any, Any, None]]:
     """A control process that does these acts and writes down all it sees."""
 
     def control(plane: Plane) -> Generator[Any, Any, None]:
         def note(*what: Any) -> None:
-            log.append((plane.env.now, number, *what))
+            diary.append((plane.env.now, number, *what))
 
         def wait(event: simpy.Event, deadline_s: float) -> Generator[Any, Any, bool]:
             yield event | plane.until(plane.env.now + deadline_s)
@@ -204,6 +207,11 @@ def controller(number: int, acts: Sequence[Act], log: Log) -> Callable[[Plane], 
                 note("tokens", plane.tokens(*act.arguments))
                 plane.level("tokens", plane.tokens(*act.arguments)[0])
                 plane.note("looked")
+            elif act.verb in ("position", "held"):
+                note(act.verb, getattr(plane, act.verb)(*act.arguments))
+            elif act.verb == "react-up":
+                station, member, deadline_s = act.arguments
+                note("up", (yield from wait(plane.watch_up(station, member), deadline_s)), plane.works(station, member))
             elif act.verb == "react-queue":
                 station, member, length, deadline_s, servers = act.arguments
                 grown = yield from wait(plane.watch_queue(station, member, length), deadline_s)
@@ -242,7 +250,7 @@ class Case:
 class Seen:
     """All that a run shows: what control saw, the outcome and what the parts counted, or when time stood still."""
 
-    log: Log
+    log: Diary
     outcome: Outcome | None
     parts: Parts | None
     stuck_at_s: float | None
@@ -278,8 +286,8 @@ def run(
 
 def run_on(make: Any, drawing: Any, case: Case, block_size: int = 64, draw_block: int = 64) -> Seen:
     """Run a case on a plane that is made for it."""
-    log: Log = []
-    controls = tuple(controller(number, acts, log) for number, acts in enumerate(case.scripts))
+    diary: Diary = []
+    controls = tuple(controller(number, acts, diary) for number, acts in enumerate(case.scripts))
     program = Program(System(case.operations, case.probes, controls, charges=CHARGES), "system")
     sources = sources_of_case(case, drawing, block_size, draw_block)
     plane = make(program, sources, case.span, case.seed, 0, walks_max=WALKS_MAX)
@@ -294,8 +302,8 @@ def run_on(make: Any, drawing: Any, case: Case, block_size: int = 64, draw_block
         plane.run()
     except StandstillError as error:
         # What control still sees of that instant is nobody's concern.
-        return Seen([entry for entry in log if entry[0] < error.at_s], None, None, error.at_s, past)
-    return Seen(log, plane.outcome(0, 0.0), plane.parts(), None, past)
+        return Seen([entry for entry in diary if entry[0] < error.at_s], None, None, error.at_s, past)
+    return Seen(diary, plane.outcome(0, 0.0), plane.parts(), None, past)
 
 
 def sources_of_case(case: Case, drawing: Any, block_size: int, draw_block: int) -> list[Source]:
@@ -356,6 +364,7 @@ class Pieces:
     quorums: list[Quorum]
     copies: Copies | None = None
     rooms: list[Room] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
 
 
 OFS = st.sampled_from(list(OF))
@@ -430,8 +439,17 @@ def pieces(draw: DrawFn) -> Pieces:
         table = tuple(tuple(width * row + slot for slot in order) for row in range(1 if of is None else rows))
         members = Membership(holders, table, of)
         memberships += [members, *([] if by_key is None else [by_key])]
-        copies = Copies("copies", members, by_key)
-    return Pieces(groups, memberships, stations, networks, caches, buckets, [], copies, rooms)
+        copies = Copies("copies", members, by_key, replicated=draw(st.booleans()))
+    logs = [draw(log_parts(pick))] if draw(st.booleans()) else []
+    return Pieces(groups, memberships, stations, networks, caches, buckets, [], copies, rooms, logs)
+
+
+@st.composite
+def log_parts(draw: DrawFn, groups: SearchStrategy[Group]) -> Log:
+    """A log whose first member leads, and perhaps the second."""
+    group = draw(groups)
+    leaders = draw(st.integers(1, min(2, group.size)))
+    return Log("log", group, tuple(member % leaders for member in range(group.size)), draw(st.sampled_from([0, 40])))
 
 
 @st.composite
@@ -473,6 +491,7 @@ def routes(
     kinds += ["try", "attempt", "redirect"] * (depth < 2)
     kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
+    kinds += ["append", "receive", *["replicate"] * (depth < 2)] * bool(parts.logs)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
     steps: list[Step] = []
     for kind in draw(
@@ -516,6 +535,10 @@ def routes(
         elif kind in ("order", "apply", "read"):
             assert parts.copies is not None
             steps.append({"order": Order, "apply": Apply, "read": Read}[kind](parts.copies))
+        elif kind in ("append", "receive"):
+            steps.append({"append": Append, "receive": Receive}[kind](parts.logs[0]))
+        elif kind == "replicate":
+            steps += draw(replications(parts, depth))
         elif kind == "fill":
             steps.append(Fill(draw(st.sampled_from(parts.caches)), draw(st.booleans()), draw(st.booleans())))
         elif kind == "drop":
@@ -567,6 +590,18 @@ def forks(draw: DrawFn, parts: Pieces, depth: int) -> Fork:
         membership = draw(st.sampled_from(parts.memberships))
         return Fork(quorum, Route(Choose(membership, "leg"), *route.steps))
     return Fork(quorum, tuple(draw(routes(parts, depth + 1)) for _ in range(legs)))
+
+
+@st.composite
+def replications(draw: DrawFn, parts: Pieces, depth: int) -> tuple[Step, ...]:
+    """A record that goes to some members, on the way to which others may overtake it."""
+    log = parts.logs[0]
+    legs = min(3, log.group.size + 1)
+    quorum = Quorum(f"quorum{len(parts.quorums)}", legs, draw(st.integers(0, 1)))
+    parts.quorums.append(quorum)
+    before, behind = draw(routes(parts, depth + 1)), draw(routes(parts, depth + 1))
+    leg = Route(*before.steps, Choose(everybody(log.group), "leg"), Receive(log), *behind.steps)
+    return (Append(log), Fork(quorum, leg))
 
 
 @st.composite
@@ -669,12 +704,17 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         choices += [
             *[("pause", lambda: (station, seat))] * 2, *[("resume", lambda: (station, seat))] * 2,
             *[("slow", lambda: (station, seat, factor))] * 2, ("resize", lambda: (station, seat, draw(small))),
+            ("react-up", lambda: (station, seat, draw(times(30)))),
             ("react-queue", lambda: (station, seat, draw(small), draw(times(20)), draw(small))),
             ("react-errors", lambda: (draw(st.sampled_from(names)), draw(small), draw(times(20)), station, factor)),
         ]  # fmt: skip
     if parts.caches:
         cache = draw(st.sampled_from(parts.caches))
-        choices += [("flush", lambda: (cache, draw(st.integers(0, cache.group.size - 1))))] * 2
+        nodes = st.integers(0, cache.group.size - 1)
+        choices += [("flush", lambda: (cache, draw(nodes)))] * 2
+        choices += [("held", lambda: (cache, draw(nodes)))]
+        if cache.policy != "segmented_lru":
+            choices += [("take_over", lambda: (cache, draw(nodes), draw(nodes)))] * 2
     if parts.buckets:
         bucket = draw(st.sampled_from(parts.buckets))
         which = st.integers(0, bucket.group.size - 1)
@@ -697,6 +737,13 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
     if parts.rooms:
         room = parts.rooms[0]
         choices.append(("clear", lambda: (room, draw(st.integers(0, room.group.size - 1)), draw(how))))
+    if parts.logs:
+        log = parts.logs[0]
+        who, whom = (draw(st.integers(0, log.group.size - 1)) for _ in range(2))
+        choices += [
+            ("lead", lambda: (log, who)), ("position", lambda: (log, who)), ("part", lambda: (log, who)),
+            *[("follow", lambda: (log, who, whom))] * 2,
+        ]  # fmt: skip
     if parts.copies is not None:
         held = parts.copies
         whose = draw(st.integers(0, len(held.members.rows) - 1))
@@ -726,7 +773,9 @@ def passed(groups: list[Group], operations: dict[str, Operation]) -> Pieces:
     p = Program(System(operations), "routes")
     links = p.link_stations.values()
     stations = [station for station in p.stations if station not in links]
-    return Pieces(groups, p.memberships, stations, p.networks, p.caches, p.buckets, p.quorums, p.copies, p.rooms)
+    return Pieces(
+        groups, p.memberships, stations, p.networks, p.caches, p.buckets, p.quorums, p.copies, p.rooms, p.logs
+    )
 
 
 @st.composite

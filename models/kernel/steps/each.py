@@ -104,7 +104,7 @@ class PartsState:
         size = self.items_in_part(token)
         walk.key = (token.key + part * size) % self.key_count
         walk.items = min(size, token.items - part * size)
-        walk.version = walk.access = 0
+        walk.version = walk.access = walk.record = 0
         self.start(walk)
 
     def items_in_part(self, token: Token) -> int:
@@ -152,7 +152,7 @@ def begin_part(w: Any, i: int, token: Any, site: Any, part: int) -> None:
     size = items_in_part(token.items, w.requests[token.request].size, site.c)
     walk.key = (token.key + part * size) % w.key_law[1]
     walk.items = min(size, token.items - part * size)
-    walk.version, walk.access = 0, 0
+    walk.version, walk.access, walk.record = 0, 0, 0
 
 
 def join_part(w: Any, i: int, token: Any, part: Any) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from models.kernel.simpy_engine import SimpyPlane
 
 
+ANSWERED_NOW = -1
+"""Instead of the legs that have answered: enough of them have, in no time, and it is their turn."""
+
+
 @dataclass(frozen=True, eq=False)
 class Fork(Step):
     """Send one walk down each leg; go on when the legs that have answered satisfy the quorum.
@@ -121,6 +125,10 @@ def join(plane: SimpyPlane, token: Token, parent: Token) -> None:
 def fork(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `Fork`."""
     if site.d and w.clock[0].ahead:
+        if token.answered == ANSWERED_NOW:
+            token.answered = 0
+            ready_put(w.clock[0], w.tokens, i)
+            return PARKED
         return fork_ahead(w, i, token, site)
     token.join += 1
     for leg in range(site.b):
@@ -161,9 +169,12 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
         return int(site.next)
     last, index = count - 1, site.next
     now, since, origin = w.leg_ends[last], w.leg_sinces[last], w.leg_origins[last]
-    if now > clock.now:
-        # Else its turn comes behind those who are ready now.
-        now, since, origin, index = walk_ahead(w, token, index, now, since, origin)
+    if now == clock.now:
+        # A leg would have its turn behind those who are ready now, and this walk behind those who are ready then.
+        token.site, token.answered = token.place, ANSWERED_NOW
+        ready_put(clock, w.tokens, i)
+        return PARKED
+    now, since, origin, index = walk_ahead(w, token, index, now, since, origin)
     if ends_ahead(w, i, token, now, index):
         return GONE
     token.site, token.origin = index, origin
