@@ -11,6 +11,7 @@ done its duty at the database.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,7 +40,10 @@ class Asking:
         database: What stands behind.
         writes: What a write does beside the database: delete or set the cached object; "cache": set it and nothing
             else.
-        stored: What a node does once it has stored an object, such as to send it on to replicas.
+        door: What a node does first with a request that may have been sent to the wrong one.
+        reader: How a client finds a node to read from, and what that does first; None: as for a write.
+        append: What comes before a node stores an object, so that replicas can have it too.
+        replicate: How what it does then is done by replicas, given what each of them does.
         connections: Which connection a request keeps until it is done; None: there are always enough.
         leases: How a node lets one client at a time read the database; None: all that miss do.
         instead: The way of a read whose node refuses or has let it time out; None: there is none.
@@ -54,7 +58,10 @@ class Asking:
     cache: Cache
     database: Database
     writes: Writes
-    stored: Steps = ()
+    door: Steps = ()
+    reader: tuple[Steps, Steps] | None = None
+    append: Steps = ()
+    replicate: Callable[[Steps], Steps] = lambda _: ()
     connections: Station | None = None
     leases: Leases | None = None
     instead: Steps | None = None
@@ -63,7 +70,10 @@ class Asking:
 
     def read(self) -> Steps:
         """A get and, on a miss, what follows."""
-        way = self._ask(*self.commands.get, Lookup(self.cache, Route(*self._miss())))
+        look = (*self.commands.get, Lookup(self.cache, Route(*self._miss())))
+        way = self._ask(*look)
+        if self.reader is not None:
+            way = self._or((*self.reader[0], self._there, *self.reader[1], *look, self._back), way)
         return way if self.instead is None else self._or(way, self.instead)
 
     def write(self) -> Steps:
@@ -85,7 +95,7 @@ class Asking:
 
     def _ask(self, *what: Step) -> Steps:
         """Go to the node of a key, and back."""
-        there_and_back = (self._there, *what, self._back)
+        there_and_back = (self._there, *self.door, *what, self._back)
         if self.connections is None:
             return (*self.find, *there_and_back)
         return (*self.find, Occupy(self.connections, Route(*there_and_back)))
@@ -100,16 +110,18 @@ class Asking:
         ask = self.database.read
         if ask is None:
             return ()
-        fetch = (self._back, *ask(self.region.clients).steps, self._there, *self._stored("set", ordered=True))
+        again = () if self.reader is None else self.find
+        stored = (*again, self._there, *self.door, *self._stored("set", ordered=True))
+        fetch = (self._back, *ask(self.region.clients).steps, *stored)
         return fetch if self.leases is None else self.leases.one_at_a_time(fetch)
 
     def _stored(self, writes: Writes, *, ordered: bool = False) -> Steps:
         """What a node does with an object; where it is the store, its order of versions is that in which it does so."""
-        if writes == "delete":
-            return (*self.commands.set, Drop(self.cache), *self.stored)
-        if self.copies is None or not ordered:
-            return (*self.commands.set, Fill(self.cache), *self.stored)
-        return (*self.commands.set, Order(self.copies), Fill(self.cache), Apply(self.copies), *self.stored)
+        order: Steps = ()
+        effect: Steps = (Drop(self.cache),) if writes == "delete" else (Fill(self.cache),)
+        if self.copies is not None and ordered:
+            order, effect = (Order(self.copies),), (*effect, Apply(self.copies))
+        return (*self.commands.set, *self.append, *order, *effect, *self.replicate(effect))
 
     @property
     def _there(self) -> Travel:

@@ -64,6 +64,8 @@ class Commands:
         batch: Look several up, that one request asks for.
         slow: A command over as many objects as the request asks for.
         door: The station that is down when the node is.
+        record: What it takes to send a record of the replication stream to one replica.
+        replica: What a replica does for a record; no client waits for it.
     """
 
     get: Steps
@@ -71,6 +73,8 @@ class Commands:
     batch: Steps
     slow: Steps
     door: Station
+    record: Steps = ()
+    replica: Steps = ()
 
 
 class WorkerThreadParameters(Parameters):
@@ -177,6 +181,8 @@ def command_thread(nodes: Group, parameters: CommandThreadParameters, machine: M
         batch=(*steps(p.parse_s, p.get_s, p.parse_s + p.get_s, p.answer_s), stand.send("result")),
         slow=(*steps(p.parse_s, p.get_s, p.object_s), stand.send("result")),
         door=main,
+        record=(stand.send("item"),),
+        replica=(stand.work(main, p.parse_set_s + p.set_s),),
     )
 
 

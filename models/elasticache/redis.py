@@ -1,54 +1,145 @@
-"""ElastiCache for Redis, or Valkey: shards by hash slot, each a primary.
+"""ElastiCache for Redis, or Valkey: shards by hash slot, each a primary and up to five replicas.
 
 Source:
-    ElastiCache guide for Redis (2023); Redis cluster specification. What threads do: `commands`.
+    ElastiCache guide for Redis (2023); Redis cluster specification. What threads do: `commands`. Replication:
+    `replication`, `roles`. Failover: `cluster`, `multi_az`. What clients know: `topology`.
+
+Limits:
+    A client's timeout is one for the cache and the database alike. Objects that are evicted or expire are not counted
+    as lost writes. Writes are followed where Redis is the store, and no table stands behind.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.elasticache.asking import Asking
+from models.elasticache.cluster import Cluster, ClusterParameters
 from models.elasticache.commands import CommandThreadParameters, command_thread
-from models.elasticache.common import OPERATIONS, ElasticacheParameters, system, with_database
-from models.elasticache.database import database
-from models.elasticache.sharding import hash_slots
+from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
+from models.elasticache.database import StationParameters, database
+from models.elasticache.multi_az import MultiAz, MultiAzParameters
+from models.elasticache.replication import ReadFrom, ReplicationParameters, Shards
+from models.elasticache.roles import Fleet, Process
+from models.elasticache.topology import Directory, RedisClientParameters, Topology
 from models.kernel.charges import Hourly
-from models.kernel.parts import Cache, Group, Membership
+from models.kernel.laws import NonNegative
+from models.kernel.parts import Cache
+from models.kernel.plane import Plane
 from models.kernel.registry import Model, parameter
-from models.kernel.steps import Choose
 from models.kernel.system import System
 from models.kernel.tier import Backend
 from models.region import Region
+
+Failover = Annotated[MultiAzParameters | ClusterParameters, Field(discriminator="kind")] | Literal["off"]
+MASTERS_LEAST = 3
+"""Primaries without which the loss of one leaves no majority of them."""
 
 
 class RedisParameters(ElasticacheParameters):
     """Parameters of `redis`, but for what stands behind."""
 
     shards: Annotated[int, Field(ge=1, le=500)] = parameter(1, "shards", assumed="set it to what is studied")
+    replicas: Annotated[int, Field(ge=0, le=5)] = parameter(
+        0, "replicas of each shard", assumed="0 to 5; Multi-AZ needs one"
+    )
     engine: Literal["redis", "valkey"] = parameter("redis", "whose price is asked", assumed="either")
     threads: CommandThreadParameters = parameter(CommandThreadParameters(), "threads of a node", source="see its keys")
     object_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
         90, "bytes of an object beside its value", assumed="60 to 120, and the key"
     )
+    replication: ReplicationParameters = parameter(
+        ReplicationParameters(), "how replicas keep up", source="see its keys"
+    )
+    failover: Failover = parameter(
+        MultiAzParameters(), "who promotes a replica when a primary is lost, where there are replicas",
+        assumed="multi_az; cluster: the nodes themselves; off",
+    )  # fmt: skip
+    read_from: ReadFrom = parameter(
+        "primary", "whom clients read from; replicas may lag behind", source="ElastiCache guide: primary endpoint"
+    )
+    clients: RedisClientParameters = parameter(
+        RedisClientParameters(), "what clients do about lost nodes", assumed="see its keys"
+    )
+    message_s: NonNegative = parameter(
+        0.00001, "seconds of a node's one thread for a message of another node's", assumed="0.000005 to 0.00005"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RedisParameters:
+        if self.replication.wait_for > self.replicas:
+            raise ValueError(f"replication.wait_for must be at most replicas = {self.replicas}")
+        if isinstance(self.failover, ClusterParameters) and self.replicas and self.shards < MASTERS_LEAST:
+            raise ValueError(
+                f'failover of kind "cluster" needs {MASTERS_LEAST} shards or more: most primaries must agree'
+            )
+        if self.read_from != "primary" and not self.replicas:
+            raise ValueError(f'read_from = "{self.read_from}" needs replicas')
+        return self
 
 
 def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
     """Clients in every zone ask the primary of a key's shard."""
-    region, count = Region.of(parameters.region), parameters.shards
-    nodes = Group("nodes", count, region.spread(count))
-    known = Membership(nodes, (hash_slots(range(count)),))
+    region, count = Region.of(parameters.region), parameters.shards * (parameters.replicas + 1)
+    behind = database(parameters.database, backend, region)
+    is_store = behind.write is None or parameters.writes == "cache"
+    is_plain = parameters.database is None or isinstance(parameters.database, StationParameters)
+    is_written = is_store and is_plain and any(name in operations for name in WRITING)
+    charges = (Hourly("nodes", parameters.node.price(parameters.engine), count),)
+    shards = Shards.of(
+        region, parameters.shards, parameters.replicas, parameters.replication, parameters.read_from,
+        followed=is_written,
+    )  # fmt: skip
+    nodes = shards.nodes
     cache = Cache(
         "objects", nodes, "lru", capacity_bytes=parameters.memory_bytes, ttl_s=parameters.ttl_s,
         overhead_bytes=parameters.object_overhead_bytes,
     )  # fmt: skip
+    commands = command_thread(nodes, parameters.threads, parameters.machine)
     ask = Asking(
-        region, (Choose(known, "key"),), nodes, command_thread(nodes, parameters.threads, parameters.machine), cache,
-        database(parameters.database, backend, region), parameters.writes,
+        region, shards.to_primary, nodes, commands, cache, behind, parameters.writes, copies=shards.copies,
     )  # fmt: skip
-    return system(ask, operations, parameters, (Hourly("nodes", parameters.node.price(parameters.engine), count),), {})
+    if not parameters.replicas:
+        return system(ask, operations, parameters, charges, {})
+    ask = replace(
+        ask, door=shards.at_primary(commands.door), append=shards.append(),
+        replicate=lambda effect: shards.replicate(commands, effect),
+        reader=None if parameters.read_from == "primary" else (shards.to_reader, shards.serves),
+    )  # fmt: skip
+    talk = shards.talk(commands, parameters.clients.check_timeout_s, parameters.message_s, parameters.clients.connect_s)
+    watch = partial(_watch, shards=shards, ask=ask, parameters=parameters)
+    return system(ask, operations, parameters, charges, talk, watchers=(watch,))
+
+
+class Unchanged:
+    """Nobody promotes anybody."""
+
+    def __init__(self, shards: Shards) -> None:
+        self.shards = shards
+
+    def primary_of(self, node: int, shard: int) -> int:
+        """Who led it at first."""
+        return self.shards.row(shard)[0]
+
+
+def _watch(plane: Plane, shards: Shards, ask: Asking, parameters: Any) -> Process:
+    """Start what nodes, ElastiCache and clients do by themselves."""
+    fleet = Fleet(plane, shards, ask.commands.door, ask.cache, parameters.replication)
+    fleet.start()
+    directory: Directory = Unchanged(shards)
+    if parameters.failover != "off":
+        make: Any = Cluster if isinstance(parameters.failover, ClusterParameters) else MultiAz
+        directory = service = make(fleet, parameters.failover)
+        service.start()
+    zones = shards.region.zones
+    for zone in range(zones):
+        mine = parameters.connections // zones + (zone < parameters.connections % zones)
+        Topology(fleet, directory, parameters.clients, zone, mine, parameters.read_from).start()
+    yield plane.until(0.0)
 
 
 def model(backend: Backend) -> Model:
@@ -59,5 +150,9 @@ def model(backend: Backend) -> Model:
         parameters=with_database(RedisParameters, "redis", backend),
         build=lambda p, operations: build(p, operations, backend),
         operations=OPERATIONS,
-        limits=("shards are primaries alone",),
+        limits=(
+            "clients of a zone share one view, and learn from looks at intervals",
+            "how fast ElastiCache finds a lost primary is not published",
+            "writes are followed where Redis is the store and no table stands behind",
+        ),
     )
