@@ -108,18 +108,22 @@ class Fleet:
 
     # ------------------------------------------------------------ who leads
 
-    def lead(self, node: Node, *, why: str) -> None:
-        """A node is the primary of its shard from now on, as far as it knows."""
+    def lead(self, node: Node, *, why: str, promoted: bool = True) -> None:
+        """A node is the primary of its shard from now on, as far as it knows; one that was not promoted and only takes
+        itself to be what it was does not count as such while another one leads.
+        """
         old = self.nodes[self.order[node.shard][0]]
         gone = self.position(old) - self.position(node)
+        other_leads = old is not node and old.leads
         self.terms += 1
         node.primary, node.complete, node.reported = node.number, True, {}
         node.before, node.began_at, node.term = node.term, self.position(node), self.terms
         self.plane.lead(self.parts.log, node.number)
         self.plane.assign(self.parts.believed, node.number, 0, node.number)
         self.silence(node, INCOMPLETE, False)
-        self._reorder(node)
-        lacks = f", {max(0, gone)} records short of node {old.number}" if old is not node else ""
+        if promoted or not other_leads:
+            self._reorder(node)
+        lacks = f", {max(0, gone)} records short of node {old.number}" if promoted else ""
         self.say(node, f"{why}{lacks}")
 
     def _reorder(self, node: Node) -> None:
@@ -173,7 +177,7 @@ class Fleet:
         self.silence(node, INCOMPLETE, not node.leads)
         self.silence(node, STARTING, False)
         if node.leads:
-            self.lead(node, why="is back as the primary, with nothing")
+            self.lead(node, why="is back as the primary, with nothing", promoted=False)
         else:
             self.report(node)
 
