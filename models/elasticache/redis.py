@@ -23,15 +23,17 @@ from models.elasticache.commands import CommandThreadParameters, command_thread
 from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
 from models.elasticache.database import StationParameters, database
 from models.elasticache.multi_az import MultiAz, MultiAzParameters
+from models.elasticache.node_types import GIB
 from models.elasticache.replication import ReadFrom, ReplicationParameters, Shards
 from models.elasticache.roles import Fleet, Process
+from models.elasticache.snapshots import SnapshotParameters, controls
 from models.elasticache.topology import Directory, RedisClientParameters, Topology
 from models.kernel.charges import Hourly
 from models.kernel.laws import NonNegative
 from models.kernel.parts import Cache
 from models.kernel.plane import Plane
 from models.kernel.registry import Model, parameter
-from models.kernel.system import System
+from models.kernel.system import Control, System
 from models.kernel.tier import Backend
 from models.region import Region
 
@@ -64,6 +66,9 @@ class RedisParameters(ElasticacheParameters):
     )
     clients: RedisClientParameters = parameter(
         RedisClientParameters(), "what clients do about lost nodes", assumed="see its keys"
+    )
+    snapshots: SnapshotParameters | None = parameter(
+        None, "when nodes save all that they hold (BGSAVE); none: never", example={"first_s": 60.0}
     )
     message_s: NonNegative = parameter(
         0.00001, "seconds of a node's one thread for a message of another node's", assumed="0.000005 to 0.00005"
@@ -103,16 +108,32 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     ask = Asking(
         region, shards.to_primary, nodes, commands, cache, behind, parameters.writes, copies=shards.copies,
     )  # fmt: skip
+    saves = _saves(parameters, shards, ask)
+    if saves or parameters.replicas:
+        ask = replace(ask, append=shards.append())
     if not parameters.replicas:
-        return system(ask, operations, parameters, charges, {})
+        return system(ask, operations, parameters, charges, {}, controls=saves)
     ask = replace(
-        ask, door=shards.at_primary(commands.door), append=shards.append(),
+        ask, door=shards.at_primary(commands.door),
         replicate=lambda effect: shards.replicate(commands, effect),
         reader=None if parameters.read_from == "primary" else (shards.to_reader, shards.serves),
     )  # fmt: skip
     talk = shards.talk(commands, parameters.clients.check_timeout_s, parameters.message_s, parameters.clients.connect_s)
     watch = partial(_watch, shards=shards, ask=ask, parameters=parameters)
-    return system(ask, operations, parameters, charges, talk, watchers=(watch,))
+    return system(ask, operations, parameters, charges, talk, controls=saves, watchers=(watch,))
+
+
+def _saves(parameters: Any, shards: Shards, ask: Asking) -> tuple[Control, ...]:
+    """What nodes do to save what they hold."""
+    if parameters.snapshots is None:
+        return ()
+    place = 1 if parameters.replicas and parameters.snapshots.of == "replicas" else 0
+    threads = parameters.threads
+    return controls(
+        parameters.snapshots, tuple(shards.row(shard)[place] for shard in range(shards.count)), ask.commands.door,
+        ask.cache, shards.log, parameters.replication.fork_s_per_gib, parameters.node.memory_gib * GIB,
+        parameters.machine.slowness * (threads.request_s + threads.parse_s + threads.get_s),
+    )  # fmt: skip
 
 
 class Unchanged:

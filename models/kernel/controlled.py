@@ -13,7 +13,7 @@ from models.kernel.random import uniforms
 
 if TYPE_CHECKING:
     from models.kernel.journal import Journal
-    from models.kernel.parts import Bucket, Station
+    from models.kernel.parts import Bucket, Log, Station
     from models.kernel.program import Program
     from models.kernel.random import Stream
 
@@ -46,8 +46,8 @@ class Controlled:
         for woken in self.up_watches.pop(index, ()):
             woken.succeed()
 
-    def uses(self, bucket: Bucket) -> bool:
-        return bucket in self.program.buckets
+    def uses(self, part: Bucket | Log) -> bool:
+        return part in self.program.buckets or part in self.program.logs
 
     def uniform(self, name: str, who: int, ordinal: int) -> float:
         return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])

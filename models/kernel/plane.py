@@ -140,8 +140,8 @@ class Plane(Protocol):
         them. Not for `segmented_lru`.
         """
 
-    def uses(self, bucket: Bucket) -> bool:
-        """Whether any route leads through a bucket; one that none leads through cannot be asked or refilled."""
+    def uses(self, part: Bucket | Log) -> bool:
+        """Whether any route leads through a bucket or a log; one that none leads through cannot be asked or changed."""
 
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         """Tokens that were taken from a bucket since time zero, and tokens wanted by those who found too few, even if

@@ -943,7 +943,8 @@ def waiting_case() -> Case:
     """A case by hand in which many wait for one who holds their key, and the room is cleared time and again."""
     node = Group("node")
     room, disk = Room("room", node), Station("disk", Group("store"), 0)
-    operations = {"read": Operation(Route(Hold(room, Route(Serve(disk, grid(8))))), Client(40 * GRID_S, 2))}
+    one = Serve(Station("one", node), grid(1))
+    operations = {"read": Operation(Route(Hold(room, Route(Serve(disk, grid(8)))), one), Client(60 * GRID_S, 2))}
     script = tuple(
         Act(at * GRID_S, "clear", (room, 0, how)) for at, how in ((20, "refuse"), (45, "silent"), (70, "refuse"))
     )
