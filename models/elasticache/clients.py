@@ -18,15 +18,25 @@ Limits:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import simpy
 from pydantic import Field
 
 from models.elasticache.commands import Steps
+from models.elasticache.looks import (
+    HEALTH,
+    PATIENCE_S,
+    PROBE_BYTES,
+    Interval,
+    Process,
+    by_leg,
+    heard_from,
+    look,
+    look_leg,
+)
 from models.kernel.laws import Positive, seconds
 from models.kernel.parts import UNLIMITED, Group, Membership, Station
 from models.kernel.plane import Plane
@@ -35,17 +45,11 @@ from models.kernel.steps import Choose, Serve, Travel
 from models.kernel.system import Client, Control, Operation, Route
 from models.region import Region
 
-Process = Generator[simpy.Event, Any, None]
-Interval = Annotated[float, Field(ge=0.01, le=100_000)]
-"""Seconds; what is done time and again takes its time."""
 TWEMPROXY = "twemproxy 0.5, configuration"
-CHECK, POLL, HEALTH = "client's look", "auto discovery", "health check"
-"""Operations of the clients' and of ElastiCache's own."""
+CHECK, POLL = "client's look", "auto discovery"
+"""Operations of the clients' own."""
 ANSWER_S = 0.0001
 """What the configuration endpoint takes for an answer; assumed: little."""
-PATIENCE_S = 1.0
-"""Until a question to the configuration endpoint, or one of ElastiCache's own, has failed; assumed: 0.2 to 5 s."""
-PROBE_BYTES = 1
 
 
 class MemcachedClientParameters(Parameters):
@@ -142,29 +146,18 @@ def probes(known: Known, get: Steps, check_timeout_s: float) -> dict[str, Operat
     """What clients and ElastiCache ask for by themselves, each with the number of a leg: zone by zone, the nodes."""
     region, nodes = known.region, known.nodes
     endpoint = Group("configuration endpoint", region.zones, tuple(range(region.zones)))
-    pairs = [(zone, node) for zone in range(region.zones) for node in range(nodes.size)]
-    zones, members = [zone for zone, _ in pairs], [node for _, node in pairs]
+    zones = [zone for zone in range(region.zones) for _ in range(nodes.size)]
     answer = Serve(Station("configuration endpoint", endpoint, UNLIMITED), seconds(ANSWER_S))
 
-    def look(source: Group) -> Route:
-        return Route(
-            _by_leg(source, zones), _by_leg(nodes, members), Travel(region.network, source, nodes), *get,
-            Travel(region.network, nodes, source),
-        )  # fmt: skip
-
     poll = Route(
-        _by_leg(region.clients, zones), _by_leg(endpoint, zones), Travel(region.network, region.clients, endpoint),
+        by_leg(region.clients, zones), by_leg(endpoint, zones), Travel(region.network, region.clients, endpoint),
         answer, Travel(region.network, endpoint, region.clients),
     )  # fmt: skip
     return {
-        CHECK: Operation(look(region.clients), Client(check_timeout_s)),
+        CHECK: Operation(look(region, region.clients, nodes, *get), Client(check_timeout_s)),
         POLL: Operation(poll, Client(PATIENCE_S)),
-        HEALTH: Operation(look(endpoint), Client(PATIENCE_S)),
+        HEALTH: Operation(look(region, endpoint, nodes, *get), Client(PATIENCE_S)),
     }
-
-
-def _by_leg(group: Group, members: list[int]) -> Choose:
-    return Choose(Membership(group, (tuple(members),)), "leg")
 
 
 def watchers(
@@ -202,12 +195,7 @@ class Service:
         failures, at_s = 0, parameters.check_s
         while True:
             yield self.plane.until(at_s)
-            legs = [zone * self.nodes.size + node for zone in range(self.zones)]
-            looks = [self.plane.submit(HEALTH, size_bytes=PROBE_BYTES, leg=leg) for leg in legs]
-            heard = False
-            for look in looks:
-                answer = yield look
-                heard = heard or answer.ok
+            heard = yield from heard_from(self.plane, self.nodes, self.zones, node)
             failures = 0 if heard else failures + 1
             if failures >= parameters.failure_limit:
                 self.plane.note(f"ElastiCache replaces node {node}")
@@ -243,7 +231,9 @@ class Clients:
         failures, at_s = 0, first_s
         while True:
             yield self.plane.until(at_s)
-            answer = yield self.plane.submit(CHECK, size_bytes=PROBE_BYTES, leg=self.zone * self.size + node)
+            answer = yield self.plane.submit(
+                CHECK, size_bytes=PROBE_BYTES, leg=look_leg(self.known.nodes, self.zone, node)
+            )
             answers = answer.ok and self.addresses[node] == self.service.addresses[node]
             failures = 0 if answers else failures + 1
             if answers and node in self.lost:
@@ -258,7 +248,7 @@ class Clients:
         at_s = first_s
         while True:
             yield self.plane.until(at_s)
-            answer = yield self.plane.submit(POLL, size_bytes=PROBE_BYTES, leg=self.zone * self.size)
+            answer = yield self.plane.submit(POLL, size_bytes=PROBE_BYTES, leg=look_leg(self.known.nodes, self.zone, 0))
             if answer.ok:
                 new = [node for node in self.lost if self.addresses[node] != self.service.addresses[node]]
                 self.addresses = list(self.service.addresses)

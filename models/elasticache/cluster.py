@@ -21,19 +21,17 @@ Limits:
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-import simpy
 from pydantic import Field
 
+from models.elasticache.looks import Process
 from models.elasticache.roles import Fleet, Node
 from models.kernel.laws import NonNegative
 from models.kernel.registry import Parameters, parameter
 
 CUT_OFF = "cut off"
-Process = Generator[simpy.Event, Any, None]
 SPEC = "Redis cluster specification"
 TICK_S, PING_S, ASKED_AT_RANDOM = 0.1, 1.0, 5
 """A node looks at its timers ten times a second, and once a second pings who has been silent longest of so many at
@@ -119,7 +117,7 @@ class Cluster:
         fleet.when_back = self._come_back
 
     def start(self) -> None:
-        """Let all nodes begin; their clocks are at even distances within a second."""
+        """Let all nodes begin, each with answers of others as old as chance has it."""
         for peer in self.peers:
             for other in self.peers:
                 if other is not peer:
@@ -255,14 +253,13 @@ class Cluster:
 
     def _trust(self, peer: Peer, view: View) -> None:
         """Who answers is there; a primary that was lost is there again if nobody took its place for long."""
-        peer.suspects.discard(view.sender)
         since_s = peer.lost.get(view.sender)
         if since_s is not None:
             leads = peer.primaries[self.fleet.nodes[view.sender].shard][1] == view.sender
-            if not leads or self.now - since_s > REPORT_TIMES * self.timeout_s:
-                del peer.lost[view.sender]
-        if view.sender in peer.lost:
-            peer.suspects.add(view.sender)
+            if leads and self.now - since_s <= REPORT_TIMES * self.timeout_s:
+                return
+            del peer.lost[view.sender]
+        peer.suspects.discard(view.sender)
 
     # ------------------------------------------------------------ elections
 
@@ -336,8 +333,8 @@ class Cluster:
         is_well = reached >= self.majority and covered
         if not is_well:
             peer.silent_until_s = self.now + (min(REJOIN_S, self.timeout_s) if peer.node.leads else 0.0)
-        if not is_well and CUT_OFF not in peer.node.silent_for:
-            self.fleet.say(peer.node, "reaches too few primaries, and answers nobody")
+            if CUT_OFF not in peer.node.silent_for:
+                self.fleet.say(peer.node, "reaches too few primaries, and answers nobody")
         self.fleet.silence(peer.node, CUT_OFF, not is_well or self.now < peer.silent_until_s)
 
     def _come_back(self, node: Node) -> None:

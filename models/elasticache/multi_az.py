@@ -17,18 +17,14 @@ Limits:
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import simpy
 from pydantic import Field
 
-from models.elasticache.clients import Interval, ReplacementParameters
-from models.elasticache.replication import HEALTH
+from models.elasticache.clients import ReplacementParameters
+from models.elasticache.looks import HEALTH, Interval, Process, heard_from, look_leg
 from models.elasticache.roles import STARTING, Fleet, Node
 from models.kernel.registry import Parameters, parameter
-
-Process = Generator[simpy.Event, Any, None]
 
 
 class MultiAzParameters(Parameters):
@@ -81,11 +77,7 @@ class MultiAz:
         at_s = self.p.check_s * (node.number + 1) / (len(self.fleet.nodes) + 1)
         while True:
             yield self.plane.until(at_s)
-            looks = [self.plane.submit(HEALTH, leg=self.parts.look_leg(zone, node.number)) for zone in range(zones)]
-            heard = False
-            for look in looks:
-                answer = yield look
-                heard = heard or answer.ok
+            heard = yield from heard_from(self.plane, self.parts.nodes, zones, node.number)
             self.answers[node.number] = heard
             failures = 0 if heard else failures + 1
             if heard:
@@ -120,7 +112,8 @@ class MultiAz:
         self.busy[shard] = True
         best = max(able, key=lambda node: (self.fleet.position(node), -node.number))
         yield self.plane.until(self.fleet.now + self.p.promote_s)
-        look = yield self.plane.submit(HEALTH, leg=self.parts.look_leg(self.parts.nodes.zone(best.number), best.number))
+        nodes = self.parts.nodes
+        look = yield self.plane.submit(HEALTH, leg=look_leg(nodes, nodes.zone(best.number), best.number))
         self.busy[shard] = False
         if look.ok and best.complete and not best.leads:
             self.primaries[shard] = best.number

@@ -22,10 +22,11 @@ from models.elasticache.cluster import Cluster, ClusterParameters
 from models.elasticache.commands import CommandThreadParameters, command_thread
 from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
 from models.elasticache.database import StationParameters, database
+from models.elasticache.looks import Process
 from models.elasticache.multi_az import MultiAz, MultiAzParameters
 from models.elasticache.node_types import GIB
 from models.elasticache.replication import ReadFrom, ReplicationParameters, Shards
-from models.elasticache.roles import Fleet, Process
+from models.elasticache.roles import Fleet
 from models.elasticache.snapshots import SnapshotParameters, controls
 from models.elasticache.topology import Directory, RedisClientParameters, Topology
 from models.kernel.charges import Hourly

@@ -25,11 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.elasticache.commands import Commands, Steps
+from models.elasticache.looks import HEALTH, PATIENCE_S, by_leg, look
 from models.elasticache.sharding import hash_slots
 from models.kernel.laws import NonNegative, Positive, seconds
 from models.kernel.parts import UNLIMITED, Copies, Group, Log, Membership, Quorum, Station, everybody
@@ -39,10 +41,8 @@ from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
 CONF = "redis.conf of Redis 7"
-LOOK, HEALTH, MESSAGE, CONNECT, ROLES = "client's look", "health check", "node's message", "connection", "roles"
-"""Operations of the clients', of ElastiCache's and of the nodes' own."""
-PATIENCE_S = 1.0
-"""Until a message between nodes, or a question of ElastiCache's, has failed; assumed: 0.2 to 5 s."""
+LOOK, MESSAGE, CONNECT, ROLES = "client's look", "node's message", "connection", "roles"
+"""Operations of the clients' and of the nodes' own."""
 ReadFrom = Literal["primary", "replicas", "any"]
 
 
@@ -82,12 +82,10 @@ class Shards:
         region: Where they stand.
         count: How many shards.
         width: Nodes of each.
-        shards: As those whom a key belongs to.
         nodes: The nodes.
         peers: The same, as those to whom a message or a record goes.
         roles: The same, as a book of who may answer, which outlives them.
         books: What clients of a zone know of a shard: member zone * count + shard.
-        slots: The shard of a key.
         page: The book's page for a key, for clients of a zone.
         known: The primary, as clients of a zone know it.
         readers: Whom they read from, where not from the primary.
@@ -104,12 +102,10 @@ class Shards:
     region: Region
     count: int
     width: int
-    shards: Group
     nodes: Group
     peers: Group
     roles: Group
     books: Group
-    slots: Membership
     page: Membership
     known: Membership
     readers: Membership
@@ -138,13 +134,12 @@ class Shards:
         rows = tuple(tuple(range(shard * width, (shard + 1) * width)) for shard in range(count))
         pages = tuple(tuple(zone * count + shard for shard in slots) for zone in range(region.zones))
         readers = [row if read_from == "any" or not replicas else row[1:] for row in rows] * region.zones
-        owners = Membership(shards, (slots,))
         copies = Copies(
-            "objects written", Membership(nodes, rows, of=shards), owners, volatile=True, replicated=replicas > 0
-        )
+            "objects written", Membership(nodes, rows, of=shards), Membership(shards, (slots,)), volatile=True,
+            replicated=replicas > 0,
+        )  # fmt: skip
         return cls(
-            region, count, width, shards, nodes, peers, roles, books, owners,
-            Membership(books, pages, of=region.clients),
+            region, count, width, nodes, peers, roles, books, Membership(books, pages, of=region.clients),
             Membership(nodes, tuple((row[0],) for row in rows) * region.zones, of=books),
             Membership(nodes, tuple(readers), of=books),
             Membership(nodes, tuple((row[0],) for row in rows for _ in row), of=nodes),
@@ -203,25 +198,17 @@ class Shards:
     def talk(
         self, commands: Commands, look_timeout_s: float, message_s: float, connect_s: float
     ) -> Mapping[str, Operation]:
-        """Operations by the number of their leg: of looks, health checks and connections `look_leg`, of messages
+        """Operations by the number of their leg: of looks, health checks and connections as `looks` has it, of messages
         `message_leg`. Nobody asks for `roles`: it leads through all that control rewrites.
         """
         network, clients, size = self.region.network, self.region.clients, self.nodes.size
         monitor = Group("monitor", self.region.zones, tuple(range(self.region.zones)), fails=False)
-        pairs = [(zone, node) for zone in range(self.region.zones) for node in range(size)]
-        thread = commands.door
-
-        def look(source: Group, *work: Serve) -> Route:
-            return Route(
-                _by_leg(source, [zone for zone, _ in pairs]), _by_leg(self.nodes, [node for _, node in pairs]),
-                Travel(network, source, self.nodes), *work, Travel(network, self.nodes, source),
-            )  # fmt: skip
-
+        thread, look_from = commands.door, partial(look, self.region)
         messages = [(source, target) for source in range(size) for target in range(size)]
         handle = Serve(thread, seconds(message_s))
         message = Route(
-            _by_leg(self.nodes, [source for source, _ in messages]), handle,
-            _by_leg(self.peers, [target for _, target in messages]), Travel(network, self.nodes, self.peers),
+            by_leg(self.nodes, [source for source, _ in messages]), handle,
+            by_leg(self.peers, [target for _, target in messages]), Travel(network, self.nodes, self.peers),
             Choose(self.here, 0), handle,
         )  # fmt: skip
         roles = Route(
@@ -229,16 +216,12 @@ class Shards:
             Receive(self.log),
         )  # fmt: skip
         return {
-            LOOK: Operation(look(clients, handle), Client(look_timeout_s)),
-            HEALTH: Operation(look(monitor, handle), Client(PATIENCE_S)),
+            LOOK: Operation(look_from(clients, self.nodes, handle), Client(look_timeout_s)),
+            HEALTH: Operation(look_from(monitor, self.nodes, handle), Client(PATIENCE_S)),
             MESSAGE: Operation(message, Client(PATIENCE_S)),
-            CONNECT: Operation(look(clients, Serve(thread, seconds(connect_s))), Client(PATIENCE_S)),
+            CONNECT: Operation(look_from(clients, self.nodes, Serve(thread, seconds(connect_s))), Client(PATIENCE_S)),
             ROLES: Operation(roles),
         }
-
-    def look_leg(self, zone: int, node: int) -> int:
-        """Number of the leg of a look from a zone at a node."""
-        return zone * self.nodes.size + node
 
     def message_leg(self, source: int, target: int) -> int:
         """Number of the leg of a message from one node to another."""
@@ -247,7 +230,3 @@ class Shards:
     def row(self, shard: int) -> range:
         """The nodes of a shard."""
         return range(shard * self.width, (shard + 1) * self.width)
-
-
-def _by_leg(group: Group, members: list[int]) -> Choose:
-    return Choose(Membership(group, (tuple(members),)), "leg")

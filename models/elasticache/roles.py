@@ -17,19 +17,17 @@ Limits:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
-import simpy
-
+from models.elasticache.looks import Process
 from models.elasticache.node_types import GIB
 from models.elasticache.replication import MESSAGE, ReplicationParameters, Shards
+from models.elasticache.snapshots import stand_still
 from models.kernel.ledger import LEADER
 from models.kernel.parts import Cache, Station
 from models.kernel.plane import Plane, Position, when_answered
 
-Process = Generator[simpy.Event, Any, None]
 STARTING, INCOMPLETE = "starting", "incomplete"
 """Why a node answers no client."""
 NOWHERE = -1
@@ -67,7 +65,7 @@ class Fleet:
         plane: The data plane.
         parts: The nodes, as parts.
         thread: Where a node works.
-        caches: What nodes hold.
+        cache: What nodes hold.
         parameters: How replicas catch up.
     """
 
@@ -252,10 +250,7 @@ class Fleet:
         self.silence(replica, INCOMPLETE, True)
         self._bring(replica, primary)
         replica.complete = False
-        if fork_s > 0.0:
-            self.plane.pause(self.thread, primary.number)
-            yield self.plane.until(self.now + fork_s)
-            self.plane.resume(self.thread, primary.number)
+        yield from stand_still(self.plane, self.thread, primary.number, fork_s)
         yield self.plane.until(self.now + size / p.copy_bytes_per_s + size / p.load_bytes_per_s)
         primary.copying.discard(replica.number)
         if replica.boots != boots[1]:

@@ -18,12 +18,10 @@ Limits:
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
-import simpy
-
+from models.elasticache.looks import Process
 from models.elasticache.node_types import GIB
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import Cache, Log, Station
@@ -31,7 +29,6 @@ from models.kernel.plane import Plane
 from models.kernel.registry import Parameters, parameter
 from models.kernel.system import Control
 
-Process = Generator[simpy.Event, Any, None]
 PAGE_BYTES, ENTRY_BYTES = 4096, 8
 """A page of memory, and what the page table has for each. Source: Redis latency guide."""
 LOOK_S = 0.5
@@ -76,6 +73,14 @@ def _touched(plane: Plane, log: Log, node: int) -> float:
     return _written(plane, log, node) / records if records else 1.0
 
 
+def stand_still(plane: Plane, thread: Station, node: int, seconds: float) -> Process:
+    """A node does nothing else while it forks, unless it does nothing anyway."""
+    if seconds > 0.0 and plane.works(thread, node):
+        plane.pause(thread, node)
+        yield plane.until(float(plane.env.now) + seconds)
+        plane.resume(thread, node)
+
+
 def controls(
     parameters: SnapshotParameters, nodes: tuple[int, ...], thread: Station, cache: Cache, log: Log,
     fork_s_per_gib: float, memory_bytes: float, command_s: float,
@@ -111,10 +116,7 @@ def _save(
         before, touched = _written(plane, log, node), _touched(plane, log, node)
         fork_s = fork_s_per_gib * held / GIB
         plane.note(f"node {node} forks to save {held / GIB:.2f} GiB, and stands still for {1000 * fork_s:.0f} ms")
-        if fork_s > 0.0 and plane.works(thread, node):
-            plane.pause(thread, node)
-            yield plane.until(float(plane.env.now) + fork_s)
-            plane.resume(thread, node)
+        yield from stand_still(plane, thread, node, fork_s)
         end_s, most, slowed = float(plane.env.now) + held / p.write_bytes_per_s, 0.0, 1.0
         while float(plane.env.now) < end_s:
             yield plane.until(min(end_s, float(plane.env.now) + LOOK_S))

@@ -15,19 +15,15 @@ Limits:
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
-import simpy
 from pydantic import Field
 
-from models.elasticache.clients import Interval
+from models.elasticache.looks import Interval, Process, look_leg
 from models.elasticache.replication import CONNECT, LOOK, ReadFrom
 from models.elasticache.roles import Fleet
 from models.kernel.laws import NonNegative
 from models.kernel.registry import Parameters, parameter
-
-Process = Generator[simpy.Event, Any, None]
 
 
 class RedisClientParameters(Parameters):
@@ -95,7 +91,7 @@ class Topology:
             if self.read_from == "primary" and self.known[shard] != node:
                 failures, at_s = 0, at_s + self.p.check_s
                 continue
-            answer = yield self.plane.submit(LOOK, leg=self.parts.look_leg(self.zone, node))
+            answer = yield self.plane.submit(LOOK, leg=look_leg(self.parts.nodes, self.zone, node))
             there = self.fleet.nodes[node]
             failures = 0 if answer.ok else failures + 1
             has_failed = failures >= self.p.failure_limit
@@ -118,7 +114,7 @@ class Topology:
         first = int(self._uniform() * size)
         for turn in range(size):
             node = (first + turn) % size
-            answer = yield self.plane.submit(LOOK, leg=self.parts.look_leg(self.zone, node))
+            answer = yield self.plane.submit(LOOK, leg=look_leg(self.parts.nodes, self.zone, node))
             if answer.ok and not self.fleet.nodes[node].silent_for:
                 for shard in range(self.parts.count):
                     self._know(shard, self.directory.primary_of(node, shard))
@@ -154,7 +150,7 @@ class Topology:
         for at_s in times_s:
             if at_s > self.fleet.now:
                 yield self.plane.until(at_s)
-            self.plane.submit(CONNECT, leg=self.parts.look_leg(self.zone, node))
+            self.plane.submit(CONNECT, leg=look_leg(self.parts.nodes, self.zone, node))
 
     def _uniform(self) -> float:
         self.draws += 1
