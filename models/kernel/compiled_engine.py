@@ -6,6 +6,7 @@ loop returns early, and control runs at that instant before the data that is lef
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -39,7 +40,7 @@ from models.kernel.parts import (
     Room,
     Station,
 )
-from models.kernel.plane import Answer, Down, Position, check_factor, check_key, check_member, check_needed, check_order
+from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed, check_order
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
@@ -151,7 +152,7 @@ class CompiledPlane(Controlled):
         self.primed = self.probes = 0
         self.answers: dict[int, simpy.Event] = {}
         self.up_watches = {}
-        self.terms = sum(part.group.size for part in program.logs)
+        self.terms = itertools.count(sum(part.group.size for part in program.logs) + 1)
         self.queue_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.blocks: list[Iterator[Block]] = [iter(())] * len(sources)
@@ -426,24 +427,11 @@ class CompiledPlane(Controlled):
             if member in self.w.slots[first : first + width] and not copies.replicated:
                 self.f["ledger_audit"](self.w, row, False, width)
 
-    def position(self, log: Log, member: int) -> Position:
+    def _end(self, log: Log, member: int) -> tuple[int, int, bool]:
         record = self.w.logs[self._log(log, member)]
-        return Position(int(record["end"]) % TERM, int(record["bytes"]), bool(record["head"] >= 0))
+        return int(record["end"]), int(record["bytes"]), bool(record["head"] >= 0)
 
-    def lead(self, log: Log, member: int) -> None:
-        self.terms += 1
-        records, size, _ = self.position(log, member)
-        self._go(log, member, self.terms * TERM + records, size, leads=True)
-
-    def follow(self, log: Log, member: int, leader: int) -> None:
-        ahead = self.w.logs[self._log(log, leader)]
-        self._go(log, member, int(ahead["end"]), int(ahead["bytes"]), leads=False)
-
-    def part(self, log: Log, member: int) -> None:
-        records, size, _ = self.position(log, member)
-        self._go(log, member, records, size, leads=False)
-
-    def _go(self, log: Log, member: int, end: int, size: int, *, leads: bool) -> None:
+    def _go(self, log: Log, member: int, end: int, size: int, leads: bool) -> None:
         self._control()
         self._ensure_heap(len(self.w.tokens))
         self.f["log_go"](self.w, self._log(log, member), end, size, int(leads))
@@ -483,11 +471,6 @@ class CompiledPlane(Controlled):
     def _station_call(self, name: str, index: int, *arguments: Any) -> None:
         self._ensure_heap(len(self.w.tokens))
         self.f[name](self.w, index, *arguments)
-
-    def _on_member(self, part: Group | Station, member: int) -> list[int]:
-        """The stations on a group's member, or the one that is meant."""
-        mine = (station for station in self.program.stations if part in (station, station.group))
-        return [self._station(station, member) for station in mine]
 
     def _station(self, station: Station, member: int) -> int:
         check_member(station.group, member)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from models.kernel.codes import CONTROL
-from models.kernel.plane import check_member
+from models.kernel.plane import Position, check_member
 from models.kernel.random import uniforms
+from models.kernel.steps.log import TERM
 
 if TYPE_CHECKING:
     from models.kernel.journal import Journal
-    from models.kernel.parts import Bucket, Log, Station
+    from models.kernel.parts import Bucket, Group, Log, Station
     from models.kernel.program import Program
     from models.kernel.random import Stream
 
@@ -30,6 +31,12 @@ class Controlled:
     """The key of a stream of control's own, by its name."""
     up_watches: dict[int, list[simpy.Event]]
     """Whoever waits for a station to come up again, by its index."""
+    terms: Iterator[int]
+    """Terms for which nobody has led yet, of any log."""
+    _end: Callable[[Log, int], tuple[int, int, bool]]
+    """The record at the end of a member's log, bytes up to there, and whether others wait for some in front of them."""
+    _go: Callable[[Log, int, int, int, bool], None]
+    """Let a member's log end at another record and so many bytes, and the member lead or not."""
 
     def until(self, time_s: float) -> simpy.Event:
         event: simpy.Event = self.env.at(max(time_s, self.env.now), CONTROL)
@@ -45,6 +52,29 @@ class Controlled:
         """A station that was down has come up."""
         for woken in self.up_watches.pop(index, ()):
             woken.succeed()
+
+    def _on_member(self, part: Group | Station, member: int) -> list[int]:
+        """Indexes of the stations on a group's member, or of the one that is meant."""
+        mine = [station for station in self.program.stations if part in (station, station.group)]
+        for station in mine:
+            check_member(station.group, member)
+        return [self.program.station(station) + member for station in mine]
+
+    def position(self, log: Log, member: int) -> Position:
+        end, size, gap = self._end(log, member)
+        return Position(end % TERM, size, gap)
+
+    def lead(self, log: Log, member: int) -> None:
+        records, size, _ = self.position(log, member)
+        self._go(log, member, next(self.terms) * TERM + records, size, True)
+
+    def follow(self, log: Log, member: int, leader: int) -> None:
+        end, size, _ = self._end(log, leader)
+        self._go(log, member, end, size, False)
+
+    def part(self, log: Log, member: int) -> None:
+        records, size, _ = self.position(log, member)
+        self._go(log, member, records, size, False)
 
     def uses(self, part: Bucket | Log) -> bool:
         return part in self.program.buckets or part in self.program.logs

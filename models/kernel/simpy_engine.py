@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from heapq import heappop, heappush
-from itertools import accumulate, chain, tee
+from itertools import accumulate, chain, count, tee
 from operator import itemgetter
 from typing import Any
 
@@ -35,7 +35,7 @@ from models.kernel.laws import Constant, draw_law
 from models.kernel.ledger import LEADER, READ, LedgerState
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
-from models.kernel.plane import Answer, Down, Position, check_factor, check_key, check_member, check_needed, check_order
+from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed, check_order
 from models.kernel.priming import Priming
 from models.kernel.program import END, Program, Site
 from models.kernel.random import stream, uniforms
@@ -48,7 +48,7 @@ from models.kernel.steps.admit import BucketState
 from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.steps.hold import RoomState
-from models.kernel.steps.log import TERM, LogState
+from models.kernel.steps.log import LogState
 from models.kernel.system import ERRORS, THROTTLED, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
@@ -274,7 +274,7 @@ class SimpyPlane(Controlled):
             for part in program.logs
             for member, whom in enumerate(part.follows)
         ]
-        self.terms = len(self.logs)
+        self.terms = count(len(self.logs) + 1)
         self.up_watches = {}
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
@@ -700,24 +700,11 @@ class SimpyPlane(Controlled):
         assert copies is self.ledger.part
         self.ledger.forget(member)
 
-    def position(self, log: Log, member: int) -> Position:
+    def _end(self, log: Log, member: int) -> tuple[int, int, bool]:
         state = self._log(log, member)
-        return Position(state.end % TERM, state.bytes, bool(state.waiting))
+        return state.end, state.bytes, bool(state.waiting)
 
-    def lead(self, log: Log, member: int) -> None:
-        self.terms += 1
-        state = self._log(log, member)
-        self._go(log, member, self.terms * TERM + state.end % TERM, state.bytes, leads=True)
-
-    def follow(self, log: Log, member: int, leader: int) -> None:
-        ahead = self._log(log, leader)
-        self._go(log, member, ahead.end, ahead.bytes, leads=False)
-
-    def part(self, log: Log, member: int) -> None:
-        state = self._log(log, member)
-        self._go(log, member, state.end % TERM, state.bytes, leads=False)
-
-    def _go(self, log: Log, member: int, end: int, size: int, *, leads: bool) -> None:
+    def _go(self, log: Log, member: int, end: int, size: int, leads: bool) -> None:
         self._control()
         for token in self._log(log, member).go(end, size, leads=leads):
             self.vanish(token)
@@ -762,12 +749,6 @@ class SimpyPlane(Controlled):
     def _station(self, station: Station, member: int) -> StationState:
         check_member(station.group, member)
         return self.stations[self.program.station(station) + member]
-
-    def _on_member(self, part: Group | Station, member: int) -> list[int]:
-        """The stations on a group's member, or the one that is meant."""
-        mine = (station for station in self.program.stations if part in (station, station.group))
-        check_member(part if isinstance(part, Group) else part.group, member)
-        return [self.program.station(station) + member for station in mine]
 
     def _link(self, network: Network, source_zone: int, target_zone: int) -> LinkState:
         index = self.program.network(network)
