@@ -46,7 +46,6 @@ class Redis:
             "client": {"timeout_s": 0.1}, **parameters,
         }  # fmt: skip
         self.parameters = MODEL.parameters(**given)
-        self.width = self.parameters.replicas + 1
         self.system = MODEL.build(self.parameters, ("read", "write", "insert"))
         self.program = Program(self.system, "system")
 
@@ -112,9 +111,9 @@ def test_a_cluster_fails_over_in_the_time_of_its_timers(timeout_s: float) -> Non
     failed_s = np.array([when(outcome, "has failed")[0] for outcome in outcomes]) - LOST_S
     assert [len(when(outcome, "elected")) for outcome in outcomes] == [1] * len(outcomes)
     assert np.all(failed_s > timeout_s)
-    assert np.all(failed_s < 1.5 * timeout_s + 2.0)
+    assert np.all(failed_s < 1.5 * timeout_s + 0.5)
     assert np.all(took_s > timeout_s + 0.5)
-    assert np.all(took_s < 1.6 * timeout_s + 1.5)
+    assert np.all(took_s < 1.5 * timeout_s + 1.5)
     # A uniform wait of half a second, and half a second before it.
     waits_s = took_s - failed_s
     assert waits_s.min() > 0.5
@@ -204,23 +203,31 @@ def test_the_writes_lost_are_the_records_that_had_not_left(engine: str) -> None:
 
 
 def test_over_many_shards_the_writes_lost_are_rate_times_lag() -> None:
-    """Little's law: records at the card when all primaries die at once are those that come in the time that one of them
-    takes there, which is that of M/D/1: values come in and go out over the card, and both take as long.
+    """Little's law: records at the card when all primaries die at once are those that come in the time that one takes
+    there. A value takes a service on its way in, and joins the queue again to take another as a record.
+
+    With rate r, service s and a = r s: an arrival waits for all that it finds, W1 = a (W1 + W2) + a s. The work that is
+    there is that of M/D/1 with services of 2 s, 2 a s / (1 - 2 a), and that of those who are there, 2 a W1 + a W2 +
+    2 a s. So W2 = 2 a s / ((1 - 2 a) (1 + a)). All shards have the same rate, as there are many more keys.
     """
-    shards, rate_per_s, service_s = 40, 420.0, 100_000 / (0.75e9 / 8)
+    shards, rate_per_s, lost_s = 100, 420.0, 5.0
     redis = Redis(shards=shards, failover=MultiAzParameters())
+    service_s = 100_000 / redis.parameters.machine.bytes_per_s
 
     outcomes = redis.under(
-        Fault(LOST_S, FOR_EVER, redis.node(*range(0, 2 * shards, 2))), until_s=28.0, rate_per_s=rate_per_s * shards,
-        size_bytes=100_000.0, replications=2,
+        Fault(lost_s, FOR_EVER, redis.node(*range(0, 2 * shards, 2))), until_s=12.5, rate_per_s=rate_per_s * shards,
+        keys=UniformKeys(count=200_000), size_bytes=100_000.0, replications=4,
     )  # fmt: skip
 
     lacks = np.array([count for outcome in outcomes for count in gone(outcome)])
-    load = 2 * rate_per_s * service_s
-    waits = load * service_s / (2.0 * (1.0 - load))
-    lag_s = waits + service_s
-    assert len(lacks) == 2 * shards
-    assert lacks.mean() == pytest.approx(rate_per_s * lag_s, abs=4.0 * lacks.std() / math.sqrt(len(lacks)) + 0.4)
+    a = rate_per_s * service_s
+    waits_s = 2.0 * a * service_s / ((1.0 - 2.0 * a) * (1.0 + a))
+    assert 0.6 < 2.0 * a < 0.8
+    assert len(lacks) == 4 * shards
+    assert lacks.mean() == pytest.approx(
+        rate_per_s * (waits_s + service_s), abs=3.3 * lacks.std() / math.sqrt(len(lacks))
+    )
+    assert 3.3 * lacks.std() / math.sqrt(len(lacks)) < 0.3
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -236,8 +243,7 @@ def test_who_waits_for_a_replica_loses_nothing_to_a_failover(engine: str) -> Non
         keys=Latest(count=40_000),
     )  # fmt: skip
 
-    assert sum(gone(outcome)) >= 0
-    assert len(when(outcome, "elected")) == 1
+    assert len(gone(outcome)) == len(when(outcome, "elected")) == 1
     assert outcome.counters["writes.acknowledged"] > 15_000
     assert outcome.counters["writes.lost"] == 0
 
@@ -248,7 +254,7 @@ def test_who_waits_for_a_replica_loses_nothing_to_a_failover(engine: str) -> Non
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("cut_s", "how"), [(2.0, "partial"), (12.0, "full")])
 def test_a_replica_that_was_cut_off_needs_the_backlog(engine: str, cut_s: float, how: str) -> None:
-    """190 bytes a record, 330 records/s of its shard: 1 MiB of backlog lasts for 16.7 s, a tenth of it for 1.7 s."""
+    """190 bytes a record, 333 records/s of its shard: a quarter of a MiB of backlog lasts for 4.1 s."""
     backlog = 2.0**20 / 4
     redis = Redis(replication=ReplicationParameters(backlog_bytes=backlog), failover="off")
     lasts_s = backlog / (190.0 * 1000.0 / 3.0)

@@ -32,15 +32,19 @@ OBJECT_BYTES, OVERHEAD_BYTES, KEYS, FIRST_S, RATE_PER_S = 500_000, 90, 900, 10.0
 HELD = KEYS * (OBJECT_BYTES + OVERHEAD_BYTES)
 
 
-def save(engine: str, writes: bool = True, until_s: float = 40.0, **parameters: Any) -> Outcome:
-    """A node that holds 450 MB of half-MB objects, each of which has been written before the save."""
+def save(
+    engine: str, *, writes: bool = True, until_s: float = 40.0, rate_per_s: float = RATE_PER_S,
+    object_bytes: int = OBJECT_BYTES, **parameters: Any,
+) -> Outcome:  # fmt: skip
+    """A node that holds 450 MB of objects before it saves, half a MB each unless told otherwise."""
     terms = {"first_s": FIRST_S, "of": "primaries", "write_bytes_per_s": HELD / 20.0, **parameters.pop("snapshots", {})}
     given = {"snapshots": SnapshotParameters(**terms), "network": "burst", **parameters}
     operation = "write" if writes else "read"
     system = MODEL.build(MODEL.parameters(**given), (operation,))
     system = replace(system, controls=(*system.controls, *system.watchers))
     work = Workload(
-        Poisson(rate_per_s=RATE_PER_S), UniformKeys(count=KEYS), Constant(value=float(OBJECT_BYTES)), {operation: 1.0}
+        Poisson(rate_per_s=rate_per_s), UniformKeys(count=KEYS * OBJECT_BYTES // object_bytes),
+        Constant(value=float(object_bytes)), {operation: 1.0},
     )  # fmt: skip
     return replicate(system, work, Span(0.0, until_s, until_s + 5.0, 80), 1, engine, primed_ttl_s=60.0)[0]
 
@@ -62,16 +66,24 @@ def test_distinct_pages_are_as_many_as_chance_says(pages: int, writes: int) -> N
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(("place", "ms_per_gib"), [("KVM", 23.3), ("EC2 Xen", 239.3)])
-def test_a_fork_stands_still_for_its_time(engine: str, place: str, ms_per_gib: float) -> None:
-    """Times per GB of the Redis latency guide. Nothing is served meanwhile."""
-    assert place
-    outcome = save(engine, replication={"fork_s_per_gib": ms_per_gib / 1000.0})
+@pytest.mark.parametrize("ms_per_gib", [10.0, 23.3, 239.3], ids=["EC2 HVM", "KVM", "EC2 Xen"])
+def test_a_fork_stands_still_for_its_time(engine: str, ms_per_gib: float) -> None:
+    """Times per GB of the Redis latency guide. Who comes early in the pause waits for most of it, and for no reason
+    would anybody wait so long without.
+    """
+
+    def longest_s(fork_s_per_gib: float) -> tuple[float, Outcome]:
+        outcome = save(
+            engine, until_s=12.0, rate_per_s=4000.0, object_bytes=50_000,
+            replication={"fork_s_per_gib": fork_s_per_gib},
+        )  # fmt: skip
+        return outcome.operations["write"].latency.percentile_s(1.0), outcome
 
     expected_ms = ms_per_gib * HELD / GIB
+    without_s, _ = longest_s(0.0)
+    with_s, outcome = longest_s(ms_per_gib / 1000.0)
     assert noted(outcome, r"stands still for (\d+) ms") == pytest.approx(expected_ms, abs=1.0)
-    longest_s = outcome.operations["write"].latency.percentile_s(1.0)
-    assert longest_s > 0.7 * expected_ms / 1000.0
+    assert without_s < 0.7 * expected_ms / 1000.0 < with_s < 1.1 * expected_ms / 1000.0 + without_s
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -95,10 +107,12 @@ def test_nothing_is_copied_where_nothing_is_written(engine: str) -> None:
 
 
 def test_a_node_without_reserve_swaps_until_it_has_saved() -> None:
-    """Of 0.5 GiB, 450 MB are held, and most pages are copied: the thread waits for each that it needs."""
+    """Of 0.5 GiB, 450 MB are held, and at full speed nine pages of ten would be copied: it would use 159 % of all
+    memory. It swaps as soon as copies exceed what is left, and then writes hardly anything any more.
+    """
     outcome = save("compiled", node_type="cache.t4g.micro", memory_share=1.0)
 
-    assert noted(outcome, r"at most (\d+) % of its memory") > 104
+    assert 104 < noted(outcome, r"at most (\d+) % of its memory") < 120
     assert outcome.stations["command thread"].busy_s[0].max() > 0.45
 
 
