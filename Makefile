@@ -31,11 +31,12 @@ $(STAMP): pyproject.toml requirements.lock
 demo: setup ## Compare DAX with DynamoDB alone: tables, pictures and a verdict in a few seconds
 	$(BIN)/tierbench run dax_vs_dynamodb
 
+# Some folders take far longer than others: a worker that is done takes over half of what another has left.
 test: setup ## Run the tests, all but the slow ones
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 slow: setup ## Run the slow tests
-	$(BIN)/python -m pytest -m slow --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest -m slow --numprocesses $(WORKERS) --dist worksteal
 
 schema: setup ## Write the JSON schema of scenario files anew
 	$(BIN)/tierbench schema --out scenarios/scenario.schema.json

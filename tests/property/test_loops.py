@@ -340,7 +340,7 @@ def test_loops_for_many_systems_agree(round_: int) -> None:
     check()
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=RELAXED)
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=RELAXED)
 @given(cases() | cases(controlled=False))
 def test_what_a_loop_takes_for_granted_holds_to_the_end(case: Case) -> None:
     """Whatever compiled code, the engine and control do to a world: each fact that is left is true of it afterwards."""
