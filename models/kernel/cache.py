@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.entries import NOBODY, Entry, forget, held_at, link, unlink
@@ -27,6 +28,9 @@ from models.kernel.slabs import SlabsState, slab_add, slab_clear, slab_drop, sla
 from models.kernel.slots import take_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.kernel.outcome import FloatArray, IntArray
     from models.kernel.parts import Cache
     from models.kernel.random import Stream
 
@@ -109,10 +113,14 @@ class CacheState:
             if memory is not None:
                 memory.clear()
 
-    def take_over(self, other: CacheState, now: float) -> None:
-        """Forget everything, and hold what another cache holds that has not expired, with what is remembered of it."""
+    def save(self) -> dict[int, Entry]:
+        """What is held, in the order in which it would go."""
+        return {key: copy(entry) for key, entry in self.entries.items()}
+
+    def restore(self, image: Mapping[int, Entry], now: float) -> None:
+        """Forget everything, and hold what was saved that has not expired, with what is remembered of it."""
         self.flush()
-        for key, entry in other.entries.items():
+        for key, entry in image.items():
             if entry.expires > now and entry.size <= self.capacity:
                 self._make_room(self.capacity - entry.size, NOBODY, now)
                 self._admit(key, entry.size, entry.expires, entry.version, now)
@@ -270,30 +278,32 @@ def cache_flush(w: Any, index: int) -> None:
         slab_clear(w, cache)
 
 
-def cache_take_over(w: Any, index: int, source: int, now: float) -> None:
-    """Compiled form of `CacheState.take_over`."""
-    cache_flush(w, index)
-    cache = w.caches[index]
-    i = w.caches[source].front
-    while i >= 0:
-        entry = w.entries[i]
-        if entry.expires > now and entry.size <= cache.capacity:
-            cache_make_room(w, cache, cache.capacity - entry.size, NOBODY, now)
-            cache_admit(w, cache, entry.key, entry.size, entry.expires, entry.version, now)
-            mine = w.held[held_at(cache, entry.key)] - 1
-            w.marks[mine] = w.marks[i]
-            if cache.policy >= SAMPLED_LRU:
-                w.uses[mine].at = w.uses[i].at
-        i = entry.after
-
-
-def cache_count(w: Any, index: int) -> int:
-    """Objects in a cache that has one order."""
+def cache_save(w: Any, index: int, out: IntArray) -> int:
+    """Slots of all that a cache holds, in its order, for as many as there is room for; returns how many there are."""
     count, i = 0, w.caches[index].front
     while i >= 0:
+        if count < out.shape[0]:
+            out[count] = i
         count += 1
         i = w.entries[i].after
     return count
+
+
+def cache_restore(
+    w: Any, index: int, keys: IntArray, sizes: IntArray, expiries: FloatArray, versions: IntArray, marks: IntArray,
+    times: FloatArray, now: float,
+) -> None:  # fmt: skip
+    """Compiled form of `CacheState.restore`."""
+    cache_flush(w, index)
+    cache = w.caches[index]
+    for n in range(keys.shape[0]):
+        if expiries[n] > now and sizes[n] <= cache.capacity:
+            cache_make_room(w, cache, cache.capacity - sizes[n], NOBODY, now)
+            cache_admit(w, cache, keys[n], sizes[n], expiries[n], versions[n], now)
+            mine = w.held[held_at(cache, keys[n])] - 1
+            w.marks[mine] = marks[n]
+            if cache.policy >= SAMPLED_LRU:
+                w.uses[mine].at = times[n]
 
 
 def cache_admit(w: Any, cache: Any, key: int, weight: int, expires: float, version: int, now: float) -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import simpy
@@ -40,7 +40,17 @@ from models.kernel.parts import (
     Room,
     Station,
 )
-from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed, check_order
+from models.kernel.plane import (
+    Answer,
+    Down,
+    Image,
+    check_factor,
+    check_key,
+    check_member,
+    check_needed,
+    check_order,
+    check_servers,
+)
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.random import Stream, stream
@@ -110,6 +120,23 @@ def key_arrays(law: KeyLaw) -> tuple[IntArray, FloatArray, FloatArray, Int32Arra
     """A law of keys as `draw_key` reads it: kind and count, two parameters, table, guide."""
     where = law.guide() if isinstance(law, Zipf) else np.empty(0, np.int32)
     return np.array([law.code, law.count]), np.array(law.parameters()[:2]), law.table(), where
+
+
+class CacheImage(NamedTuple):
+    """What a cache held, in its order: the objects, and what its policy remembers of each; shape (objects,)."""
+
+    keys: IntArray
+    sizes: IntArray
+    expiries: FloatArray
+    versions: IntArray
+    marks: IntArray
+    times: FloatArray
+
+    @classmethod
+    def empty(cls) -> CacheImage:
+        """Nothing."""
+        numbers, floats = np.zeros(0, np.int64), np.zeros(0)
+        return cls(numbers, numbers, floats, numbers, numbers, floats)
 
 
 class HybridEnvironment(Environment):
@@ -329,7 +356,7 @@ class CompiledPlane(Controlled):
             self._station_call("station_down", index, SILENT if how == "silent" else REFUSING)
         self._drain()
         for cache in self.program.caches:
-            if cache.group is part:
+            if cache.group is part and cache.volatile:
                 self.flush(cache, member)
         for room in self.program.rooms:
             if room.group is part:
@@ -361,6 +388,7 @@ class CompiledPlane(Controlled):
         self._station_call("station_slow", self._station(station, member), float(factor))
 
     def resize(self, station: Station, member: int, servers: int) -> None:
+        check_servers(station, servers)
         self._control()
         self._station_call("station_resize", self._station(station, member), servers)
         self._drain()
@@ -373,15 +401,33 @@ class CompiledPlane(Controlled):
         check_member(cache.group, member)
         return int(self.w.caches[self.program.cache(cache) + member]["used"])
 
-    def take_over(self, cache: Cache, target: int, source: int) -> None:
-        check_order(cache)
-        check_member(cache.group, max(source, target))
-        first = self.program.cache(cache)
-        if source != target:
-            wanted = self.f["cache_count"](self.w, first + source) + int(self.clock["fills"])
-            while self.clock["spare_entries"] < wanted:
-                self._more_entries()
-            self.f["cache_take_over"](self.w, first + target, first + source, self.env.now)
+    def save(self, part: Cache | Copies, member: int) -> Image:
+        if isinstance(part, Copies):
+            self._check_followed(part, member)
+            versions = np.zeros(int(self.w.ledger[0]["histories"]) + 1, np.int64)
+            self.f["ledger_save"](self.w, member, versions)
+            return versions
+        check_order(part)
+        check_member(part.group, member)
+        index = self.program.cache(part) + member
+        slots = np.empty(self.f["cache_save"](self.w, index, np.empty(0, np.int64)), np.int64)
+        self.f["cache_save"](self.w, index, slots)
+        entries = self.w.entries[slots]
+        keys, sizes, versions = (entries[name].astype(np.int64) for name in ("key", "size", "version"))
+        times = self.w.uses["at"][slots] if part.draws else np.zeros(len(slots))
+        return CacheImage(keys, sizes, entries["expires"].copy(), versions, self.w.marks[slots].astype(np.int64), times)
+
+    def restore(self, part: Cache | Copies, member: int, image: Image | None) -> None:
+        if isinstance(part, Copies):
+            self._check_followed(part, member)
+            self.f["ledger_restore"](self.w, member, np.zeros(0, np.int64) if image is None else image)
+            return
+        check_order(part)
+        check_member(part.group, member)
+        given = CacheImage.empty() if image is None else image
+        while self.clock["spare_entries"] < len(given.keys) + int(self.clock["fills"]):
+            self._more_entries()
+        self.f["cache_restore"](self.w, self.program.cache(part) + member, *given, self.env.now)
 
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
@@ -416,10 +462,12 @@ class CompiledPlane(Controlled):
         assert copies is self.program.copies
         self.f["ledger_copy"](self.w, row, source, target)
 
-    def forget(self, copies: Copies, member: int) -> None:
+    def _check_followed(self, copies: Copies, member: int) -> None:
         check_member(copies.members.group, member)
         assert copies is self.program.copies
-        self.f["ledger_forget"](self.w, member)
+
+    def forget(self, copies: Copies, member: int) -> None:
+        self.restore(copies, member, None)
         table = self.w.memberships[self.program.membership(copies.members)]
         width = copies.members.width
         for row in range(len(copies.members.rows)):
@@ -671,7 +719,7 @@ class CompiledPlane(Controlled):
         parts = [part for part in self.program.stations for _ in range(part.group.size)]
         for index, (record, part) in enumerate(zip(records, parts, strict=False)):
             shift_level(_Attributes(clock), self.tally, 3 * index + 2, part.servers)
-            record["unlimited"] = part.servers == UNLIMITED
+            record["unlimited"], record["rounds"] = part.servers == UNLIMITED, part.rounds
             record["servers"], record["limit"] = part.servers, -1 if part.queue_limit is None else part.queue_limit
             record["head"] = record["tail"] = record["first"] = record["last"] = -1
             record["full"], record["slowdown"], record["watch_at"] = ERRORS.index(part.full), 1.0, NEVER

@@ -14,7 +14,8 @@ from models.kernel.steps.log import TERM
 
 if TYPE_CHECKING:
     from models.kernel.journal import Journal
-    from models.kernel.parts import Bucket, Group, Log, Station
+    from models.kernel.parts import Bucket, Cache, Group, Log, Station
+    from models.kernel.plane import Image
     from models.kernel.program import Program
     from models.kernel.random import Stream
 
@@ -37,6 +38,8 @@ class Controlled:
     """The record at the end of a member's log, bytes up to there, and whether others wait for some in front of them."""
     _go: Callable[[Log, int, int, int, bool], None]
     """Let a member's log end at another record and so many bytes, and the member lead or not."""
+    save: Callable[[Cache, int], Image]
+    restore: Callable[[Cache, int, Image | None], None]
 
     def until(self, time_s: float) -> simpy.Event:
         event: simpy.Event = self.env.at(max(time_s, self.env.now), CONTROL)
@@ -75,6 +78,10 @@ class Controlled:
     def part(self, log: Log, member: int) -> None:
         records, size, _ = self.position(log, member)
         self._go(log, member, records, size, False)
+
+    def take_over(self, cache: Cache, target: int, source: int) -> None:
+        if source != target:
+            self.restore(cache, target, self.save(cache, source))
 
     def uses(self, part: Bucket | Log) -> bool:
         return part in self.program.buckets or part in self.program.logs

@@ -30,6 +30,9 @@ from models.kernel.random import mix
 from models.kernel.recorder import record_read
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.kernel.outcome import IntArray
     from models.kernel.parts import Copies
     from models.kernel.simpy_engine import MembershipState
     from models.kernel.tokens import Token
@@ -136,13 +139,23 @@ class LedgerState:
 
     def forget(self, member: int) -> None:
         """What a member has is gone, and lost if nobody else of its row has it, or may yet get it."""
-        slot = member % self.width
-        for key in self.histories:
-            if member in self.members.rows[self.row(key)]:
-                self.copies[slot].pop(key, None)
+        self.restore(member, {})
         for row, members in enumerate(self.members.rows):
             if member in members and not self.part.replicated:
                 self.audit(row, final=False, width=self.width)
+
+    def save(self, member: int) -> dict[int, int]:
+        """What a member has."""
+        held = self.copies[member % self.width]
+        return {key: version for key, version in held.items() if member in self.members.rows[self.row(key)]}
+
+    def restore(self, member: int, image: Mapping[int, int]) -> None:
+        """A member has what was saved, and nothing else."""
+        held = self.copies[member % self.width]
+        for key in self.histories:
+            if member in self.members.rows[self.row(key)]:
+                held.pop(key, None)
+        held.update(image)
 
     def begin(self, now: float) -> None:
         """The past ends: every copy has what was ordered, and this instant becomes zero."""
@@ -273,15 +286,29 @@ def ledger_copy(w: Any, row: int, source: int, target: int) -> None:
             ledger_put(w, target, key, ledger_get(w, source, key))
 
 
-def ledger_forget(w: Any, member: int) -> None:
-    """Compiled form of `LedgerState.forget`, but for the audit."""
+def ledger_save(w: Any, member: int, out: IntArray) -> None:
+    """Compiled form of `LedgerState.save`: by place, from 1 on."""
+    for place in range(1, out.shape[0]):
+        if ledger_holds(w, member, place):
+            out[place] = w.copies[place, member % w.ledger[0].width]
+
+
+def ledger_restore(w: Any, member: int, image: IntArray) -> None:
+    """Compiled form of `LedgerState.restore`."""
     ledger = w.ledger[0]
-    table = w.memberships[ledger.members]
     for place in range(1, ledger.histories + 1):
-        first = table.start + ledger_row(w, w.histories[place].key) * table.width
-        for slot in range(first, first + table.width):
-            if w.slots[slot] == member:
-                w.copies[place, member % ledger.width] = ORIGINAL
+        if ledger_holds(w, member, place):
+            w.copies[place, member % ledger.width] = image[place] if place < image.shape[0] else ORIGINAL
+
+
+def ledger_holds(w: Any, member: int, place: int) -> bool:
+    """Whether a member is in the row of a key that was written."""
+    table = w.memberships[w.ledger[0].members]
+    first = table.start + ledger_row(w, w.histories[place].key) * table.width
+    for slot in range(first, first + table.width):  # noqa: SIM110
+        if w.slots[slot] == member:
+            return True
+    return False
 
 
 def ledger_begin(w: Any, now: float) -> None:

@@ -96,6 +96,8 @@ class Station:
         servers: Servers of each; `UNLIMITED` for no queueing.
         queue_limit: Waiting places; a request that finds them full is turned away. None: no bound.
         full: What it is told then.
+        rounds: Whether its one server works in rounds: it takes all who wait at once, does the work of each and, once,
+            what any of them wants done for all; then they go on together (group commit, an event loop).
     """
 
     name: str
@@ -103,10 +105,13 @@ class Station:
     servers: int = 1
     queue_limit: int | None = None
     full: Literal["rejected", "throttled"] = "rejected"
+    rounds: bool = False
 
     def __post_init__(self) -> None:
         if self.servers < 0 or (self.queue_limit is not None and self.queue_limit < 0):
             raise ValueError(f"station {self.name}: servers and queue_limit must not be negative")
+        if self.rounds and self.servers != 1:
+            raise ValueError(f"station {self.name}: one server works in rounds, got {self.servers}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +240,7 @@ class Cache:
         shared: Whether routes bring what one member is filled with to all of them; predictions alone look at it.
         sampling: Terms of the sampled policies.
         slabs: Terms of `segmented_lru`, whose capacity is in bytes, of which whole pages are used.
+        volatile: Whether all is forgotten when the member goes down.
     """
 
     name: str
@@ -247,6 +253,7 @@ class Cache:
     shared: bool = False
     sampling: Sampling = Sampling()
     slabs: Slabs = Slabs()
+    volatile: bool = True
 
     def __post_init__(self) -> None:
         if (self.capacity_items is None) == (self.capacity_bytes is None):

@@ -21,6 +21,10 @@ Down = Literal["refuse", "silent"]
 """How a dead part answers: with a refusal, or not at all."""
 
 
+Image = Any
+"""What was saved of a part of one replication; only the engine that made it can read it."""
+
+
 class Answer(NamedTuple):
     """What a submitted request came to."""
 
@@ -54,6 +58,12 @@ def check_order(cache: Cache) -> None:
     """Memcached's memory is in classes and segments, and nothing hands it over."""
     if cache.policy == "segmented_lru":
         raise ValueError(f"cache {cache.name}: what segmented_lru holds cannot be taken over")
+
+
+def check_servers(station: Station, servers: int) -> None:
+    """A station that works in rounds has one server."""
+    if station.rounds and servers != 1:
+        raise ValueError(f"station {station.name}: one server works in rounds, got {servers}")
 
 
 def check_factor(factor: float) -> None:
@@ -109,8 +119,8 @@ class Plane(Protocol):
         """Wakes when a member's station takes requests again after it was down: a process that starts knows that."""
 
     def down(self, part: Group | Station, member: int, how: Down) -> None:
-        """All stations on a group's member lose what they hold and take nothing, and its caches are emptied; or a
-        member's one station does so, and nothing else.
+        """All stations on a group's member lose what they hold and take nothing, and its caches that are volatile are
+        emptied; or a member's one station does so, and nothing else.
         """
 
     def up(self, part: Group | Station, member: int) -> None:
@@ -134,11 +144,18 @@ class Plane(Protocol):
     def held(self, cache: Cache, member: int) -> int:
         """Bytes that a member's cache holds, with what each object takes besides; objects, where these are bounded."""
 
-    def take_over(self, cache: Cache, target: int, source: int) -> None:
-        """One member's cache forgets everything and holds what another's does, but for what has expired: with the times
-        that objects still have to live, in the order in which they would go, and with what its policy remembers of
-        them. Not for `segmented_lru`.
+    def save(self, part: Cache | Copies, member: int) -> Image:
+        """What a member's cache holds now, or which versions its copy has. Not for `segmented_lru`."""
+
+    def restore(self, part: Cache | Copies, member: int, image: Image | None) -> None:
+        """A member's cache forgets everything and holds what was saved of one of its like, but for what has expired:
+        with the times that objects still have to live, in the order in which they would go, and with what its policy
+        remembers of them. Or its copy has the versions that it had then, and none of what was written later. None: it
+        has nothing.
         """
+
+    def take_over(self, cache: Cache, target: int, source: int) -> None:
+        """One member's cache holds what another's does, as if that had been saved and restored here."""
 
     def uses(self, part: Bucket | Log) -> bool:
         """Whether any route leads through a bucket or a log; one that none leads through cannot be asked or changed."""

@@ -6,11 +6,12 @@ members are chosen says how that spreads, down to the hottest. Caches are predic
 Limits:
     No faults, retries, rejections or timeouts; each cache is judged by the lookups of one site, under independent
     references at the mean rate, and as reads alone; what follows a fork waits for a leg of mean length, and so it is
-    with items that are asked for at once. Where a result has several pages, they are taken to be alike, and to have one
-    key. Keys are as popular as before the first insert. Redis's sampled LRU is taken as LRU, a few thousandths below
-    which it lies; its LFU as a perfect one, which it comes to within some per cents of, as long as keys are used more
-    often than counters fall, and not at all otherwise; Memcached's segments as LRU among objects that are all of mean
-    size, which they often beat by some per cents.
+    with items that are asked for at once. A station that works in rounds is taken to serve one by one, without what a
+    round does once for all, and so to be less busy than it is. Where a result has several pages, they are taken to be
+    alike, and to have one key. Keys are as popular as before the first insert. Redis's sampled LRU is taken as LRU, a
+    few thousandths below which it lies; its LFU as a perfect one, which it comes to within some per cents of, as long
+    as keys are used more often than counters fall, and not at all otherwise; Memcached's segments as LRU among objects
+    that are all of mean size, which they often beat by some per cents.
 """
 
 from __future__ import annotations

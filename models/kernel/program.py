@@ -29,7 +29,7 @@ SITE = np.dtype(
     [(name, np.int64) for name in
      ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column", "private", "turn",
       "ahead")]
-    + [("x", np.float64)]
+    + [("x", np.float64), ("once", np.float64)]
 )  # fmt: skip
 
 
@@ -37,9 +37,10 @@ SITE = np.dtype(
 class Site:
     """One place on a route.
 
-    What a to d, x and other mean is the step's own business; `of` is what units are of; `column` plus a walk's branch
-    is where its draws may lie (see `columns`), -1 for nowhere. `private`: nobody else sees what it does; `turn`: it is
-    served in turn; `ahead`: walks go ahead of the clock from here (see `steps.ahead`).
+    What a to d, x and other mean is the step's own business; `of` is what units are of; `once` is what a round does for
+    all in it; `column` plus a walk's branch is where its draws may lie (see `columns`), -1 for nowhere. `private`:
+    nobody else sees what it does; `turn`: it is served in turn; `ahead`: walks go ahead of the clock from here (see
+    `steps.ahead`).
     """
 
     step: Step
@@ -60,6 +61,7 @@ class Site:
     turn: int = 0
     ahead: int = 0
     x: float = 0.0
+    once: float = 0.0
     index: int = 0
 
 

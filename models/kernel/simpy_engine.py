@@ -35,7 +35,17 @@ from models.kernel.laws import Constant, draw_law
 from models.kernel.ledger import LEADER, READ, LedgerState
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
-from models.kernel.plane import Answer, Down, check_factor, check_key, check_member, check_needed, check_order
+from models.kernel.plane import (
+    Answer,
+    Down,
+    Image,
+    check_factor,
+    check_key,
+    check_member,
+    check_needed,
+    check_order,
+    check_servers,
+)
 from models.kernel.priming import Priming
 from models.kernel.program import END, Program, Site
 from models.kernel.random import stream, uniforms
@@ -614,7 +624,7 @@ class SimpyPlane(Controlled):
             self.stations[index].down(SILENT if how == "silent" else REFUSING)
         self._drain()
         for cache in self.program.caches:
-            if cache.group is part:
+            if cache.group is part and cache.volatile:
                 self.flush(cache, member)
         for room in self.program.rooms:
             if room.group is part:
@@ -646,6 +656,7 @@ class SimpyPlane(Controlled):
         self._station(station, member).slow(factor)
 
     def resize(self, station: Station, member: int, servers: int) -> None:
+        check_servers(station, servers)
         self._control()
         self._station(station, member).resize(servers)
         self._drain()
@@ -658,12 +669,20 @@ class SimpyPlane(Controlled):
         check_member(cache.group, member)
         return self.caches[self.program.cache(cache) + member].used
 
-    def take_over(self, cache: Cache, target: int, source: int) -> None:
-        check_order(cache)
-        check_member(cache.group, max(source, target))
-        first = self.program.cache(cache)
-        if source != target:
-            self.caches[first + target].take_over(self.caches[first + source], self.env.now)
+    def save(self, part: Cache | Copies, member: int) -> Image:
+        if isinstance(part, Copies):
+            return self._followed(part, member).save(member)
+        check_order(part)
+        check_member(part.group, member)
+        return self.caches[self.program.cache(part) + member].save()
+
+    def restore(self, part: Cache | Copies, member: int, image: Image | None) -> None:
+        if isinstance(part, Copies):
+            self._followed(part, member).restore(member, image or {})
+            return
+        check_order(part)
+        check_member(part.group, member)
+        self.caches[self.program.cache(part) + member].restore(image or {}, self.env.now)
 
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
@@ -695,10 +714,13 @@ class SimpyPlane(Controlled):
         self.ledger.copy(row, source, target)
 
     def forget(self, copies: Copies, member: int) -> None:
+        self._followed(copies, member).forget(member)
+
+    def _followed(self, copies: Copies, member: int) -> LedgerState:
         check_member(copies.members.group, member)
         assert self.ledger is not None
         assert copies is self.ledger.part
-        self.ledger.forget(member)
+        return self.ledger
 
     def _end(self, log: Log, member: int) -> tuple[int, int, bool]:
         state = self._log(log, member)

@@ -48,6 +48,9 @@ class StationState:
         self.state, self.paused, self.paused_at, self.slowdown = UP, False, 0.0, 1.0
         self.started, self.rejected, self.full = 0, 0, ERRORS.index(part.full)
         self.queue: deque[Token] = deque()
+        self.rounds = part.rounds
+        self.round: list[Token] = []
+        self.round_s = self.once_s = 0.0
         self.halted: list[Token] = []
         self.watches: list[tuple[int, Any]] = []
         busy, queued, servers = plane.meter(), plane.meter(), plane.meter()
@@ -110,6 +113,31 @@ class StationState:
         heappush(plane.queue, (due, DATA, next(plane.numbers), None, token, token.stamp))
         return False
 
+    def add(self, token: Token, work_s: float, once_s: float) -> bool:
+        """The round that is about to begin takes one more; nobody goes on at once."""
+        self.started += 1
+        self.round.append(token)
+        self.round_s += work_s
+        self.once_s = self.once_s or once_s
+        return False
+
+    def start_round(self) -> bool:
+        """The server does the work of all in the round, whose first has the event of its end; false when it needs no
+        time at all.
+        """
+        round_s = (self.round_s + self.once_s) * self.slowdown
+        self.round_s = self.once_s = 0.0
+        if round_s <= 0.0:
+            self.round = []
+            return False
+        first, now = self.round[0], self.plane.now
+        self.room -= 1
+        self.busy_up(now)
+        first.station = self
+        first.due = now + round_s
+        self.plane.wake_at(first.due, first)
+        return True
+
     def occupy(self, token: Token, nesting: int) -> None:
         """A walk takes a server with it."""
         self.started += 1
@@ -131,16 +159,32 @@ class StationState:
         token.station = None
         self.room += 1
         self.busy_down(token.due)
+        self.plane.ready.extend(self.round[1:])
+        self.round = []
         if self.queue:
             self.take_waiting()
 
     def take_waiting(self) -> None:
-        """Free servers take waiting requests, in order of arrival."""
+        """Free servers take waiting requests, in order of arrival; a round takes all of them."""
+        if self.rounds:
+            self.take_all()
+            return
         while self.queue and self.room > 0:
             token = self.queue.popleft()
             self.queue_down(self.plane.now)
             if token.begin(self, token):
                 self.plane.ready.append(token)
+
+    def take_all(self) -> None:
+        """The one server begins a round with all who wait."""
+        if self.queue and self.room > 0:
+            self.queue_changes.change(-len(self.queue))
+            for token in self.queue:
+                token.begin(self, token)
+            self.queue.clear()
+            taken = self.round
+            if not self.start_round():
+                self.plane.ready.extend(taken)
 
     def resize(self, servers: int) -> None:
         """Change the number of servers."""
@@ -181,10 +225,10 @@ class StationState:
     def down(self, state: int) -> None:
         """Lose all work; refuse or ignore what comes."""
         in_service, occupied = self.in_service(), self.occupied()
-        victims = [*in_service, *self.queue]
+        victims = [*in_service, *self.round[1:], *self.queue]
         self.busy_changes.change(-len(in_service) - len(occupied))
         self.queue_changes.change(-len(self.queue))
-        self.halted = []
+        self.halted, self.round = [], []
         for place in occupied:
             del self.plane.occupying[place]
         self.queue.clear()
@@ -210,7 +254,12 @@ class StationState:
 
 def station_enter(w: Any, index: int, i: int, token: Any, site: Any) -> int:
     """Compiled form of `StationState.enter`."""
-    if station_has_room(w.stations[index]):
+    station = w.stations[index]
+    if station_has_room(station):
+        if station.rounds:
+            station.head = station.tail = i
+            token.due, token.after = work_of(w, token, site), -1
+            return PARKED if station_start_round(w, index) else int(site.next)
         return int(site.next) if station_start(w, index, i, token, work_of(w, token, site)) else PARKED
     return station_wait(w, index, i, token, site)
 
@@ -281,9 +330,63 @@ def station_start(w: Any, index: int, i: int, token: Any, work_s: float) -> bool
     return False
 
 
+def station_start_round(w: Any, index: int) -> bool:
+    """Compiled form of `StationState.start_round`, for all from the queue's head on, which is empty then."""
+    station, clock = w.stations[index], w.clock[0]
+    first, before, round_s, once_s = station.head, -1, 0.0, 0.0
+    i = first
+    while i >= 0:
+        token = w.tokens[i]
+        station.started += 1
+        token.before = before
+        round_s += token.due
+        if once_s == 0.0:
+            once_s = w.sites[token.place].once
+        before = i
+        i = token.after
+    station.head, station.tail = -1, -1
+    round_s = (round_s + once_s) * station.slowdown
+    if round_s <= 0.0:
+        return False
+    station.busy += 1
+    shift_level(clock, w.tally, 3 * index, 1)
+    station.first, station.last = first, before
+    leader = w.tokens[first]
+    leader.where, leader.due, leader.origin = index, clock.now + round_s, clock.since
+    heap_push(clock, w.heap, leader.due, WAKE, first, leader.stamp)
+    return True
+
+
+def station_take_all(w: Any, index: int) -> None:
+    """Compiled form of `StationState.take_all`."""
+    station = w.stations[index]
+    if station.queued > 0 and station_has_room(station):
+        i = station.head
+        shift_level(w.clock[0], w.tally, 3 * index + 1, -station.queued)
+        station.queued = 0
+        if not station_start_round(w, index):
+            release_all(w, i)
+
+
+def release_all(w: Any, i: int) -> None:
+    """All walks from one on, as they are linked, go on."""
+    while i >= 0:
+        after = w.tokens[i].after
+        ready_put(w.clock[0], w.tokens, i)
+        i = after
+
+
 def station_complete(w: Any, index: int, i: int, token: Any) -> None:
     """Compiled form of `StationState.complete`."""
     station = w.stations[index]
+    if station.rounds:
+        token.where = -1
+        station.busy -= 1
+        station.first, station.last = -1, -1
+        shift_level(w.clock[0], w.tally, 3 * index, -1)
+        release_all(w, i)
+        station_take_all(w, index)
+        return
     if w.clock[0].controlled:
         if token.before < 0:
             station.first = token.after
@@ -303,6 +406,9 @@ def station_complete(w: Any, index: int, i: int, token: Any) -> None:
 def station_take_waiting(w: Any, index: int) -> None:
     """Compiled form of `StationState.take_waiting`."""
     station = w.stations[index]
+    if station.rounds:
+        station_take_all(w, index)
+        return
     while station.queued > 0 and station_has_room(station):
         i = station.head
         token = w.tokens[i]
@@ -387,7 +493,7 @@ def station_resume(w: Any, index: int) -> None:
             token = w.tokens[i]
             token.due += clock.now - station.paused_at
             heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
-            i = token.after
+            i = -1 if station.rounds else token.after
         station_take_waiting(w, index)
 
 
@@ -402,7 +508,7 @@ def station_slow(w: Any, index: int, factor: float) -> None:
         if station.paused == 0:
             token.stamp += 1
             heap_push(clock, w.heap, token.due, WAKE, i, token.stamp)
-        i = token.after
+        i = -1 if station.rounds else token.after
     station.slowdown = factor
 
 

@@ -55,7 +55,7 @@ the columns of draws, or -1. `timed`: its attempt has a deadline, and a place in
 
 STATION = _record(
     "servers unlimited limit state paused busy queued head tail first last started rejected full watch_at turns "
-    "times_down",
+    "times_down rounds",
     "slowdown paused_at",
 )
 """`head` to `tail` wait, `first` to `last` are in service, each in order. Or it is served in turn, by the servers from

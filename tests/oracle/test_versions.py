@@ -12,35 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.kernel.arrivals import ConstantArrivals
-from models.kernel.keys import UniformKeys
 from models.kernel.laws import Constant
 from models.kernel.outcome import COARSE, Outcome
 from models.kernel.parts import Cache, Copies, Group, Membership, Network, Quorum, Room, Station
 from models.kernel.plane import Plane
 from models.kernel.recorder import Span
-from models.kernel.sources import Block, Trace, Workload
+from models.kernel.sources import Workload
 from models.kernel.steps import Apply, Choose, Fill, Fork, Hold, Lookup, Order, Pass, Read, Serve, Travel
 from models.kernel.system import Control, Operation, Route, System
-from tests.strategies.runs import replicate
+from tests.strategies.runs import recorded, replicate
 
 ENGINES = ("simpy", "compiled")
 SPAN = Span(0.0, 10.0, 30.0, 10)
 LEADER, FOLLOWER = 0, 1
-
-
-def recorded(*requests: tuple[float, str], keys: tuple[int, ...] = ()) -> Workload:
-    """Requests at these times; all of one key unless told otherwise."""
-    names = tuple(dict.fromkeys(name for _, name in requests))
-    count = len(requests)
-    block = Block(
-        times_s=np.array([at_s for at_s, _ in requests]),
-        operations=np.array([names.index(name) for _, name in requests], np.int64),
-        keys=np.array(keys or [0] * count, np.int64), sizes_bytes=np.full(count, 100, np.int64),
-        items=np.ones(count, np.int64), ttls_s=np.full(count, np.inf),
-    )  # fmt: skip
-    trace = Trace.of(block, 1 + max(keys, default=0), names)
-    return Workload(ConstantArrivals(rate_per_s=1.0), UniformKeys(count=1), Constant(value=1.0), {names[0]: 1.0}, trace)
 
 
 class Pair:

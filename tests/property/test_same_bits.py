@@ -50,7 +50,7 @@ from models.kernel.steps.log import LogState
 from models.kernel.steps.travel import _Delay
 from models.kernel.system import TIMEOUT, Client, Operation, RetryQuota, Route
 from models.kernel.tokens import Request, Token
-from tests.strategies.evictions import handed_over_case, sampled_case, slabs_case
+from tests.strategies.evictions import handed_over_case, sampled_case, saved_case, slabs_case
 from tests.strategies.logs import log_case
 from tests.strategies.systems import (
     GRID_S,
@@ -64,7 +64,9 @@ from tests.strategies.systems import (
     living_case,
     occupied_case,
     older_case,
+    restored_case,
     returning_case,
+    rounds_case,
     run,
     several_case,
     throttled_case,
@@ -95,8 +97,8 @@ def test_engines_agree(case: Case) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [busy_case(), expiring_case(), several_case(), living_case(), log_case()],
-    ids=["busy", "expiring", "several", "living", "log"],
+    [busy_case(), expiring_case(), several_case(), living_case(), log_case(), rounds_case(), restored_case()],
+    ids=["busy", "expiring", "several", "living", "log", "rounds", "restored"],
 )
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
@@ -106,6 +108,7 @@ def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
 @pytest.mark.parametrize("case", [
     sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case(),
     *(handed_over_case(policy) for policy in CACHE_POLICIES if policy != "segmented_lru"),
+    *(saved_case(policy) for policy in CACHE_POLICIES if policy != "segmented_lru"),
 ])  # fmt: skip
 def test_engines_agree_on_what_is_evicted(case: Case, capacity: int) -> None:
     agree(case, capacity=capacity, specialised=capacity > 1)
@@ -148,10 +151,11 @@ def test_engines_agree_on_many_systems(round_: int) -> None:
 def by_hand() -> list[Case]:
     some = (
         several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
-        living_case, log_case, partial(log_case, replicated=False),
+        living_case, log_case, partial(log_case, replicated=False), rounds_case, restored_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
-    return [*(case() for case in some), *evicting, handed_over_case("clock"), handed_over_case("sampled_lfu")]
+    handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]
+    return [*(case() for case in some), *evicting, *handed]
 
 
 @cache
@@ -160,9 +164,7 @@ def samples(block: int) -> list[tuple[Case, Seen]]:
     drawn: list[Case] = [] if block else by_hand()
 
     @seed(block)
-    @settings(
-        max_examples=BLOCK, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=RELAXED
-    )
+    @settings(max_examples=BLOCK, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=RELAXED)
     @given(cases())
     def draw(case: Case) -> None:
         drawn.append(case)
@@ -496,11 +498,58 @@ def written_in_place(write: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
-def taken_over_as_new(take_over: Callable[..., None]) -> Callable[..., None]:
+def emptied(down: Callable[..., None]) -> Callable[..., None]:
+    def change(plane: SimpyPlane, part: Any, member: int, how: Any) -> None:
+        down(plane, part, member, how)
+        for each in plane.program.caches:
+            if each.group is part:
+                plane.flush(each, member)
+
+    return change
+
+
+def one_alone(_: Callable[..., None]) -> Callable[..., None]:
+    """As if they were served one by one."""
+
+    def change(station: StationState) -> None:
+        while station.queue and station.room > 0:
+            token = station.queue.popleft()
+            station.queue_down(station.plane.now)
+            token.begin(station, token)
+            if not station.start_round():
+                station.plane.ready.append(token)
+
+    return change
+
+
+def once_for_each(add: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda station, token, work_s, once_s: add(station, token, work_s + once_s, 0.0)
+
+
+def after_its_round(down: Callable[..., None]) -> Callable[..., None]:
+    """Those who are in a round with another one go on."""
+
+    def change(station: StationState, state: int) -> None:
+        station.plane.ready.extend(station.round[1:])
+        del station.round[1:]
+        down(station, state)
+
+    return change
+
+
+def restored_and_more(_: Callable[..., None]) -> Callable[..., None]:
+    def change(ledger: LedgerState, member: int, image: dict[int, int]) -> None:
+        for key, version in image.items():
+            ledger.put(member, key, version)
+
+    return change
+
+
+def restored_as_new(restore: Callable[..., None]) -> Callable[..., None]:
     """Nothing is remembered of what objects were used for."""
 
-    def change(cache: CacheState, other: CacheState, now: float) -> None:
-        take_over(cache, other, now)
+    def change(cache: CacheState, image: dict[int, Entry], now: float) -> None:
+        restore(cache, image, now)
         for entry in cache.entries.values():
             entry.mark, entry.at = 0, now
 
@@ -609,8 +658,14 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "what is written anew stays where it was": changed(CacheState, "_write", written_in_place),
     "a restart keeps its pages": changed(SlabsState, "clear", keeps_its_pages),
     "an object lives an instant longer": changed(CacheState, "lookup", longer_lives),
-    "what is taken over is new": changed(CacheState, "take_over", taken_over_as_new),
-    "what is taken over lives for ever": changed(CacheState, "take_over", after(live_for_ever)),
+    "what is restored is new": changed(CacheState, "restore", restored_as_new),
+    "what is restored lives for ever": changed(CacheState, "restore", after(live_for_ever)),
+    "what was saved is what is there now": lambda patch: patch.setattr(CacheState, "save", lambda cache: cache.entries),
+    "what was written after a save stays": changed(LedgerState, "restore", restored_and_more),
+    "what outlasts its node does not": changed(SimpyPlane, "down", emptied),
+    "a round takes one alone": changed(StationState, "take_all", one_alone),
+    "each in a round wants it done for itself": changed(StationState, "add", once_for_each),
+    "a crash lets a round live": changed(StationState, "down", after_its_round),
     "a flush is forgotten": lambda patch: patch.setattr(CacheState, "flush", lambda _: None),
     "a quorum needs one less": changed(
         QuorumState, "swap", lambda swap: lambda quorum, needed: swap(quorum, needed - 1)

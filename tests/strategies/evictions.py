@@ -54,3 +54,19 @@ def handed_over_case(policy: CachePolicy) -> Case:
         Act(step * GRID_S, verb, arguments) for step, verb, arguments in sorted(at, key=lambda each: each[0])
     )
     return _case(cache, Constant(value=1.0), script, primed=True)
+
+
+def saved_case(policy: CachePolicy) -> Case:
+    """What a cache holds is saved, and restored much later, with what was used least and has less time to live; between
+    two crashes, of which it outlasts the node's.
+    """
+    terms = Sampling(3, clock_s=3 * GRID_S, lfu_log_factor=1, lfu_decay_s=20 * GRID_S)
+    group = Group("node", 2)
+    cache = Cache("cache", group, policy, capacity_items=30, ttl_s=160 * GRID_S, sampling=terms, volatile=False)
+    at = [
+        (60, "save", (cache, 0)), (110, "restore", (cache, 1)), (150, "restore", (cache, 0)),
+        (200, "down", (group, 0, "refuse")), (201, "up", (group, 0)), (260, "save", (cache, 1)),
+        (330, "restore", (cache, 0)),
+    ]  # fmt: skip
+    script = tuple(Act(step * GRID_S, verb, arguments) for step, verb, arguments in at)
+    return _case(cache, Constant(value=1.0), script, primed=True)

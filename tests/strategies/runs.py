@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from scipy import stats
 
-from models.kernel.arrivals import Arrivals, Closed
+from models.kernel.arrivals import Arrivals, Closed, ConstantArrivals
 from models.kernel.keys import KeyLaw, UniformKeys
 from models.kernel.laws import Constant, Law
 from models.kernel.outcome import Outcome
@@ -19,7 +19,7 @@ from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.simpy_engine import SimpyPlane
-from models.kernel.sources import NumpyDrawing, Workload, priming_source, sources_of
+from models.kernel.sources import Block, NumpyDrawing, Trace, Workload, priming_source, sources_of
 from models.kernel.steps import Serve
 from models.kernel.system import Operation, Route, System
 
@@ -29,6 +29,20 @@ SEED = 20261123
 def workload(arrivals: Arrivals | Closed, keys: KeyLaw | None = None, mix: dict[str, float] | None = None) -> Workload:
     """Objects of 100 bytes; reads of 1,000 keys alike unless told otherwise."""
     return Workload(arrivals, keys or UniformKeys(count=1000), Constant(value=100.0), mix or {"read": 1.0})
+
+
+def recorded(*requests: tuple[float, str], keys: tuple[int, ...] = ()) -> Workload:
+    """Requests at these times; all of one key unless told otherwise."""
+    names = tuple(dict.fromkeys(name for _, name in requests))
+    count = len(requests)
+    block = Block(
+        times_s=np.array([at_s for at_s, _ in requests]),
+        operations=np.array([names.index(name) for _, name in requests], np.int64),
+        keys=np.array(keys or [0] * count, np.int64), sizes_bytes=np.full(count, 100, np.int64),
+        items=np.ones(count, np.int64), ttls_s=np.full(count, np.inf),
+    )  # fmt: skip
+    trace = Trace.of(block, 1 + max(keys, default=0), names)
+    return Workload(ConstantArrivals(rate_per_s=1.0), UniformKeys(count=1), Constant(value=1.0), {names[0]: 1.0}, trace)
 
 
 def queue(law: Law, servers: int = 1, places: int | None = None) -> System:

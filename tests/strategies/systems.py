@@ -59,7 +59,7 @@ from models.kernel.parts import (
     Station,
     everybody,
 )
-from models.kernel.plane import Answer, Plane
+from models.kernel.plane import Answer, Image, Plane
 from models.kernel.priming import Priming
 from models.kernel.program import Program
 from models.kernel.recorder import Parts, Span
@@ -189,6 +189,7 @@ def controller(number: int, acts: Sequence[Act], diary: Diary) -> Callable[[Plan
             yield event | plane.until(plane.env.now + deadline_s)
             return event.triggered
 
+        saved: dict[tuple[Cache | Copies, int], Image] = {}
         for act in acts:
             yield plane.until(act.at_s)
             note(act.verb)
@@ -207,6 +208,12 @@ def controller(number: int, acts: Sequence[Act], diary: Diary) -> Callable[[Plan
                 note("tokens", plane.tokens(*act.arguments))
                 plane.level("tokens", plane.tokens(*act.arguments)[0])
                 plane.note("looked")
+            elif act.verb == "save":
+                part, member = act.arguments
+                saved[part, member if isinstance(part, Copies) else 0] = plane.save(part, member)
+            elif act.verb == "restore":
+                part, member = act.arguments
+                plane.restore(part, member, saved.get((part, member if isinstance(part, Copies) else 0)))
             elif act.verb in ("position", "held"):
                 note(act.verb, getattr(plane, act.verb)(*act.arguments))
             elif act.verb == "react-up":
@@ -402,11 +409,13 @@ def pieces(draw: DrawFn) -> Pieces:
         Station(
             f"station{index}",
             draw(pick),
-            draw(st.integers(0, 3)),
+            1 if rounds else draw(st.integers(0, 3)),
             draw(st.sampled_from([None, None, 0, 1, 3])),
             draw(st.sampled_from(["rejected", "throttled"])),
+            rounds,
         )
         for index in range(draw(small))
+        for rounds in [draw(st.integers(0, 3)) == 0]
     ]
     networks = [
         Network(
@@ -472,6 +481,7 @@ def stores(draw: DrawFn, name: str, groups: SearchStrategy[Group]) -> Cache:
         draw(st.sampled_from([0, 0, 7])),
         sampling=sampling,
         slabs=slabs,
+        volatile=draw(st.booleans()),
     )
 
 
@@ -489,7 +499,8 @@ def routes(
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
     kinds += ["try", "attempt", "redirect"] * (depth < 2)
-    kinds += ["occupy"] * (depth < 2 and len(occupied) < len(parts.stations))
+    vacant = [part for part in parts.stations if part not in occupied and not part.rounds]
+    kinds += ["occupy"] * (depth < 2 and bool(vacant))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
     kinds += ["append", "receive", *["replicate"] * (depth < 2)] * bool(parts.logs)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
@@ -501,7 +512,10 @@ def routes(
             station = draw(st.sampled_from(parts.stations))
             further = draw(st.sampled_from([0.0, 0.0, 0.5]))
             unit_bytes, least = draw(st.sampled_from([(0, 0), (0, 0), (64, 0), (64, 1)]))
-            steps.append(Serve(station, draw(laws()), unit_bytes, of=draw(OFS), further=further, least=least))
+            once_s = draw(st.sampled_from([0.0, GRID_S, 3 * GRID_S])) if station.rounds else 0.0
+            steps.append(
+                Serve(station, draw(laws()), unit_bytes, of=draw(OFS), further=further, least=least, once_s=once_s)
+            )
         elif kind == "choose":
             membership = draw(st.sampled_from(parts.memberships))
             steps.append(Choose(membership, draw(st.sampled_from(["round-robin", "random", "key", "leg", 0, 1, 5]))))
@@ -519,7 +533,7 @@ def routes(
             way = draw(routes(parts, depth + 1, held=True, occupied=occupied))
             steps.append(Hold(draw(st.sampled_from(parts.rooms)), way, share=draw(st.booleans())))
         elif kind == "occupy":
-            station = draw(st.sampled_from([part for part in parts.stations if part not in occupied]))
+            station = draw(st.sampled_from(vacant))
             steps.append(Occupy(station, draw(routes(parts, depth + 1, held=held, occupied=(*occupied, station)))))
         elif kind == "redirect":
             table, by = draw(st.sampled_from(parts.memberships)), draw(st.sampled_from(["key", 0, 1, 5]))
@@ -700,12 +714,12 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
     ]
     if parts.stations:
         station = draw(st.sampled_from(parts.stations))
-        seat = draw(st.integers(0, station.group.size - 1))
+        seat, servers = draw(st.integers(0, station.group.size - 1)), st.just(1) if station.rounds else small
         choices += [
             *[("pause", lambda: (station, seat))] * 2, *[("resume", lambda: (station, seat))] * 2,
-            *[("slow", lambda: (station, seat, factor))] * 2, ("resize", lambda: (station, seat, draw(small))),
+            *[("slow", lambda: (station, seat, factor))] * 2, ("resize", lambda: (station, seat, draw(servers))),
             ("react-up", lambda: (station, seat, draw(times(30)))),
-            ("react-queue", lambda: (station, seat, draw(small), draw(times(20)), draw(small))),
+            ("react-queue", lambda: (station, seat, draw(small), draw(times(20)), draw(servers))),
             ("react-errors", lambda: (draw(st.sampled_from(names)), draw(small), draw(times(20)), station, factor)),
         ]  # fmt: skip
     if parts.caches:
@@ -715,6 +729,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         choices += [("held", lambda: (cache, draw(nodes)))]
         if cache.policy != "segmented_lru":
             choices += [("take_over", lambda: (cache, draw(nodes), draw(nodes)))] * 2
+            choices += [("save", lambda: (cache, draw(nodes))), *[("restore", lambda: (cache, draw(nodes)))] * 2]
     if parts.buckets:
         bucket = draw(st.sampled_from(parts.buckets))
         which = st.integers(0, bucket.group.size - 1)
@@ -750,7 +765,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         one, other = draw(st.sampled_from(held.members.rows[whose])), draw(st.sampled_from(held.members.rows[whose]))
         choices += [
             ("copy", lambda: (held, whose, one, other)),
-            ("forget", lambda: (held, one)),
+            ("forget", lambda: (held, one)), ("save", lambda: (held, one)), ("restore", lambda: (held, one)),
             *[("assign", lambda: (held.members, whose, 0, one))] * 2,
         ]  # fmt: skip
     verb, arguments = draw(st.sampled_from(choices))
@@ -976,6 +991,50 @@ def occupied_case() -> Case:
     return Case(operations, (script,), (load,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
 
 
+def rounds_case() -> Case:
+    """A case by hand of stations that work in rounds, one of which is paused, slowed and killed."""
+    node = Group("node")
+    loop, disk = Station("loop", node, rounds=True), Station("disk", node, queue_limit=6, rounds=True)
+    operations = {
+        "read": Operation(Route(Serve(loop, grid(1)))),
+        "write": Operation(Route(Serve(loop, grid(1), once_s=4 * GRID_S)), Client(40 * GRID_S, 2)),
+        "insert": Operation(Route(Serve(disk, Constant(value=0.0), once_s=5 * GRID_S), Serve(loop, grid(2)))),
+    }
+    script = (
+        Act(20 * GRID_S, "pause", (loop, 0)), Act(27 * GRID_S, "resume", (loop, 0)),
+        Act(36 * GRID_S, "slow", (loop, 0, 2.0)), Act(48 * GRID_S, "slow", (loop, 0, 1.0)),
+        Act(55 * GRID_S, "down", (disk, 0, "refuse")), Act(58 * GRID_S, "up", (disk, 0)),
+        Act(75 * GRID_S, "down", (loop, 0, "silent")), Act(79 * GRID_S, "up", (loop, 0)),
+    )  # fmt: skip
+    mix = {"read": 0.4, "write": 0.2, "insert": 0.4}
+    work = Workload(Poisson(rate_per_s=0.8 / GRID_S), UniformKeys(count=2), SIZES[0], mix)
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
+
+
+def restored_case() -> Case:
+    """A case by hand in which copies are taken back to what was saved of them, and one of them leads then."""
+    holders = Group("holders", 4)
+    shards = Group("shards", 2)
+    rows, by_key = Membership(holders, ((0, 1), (2, 3)), of=shards), Membership(shards, ((0, 1, 0, 1),))
+    copies = Copies("copies", rows, by_key, replicated=True)
+    to_leader = (Choose(by_key, "key"), Choose(rows, 0))
+    operations = {
+        "write": Operation(Route(*to_leader, Order(copies), Apply(copies))),
+        "read": Operation(Route(*to_leader, Read(copies))),
+    }
+    at = [
+        (20, "save", (copies, 0)), (30, "copy", (copies, 0, 0, 1)), (40, "save", (copies, 3)),
+        (45, "restore", (copies, 0)), (45, "assign", (rows, 0, 0, 0)), (60, "restore", (copies, 0)),
+        (61, "assign", (rows, 0, 0, 1)),
+        (70, "restore", (copies, 3)), (71, "assign", (rows, 1, 0, 3)),
+    ]  # fmt: skip
+    script = tuple(Act(step * GRID_S, verb, arguments) for step, verb, arguments in at)
+    work = Workload(
+        Poisson(rate_per_s=0.8 / GRID_S), UniformKeys(count=12), SIZES[0], {"write": 0.6, "read": 0.4},
+    )  # fmt: skip
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
@@ -993,7 +1052,9 @@ __all__ = [
     "first_difference",
     "occupied_case",
     "older_case",
+    "restored_case",
     "returning_case",
+    "rounds_case",
     "run",
     "several_case",
     "throttled_case",

@@ -42,7 +42,7 @@ def lay_ahead(program: Program) -> None:
         sites = [site for site in program.sites if site.op == OP_SERVE and site.a == base and site.index not in past]
         occupied = any(site.op == OP_OCCUPY and site.a == base for site in program.sites)
         goes_on = all(saved[site.next] if site.next else site.index in main for site in sites)
-        if part.servers != UNLIMITED and part.queue_limit is None and goes_on and not occupied:
+        if part.servers != UNLIMITED and part.queue_limit is None and goes_on and not occupied and not part.rounds:
             for site in sites:
                 site.turn = site.ahead = 1
 

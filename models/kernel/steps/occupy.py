@@ -41,6 +41,8 @@ class Occupy(Step):
 
         open_here = [station for at, station in program.occupied if at == depth]
         nesting = len(open_here)
+        if self.station.rounds:
+            raise ValueError(f"{program.name}: nobody occupies station {self.station.name}, which works in rounds")
         if self.station in open_here:
             raise ValueError(f"{program.name}: station {self.station.name} is occupied already")
         if nesting == MAX_OCCUPIED:

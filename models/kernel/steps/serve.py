@@ -32,6 +32,7 @@ class Serve(Step):
         least: Units at least; of nothing there are none unless it says so.
         of: What the units are of.
         further: Work of each item of the walk beyond its first, as a part of all that the first makes.
+        once_s: Seconds of what a round does for all in it, where any of them wants it; of the first who does.
     """
 
     station: Station
@@ -41,6 +42,7 @@ class Serve(Step):
     of: Of = "item"
     further: float = 0.0
     least: int = 0
+    once_s: float = 0.0
     op = OP_SERVE
     takes_time = True
 
@@ -50,7 +52,11 @@ class Serve(Step):
 
     @property
     def is_instant(self) -> bool:  # type: ignore[override]
-        return self.work.is_zero()
+        return self.work.is_zero() and self.once_s == 0.0
+
+    def __post_init__(self) -> None:
+        if self.once_s and not self.station.rounds:
+            raise ValueError(f"station {self.station.name}: only a station that works in rounds does anything once")
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -58,7 +64,7 @@ class Serve(Step):
         return program.add(
             Site(
                 self, self.op, a=program.station(self.station), b=program.group(self.station.group), c=self.unit_bytes,
-                d=self.least, of=OF[self.of], x=self.further, law=program.law(self.work), next=after,
+                d=self.least, of=OF[self.of], x=self.further, once=self.once_s, law=program.law(self.work), next=after,
                 carries=int(self.carries), **program.visit(self.station.name),
             )
         )  # fmt: skip
@@ -66,7 +72,7 @@ class Serve(Step):
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         stations = plane.stations[site.a : site.a + self.station.group.size]
         group, draw, unit_bytes, of, further = site.b, plane.draws[site.index], site.c, site.of, site.x
-        least = site.d
+        least, once_s = site.d, site.once
 
         def of_one(token: Token) -> float:
             return draw(token) * float(max(least, -(-token.request.size // unit_bytes)))
@@ -81,6 +87,19 @@ class Serve(Step):
 
         def begin(station: StationState, token: Token) -> bool:
             return station.start(token, work_s)
+
+        def begin_in_round(station: StationState, token: Token) -> bool:
+            return station.add(token, work_s(token), once_s)
+
+        def serve_in_rounds(token: Token) -> int:
+            station = stations[token.members[group]]
+            if station.room > 0:
+                begin_in_round(station, token)
+                return PARKED if station.start_round() else token.site
+            return station.wait(token, begin_in_round)
+
+        if self.station.rounds:
+            return serve_in_rounds
 
         def serve(token: Token) -> int:
             station = stations[token.members[group]]
