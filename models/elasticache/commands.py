@@ -158,31 +158,36 @@ def worker_threads(nodes: Group, parameters: WorkerThreadParameters, machine: Ma
     return Commands((get, stand.send("item")), (stand.send("item"), set_), several, several, threads)
 
 
-def command_thread(nodes: Group, parameters: CommandThreadParameters, machine: Machine) -> Commands:
-    """That of Redis."""
+def command_thread(
+    nodes: Group, parameters: CommandThreadParameters, machine: Machine, sync_s: float | None = None
+) -> Commands:
+    """That of Redis; where it waits for a disk, so many seconds for all writes of a round of its event loop."""
     p, stand = parameters, _Stand(nodes, machine)
     helpers = min(p.io_threads or _io_threads(machine.vcpus), machine.vcpus) - 1
-    main, io = Station("command thread", nodes), Station("io threads", nodes, max(1, helpers))
+    main = Station("command thread", nodes, rounds=sync_s is not None)
+    io = Station("io threads", nodes, max(1, helpers))
     request_s = p.request_s + machine.connections * p.connection_s + p.answer_s
 
-    def steps(parse_s: float, execute_s: float, further_s: float = 0.0, answer_s: float = 0.0) -> Steps:
+    def steps(
+        parse_s: float, execute_s: float, further_s: float = 0.0, answer_s: float = 0.0, once_s: float = 0.0
+    ) -> Steps:
         """A request: its first command, and what each item beyond the first adds to work and to the answer."""
         if not helpers:
-            return (stand.call(main, request_s + parse_s + execute_s, further_s + answer_s),)
+            return (stand.call(main, request_s + parse_s + execute_s, further_s + answer_s, once_s),)
         collect_s = p.collect_s / max(1.0, machine.connections / helpers)
         return (
             stand.call(io, request_s + parse_s + p.handover_s, answer_s),
-            stand.work(main, collect_s + execute_s, further_s),
+            stand.work(main, collect_s + execute_s, further_s, once_s),
         )
 
     return Commands(
         get=(*steps(p.parse_s, p.get_s), stand.send("item")),
-        set=(stand.send("item"), *steps(p.parse_set_s, p.set_s)),
+        set=(stand.send("item"), *steps(p.parse_set_s, p.set_s, once_s=sync_s or 0.0)),
         batch=(*steps(p.parse_s, p.get_s, p.parse_s + p.get_s, p.answer_s), stand.send("result")),
         slow=(*steps(p.parse_s, p.get_s, p.object_s), stand.send("result")),
         door=main,
         record=(stand.send("item"),),
-        replica=(stand.work(main, p.parse_set_s + p.set_s),),
+        replica=(stand.work(main, p.parse_set_s + p.set_s, once_s=sync_s or 0.0),),
     )
 
 
@@ -197,13 +202,13 @@ class _Stand:
         self.slowness, self.byte_s = machine.slowness, 1.0 / machine.bytes_per_s
         self.card = Station(f"{of}network card", nodes)
 
-    def work(self, station: Station, first_s: float, further_s: float = 0.0) -> Serve:
-        """A thread's work, with so much for each item beyond the first."""
-        return Serve(station, self._law(first_s), further=further_s / first_s)
+    def work(self, station: Station, first_s: float, further_s: float = 0.0, once_s: float = 0.0) -> Serve:
+        """A thread's work, with so much for each item beyond the first, and what a round does once."""
+        return Serve(station, self._law(first_s), further=further_s / first_s, once_s=once_s)
 
-    def call(self, station: Station, first_s: float, further_s: float = 0.0) -> Serve:
+    def call(self, station: Station, first_s: float, further_s: float = 0.0, once_s: float = 0.0) -> Serve:
         """The same, where messages are read and written."""
-        return Serve(station, self._law(first_s), CALL_BYTES, further=further_s / first_s, least=1)
+        return Serve(station, self._law(first_s), CALL_BYTES, further=further_s / first_s, least=1, once_s=once_s)
 
     def send(self, of: Of) -> Serve:
         """All bytes of an object, or of all objects, over the network card."""

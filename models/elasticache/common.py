@@ -90,6 +90,8 @@ def system(
     probes: Mapping[str, Operation],
     controls: tuple[Control, ...] = (),
     watchers: tuple[Control, ...] = (),
+    *,
+    controls_draw: bool = False,
 ) -> System:
     """Clients in any zone ask; what the database brings with it stands beside what the cache has."""
     routes: dict[str, Callable[[], Any]] = {
@@ -107,6 +109,6 @@ def system(
         probes={**behind.probes, **probes},
         controls=(*behind.controls, *controls),
         watchers=watching,
-        controls_draw=bool(watching),
+        controls_draw=bool(watching) or controls_draw,
         charges=(*charges, *behind.charges),
     )

@@ -132,6 +132,7 @@ class MultiAz:
         """Put a cold node in the place of one that was lost, unless it is there again."""
         yield self.plane.until(self.fleet.now + takes_s)
         if not self.answers[node.number]:
+            self.fleet.lose(node)
             self.plane.up(self.parts.nodes, node.number)
             self.fleet.say(node, "is a new one, cold")
 

@@ -25,9 +25,10 @@ from models.elasticache.database import StationParameters, database
 from models.elasticache.looks import Process
 from models.elasticache.multi_az import MultiAz, MultiAzParameters
 from models.elasticache.node_types import GIB
+from models.elasticache.persistence import FSYNC, Disks, PersistenceParameters
 from models.elasticache.replication import ReadFrom, ReplicationParameters, Shards
 from models.elasticache.roles import Fleet
-from models.elasticache.snapshots import SnapshotParameters, controls
+from models.elasticache.snapshots import Saver, SnapshotParameters
 from models.elasticache.topology import Directory, RedisClientParameters, Topology
 from models.kernel.charges import Hourly
 from models.kernel.laws import NonNegative
@@ -71,6 +72,9 @@ class RedisParameters(ElasticacheParameters):
     snapshots: SnapshotParameters | None = parameter(
         None, "when nodes save all that they hold (BGSAVE); none: never", example={"first_s": 60.0}
     )
+    persistence: PersistenceParameters | None = parameter(
+        None, "what nodes come back with; none: nothing, as those of ElastiCache", example={"appendfsync": "everysec"}
+    )
     message_s: NonNegative = parameter(
         0.00001, "seconds of a node's one thread for a message of another node's", assumed="0.000005 to 0.00005"
     )
@@ -79,7 +83,13 @@ class RedisParameters(ElasticacheParameters):
     def _fits_together(self) -> RedisParameters:
         if self.replication.wait_for > self.replicas:
             raise ValueError(f"replication.wait_for must be at most replicas = {self.replicas}")
-        if isinstance(self.failover, ClusterParameters) and self.replicas and self.shards < MASTERS_LEAST:
+        if self.persistence is not None and self.persistence.appendfsync == "off" and self.snapshots is None:
+            raise ValueError(
+                'persistence.appendfsync = "off" leaves nothing on a disk but snapshots: say when, as in '
+                "snapshots = { first_s = 60.0 }, or leave persistence out"
+            )
+        watched = self.replicas or self.persistence is not None
+        if isinstance(self.failover, ClusterParameters) and watched and self.shards < MASTERS_LEAST:
             raise ValueError(
                 f'failover of kind "cluster" needs {MASTERS_LEAST} shards or more: most primaries must agree'
             )
@@ -96,24 +106,27 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     is_plain = parameters.database is None or isinstance(parameters.database, StationParameters)
     is_written = is_store and is_plain and any(name in operations for name in WRITING)
     charges = (Hourly("nodes", parameters.node.price(parameters.engine), count),)
+    disk = parameters.persistence
     shards = Shards.of(
         region, parameters.shards, parameters.replicas, parameters.replication, parameters.read_from,
-        followed=is_written,
+        followed=is_written, persistent=disk is not None,
     )  # fmt: skip
     nodes = shards.nodes
     cache = Cache(
         "objects", nodes, "lru", capacity_bytes=parameters.memory_bytes, ttl_s=parameters.ttl_s,
-        overhead_bytes=parameters.object_overhead_bytes,
+        overhead_bytes=parameters.object_overhead_bytes, volatile=disk is None or disk.in_rounds_s is None,
     )  # fmt: skip
-    commands = command_thread(nodes, parameters.threads, parameters.machine)
+    commands = command_thread(
+        nodes, parameters.threads, parameters.machine, None if disk is None else disk.in_rounds_s
+    )  # fmt: skip
     ask = Asking(
         region, shards.to_primary, nodes, commands, cache, behind, parameters.writes, copies=shards.copies,
     )  # fmt: skip
-    saves = _saves(parameters, shards, ask)
-    if saves or parameters.replicas:
+    is_logged = bool(parameters.replicas or disk is not None or parameters.snapshots is not None)
+    if is_logged:
         ask = replace(ask, append=shards.append())
-    if not parameters.replicas:
-        return system(ask, operations, parameters, charges, {}, controls=saves)
+    if not parameters.replicas and disk is None:
+        return system(ask, operations, parameters, charges, {}, controls=_saves(parameters, shards, ask))
     ask = replace(
         ask, door=shards.at_primary(commands.door),
         replicate=lambda effect: shards.replicate(commands, effect),
@@ -121,19 +134,47 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     )  # fmt: skip
     talk = shards.talk(commands, parameters.clients.check_timeout_s, parameters.message_s, parameters.clients.connect_s)
     watch = partial(_watch, shards=shards, ask=ask, parameters=parameters)
-    return system(ask, operations, parameters, charges, talk, controls=saves, watchers=(watch,))
+    if disk is None:
+        saves = _saves(parameters, shards, ask)
+        return system(ask, operations, parameters, charges, talk, controls=saves, watchers=(watch,))
+    # What is on a disk is of no use without those who start nodes anew, and is written whether anything fails or not.
+    talk = {**talk, FSYNC: disk.operation(nodes)}
+    return system(ask, operations, parameters, charges, talk, controls=(watch,), controls_draw=True)
 
 
 def _saves(parameters: Any, shards: Shards, ask: Asking) -> tuple[Control, ...]:
     """What nodes do to save what they hold."""
-    if parameters.snapshots is None:
+    snapshots = parameters.snapshots
+    if snapshots is None:
         return ()
+    saver = _saver(parameters, shards, ask, snapshots.write_bytes_per_s, snapshots.swap_in_s)
+    return tuple(partial(saver.at_intervals, node=node, parameters=snapshots) for node in _savers(parameters, shards))
+
+
+def _savers(parameters: Any, shards: Shards) -> tuple[int, ...]:
+    """Which nodes save: one of each shard."""
     place = 1 if parameters.replicas and parameters.snapshots.of == "replicas" else 0
-    threads = parameters.threads
-    return controls(
-        parameters.snapshots, tuple(shards.row(shard)[place] for shard in range(shards.count)), ask.commands.door,
-        ask.cache, shards.log, parameters.replication.fork_s_per_gib, parameters.node.memory_gib * GIB,
-        parameters.machine.slowness * (threads.request_s + threads.parse_s + threads.get_s),
+    return tuple(shards.row(shard)[place] for shard in range(shards.count))
+
+
+def _saver(parameters: Any, shards: Shards, ask: Asking, write_bytes_per_s: float, swap_in_s: float) -> Saver:
+    """How they do."""
+    threads, memory_bytes = parameters.threads, parameters.node.memory_gib * GIB
+    command_s = parameters.machine.slowness * (threads.request_s + threads.parse_s + threads.get_s)
+    return Saver(
+        ask.commands.door, ask.cache, shards.log, parameters.replication.fork_s_per_gib, memory_bytes, command_s,
+        write_bytes_per_s, swap_in_s,
+    )  # fmt: skip
+
+
+def _disks(fleet: Fleet, shards: Shards, ask: Asking, parameters: Any) -> Disks:
+    """What nodes have on their disks."""
+    disk, snapshots, threads = parameters.persistence, parameters.snapshots, parameters.threads
+    rate = disk.disk_bytes_per_s if snapshots is None else snapshots.write_bytes_per_s
+    saver = _saver(parameters, shards, ask, rate, disk.swap_in_s if snapshots is None else snapshots.swap_in_s)
+    return Disks(
+        fleet, disk, snapshots, () if snapshots is None else _savers(parameters, shards), saver,
+        parameters.replication.load_bytes_per_s, parameters.machine.slowness * (threads.parse_set_s + threads.set_s),
     )  # fmt: skip
 
 
@@ -152,6 +193,8 @@ def _watch(plane: Plane, shards: Shards, ask: Asking, parameters: Any) -> Proces
     """Start what nodes, ElastiCache and clients do by themselves."""
     fleet = Fleet(plane, shards, ask.commands.door, ask.cache, parameters.replication)
     fleet.start()
+    if parameters.persistence is not None:
+        _disks(fleet, shards, ask, parameters).start()
     directory: Directory = Unchanged(shards)
     if parameters.failover != "off":
         make: Any = Cluster if isinstance(parameters.failover, ClusterParameters) else MultiAz

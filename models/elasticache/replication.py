@@ -121,9 +121,11 @@ class Shards:
     @classmethod
     def of(
         cls, region: Region, count: int, replicas: int, parameters: ReplicationParameters, read_from: ReadFrom,
-        *, followed: bool,
+        *, followed: bool, persistent: bool = False,
     ) -> Shards:  # fmt: skip
-        """Shards whose first nodes are primaries, each node in another zone than the one before."""
+        """Shards whose first nodes are primaries, each node in another zone than the one before; what nodes were told
+        may be on their disks.
+        """
         width = replicas + 1
         size = count * width
         zones = tuple((node // width + node % width) % region.zones for node in range(size))
@@ -135,8 +137,8 @@ class Shards:
         pages = tuple(tuple(zone * count + shard for shard in slots) for zone in range(region.zones))
         readers = [row if read_from == "any" or not replicas else row[1:] for row in rows] * region.zones
         copies = Copies(
-            "objects written", Membership(nodes, rows, of=shards), Membership(shards, (slots,)), volatile=True,
-            replicated=replicas > 0,
+            "objects written", Membership(nodes, rows, of=shards), Membership(shards, (slots,)),
+            volatile=not persistent, replicated=replicas > 0 or persistent,
         )  # fmt: skip
         return cls(
             region, count, width, nodes, peers, roles, books, Membership(books, pages, of=region.clients),

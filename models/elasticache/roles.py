@@ -5,7 +5,8 @@ replica comes from elsewhere, sends it what it lacks: the end of the log, if its
 replica's log is the beginning of its own (partial resynchronisation); or else a copy of all, for which it stands still
 as it forks. Records that are written meanwhile come along the ordinary way.
 
-A node that comes back has nothing. What it is then is for those to say who were there: see `cluster` and `multi_az`.
+A node that comes back has nothing, or what was on its disk (`persistence`). What it is then is for those to say who
+were there: see `cluster` and `multi_az`.
 
 Source:
     redis.io, replication; src/replication.c of Redis 7: replicationCron, masterTryPartialResynchronization, PSYNC2.
@@ -41,6 +42,8 @@ class Node:
         self.number, self.shard, self.primary = number, shard, primary
         self.boots = 0
         """How often its process has started anew."""
+        self.loading = -1
+        """Since which of these starts it loads what is on its disk, or has done so."""
         self.complete = True
         """Whether it has all that its log has."""
         self.term, self.before, self.began_at = primary, NOWHERE, 0
@@ -79,6 +82,10 @@ class Fleet:
         self.terms = len(self.nodes)
         self.order = [list(parts.row(shard)) for shard in range(parts.count)]
         self.when_back: Callable[[Node], None] = self._nobody_asks
+        self.load: Callable[[Node], Process] | None = None
+        """Takes up what is on a node's disk; None: there is nothing."""
+        self.lose: Callable[[Node], None] = lambda _: None
+        """Empties it."""
 
     def start(self) -> None:
         """Let replicas report, and nodes notice that they start anew."""
@@ -171,13 +178,26 @@ class Fleet:
         self.resume(node)
 
     def resume(self, node: Node) -> None:
-        """A node that came back is what it takes itself to be: a primary that has nothing, or a replica."""
+        """A node that came back is what it takes itself to be: a primary that has what is on its disk, or a replica."""
+        if node.leads and self.load is not None:
+            if node.loading != node.boots:
+                node.loading = node.boots
+                self.plane.env.process(self._lead_again(node, self.load))
+            return
         self.silence(node, INCOMPLETE, not node.leads)
         self.silence(node, STARTING, False)
         if node.leads:
             self.lead(node, why="is back as the primary, with nothing", promoted=False)
         else:
             self.report(node)
+
+    def _lead_again(self, node: Node, load: Callable[[Node], Process]) -> Process:
+        """A primary loads what is on its disk, unless it is told meanwhile that it is none, or starts once more."""
+        boots = node.boots
+        yield from load(node)
+        if node.boots == boots and node.leads:
+            self.silence(node, STARTING, False)
+            self.lead(node, why="is back as the primary, with what was on its disk", promoted=False)
 
     # ------------------------------------------------------------ a replica and its primary
 

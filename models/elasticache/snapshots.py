@@ -11,14 +11,15 @@ Source:
 
 Limits:
     Writes are taken to fall evenly on all pages, which is the most that they can touch, and any page is as likely to be
-    swapped out. Memory that is reserved for other uses is what objects leave over. Nothing is loaded from a snapshot. A
-    node of which a fault says that it is slow does not swap at the same time.
+    swapped out. Memory that is reserved for other uses is what objects leave over. What a node loads is for
+    `persistence` to say. A node of which a fault says that it is slow does not swap at the same time.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from models.elasticache.looks import Process
@@ -27,7 +28,6 @@ from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import Cache, Log, Station
 from models.kernel.plane import Plane
 from models.kernel.registry import Parameters, parameter
-from models.kernel.system import Control
 
 PAGE_BYTES, ENTRY_BYTES = 4096, 8
 """A page of memory, and what the page table has for each. Source: Redis latency guide."""
@@ -81,57 +81,65 @@ def stand_still(plane: Plane, thread: Station, node: int, seconds: float) -> Pro
         plane.resume(thread, node)
 
 
-def controls(
-    parameters: SnapshotParameters, nodes: tuple[int, ...], thread: Station, cache: Cache, log: Log,
-    fork_s_per_gib: float, memory_bytes: float, command_s: float,
-) -> tuple[Control, ...]:  # fmt: skip
-    """A control process for each node that saves.
+@dataclass(frozen=True)
+class Saver:
+    """How a node writes down all that it holds, and what that does to it meanwhile.
 
     Args:
-        parameters: When, and what it takes.
-        nodes: Which.
         thread: What stands still, and waits for pages.
         cache: What is saved.
         log: Where writes are counted.
         fork_s_per_gib: Seconds for which a node stands still as it forks.
         memory_bytes: Of a node, for everything.
         command_s: Seconds of the thread's work on a command, of whose pages any may be swapped out.
+        write_bytes_per_s: At which it is written.
+        swap_in_s: Seconds that the thread waits for a page that was swapped out.
     """
-    save = partial(
-        _save, p=parameters, thread=thread, cache=cache, log=log, fork_s_per_gib=fork_s_per_gib, memory=memory_bytes,
-        command_s=command_s,
-    )  # fmt: skip
-    return tuple(partial(save, node=node) for node in nodes)
 
+    thread: Station
+    cache: Cache
+    log: Log
+    fork_s_per_gib: float
+    memory_bytes: float
+    command_s: float
+    write_bytes_per_s: float
+    swap_in_s: float
 
-def _save(
-    plane: Plane, node: int, p: SnapshotParameters, thread: Station, cache: Cache, log: Log, fork_s_per_gib: float,
-    memory: float, command_s: float,
-) -> Process:  # fmt: skip
-    """Save at intervals."""
-    begin_s = p.first_s
-    while True:
-        yield plane.until(begin_s)
-        held = float(plane.held(cache, node))
-        before, touched = _written(plane, log, node), _touched(plane, log, node)
-        fork_s = fork_s_per_gib * held / GIB
+    def save(self, plane: Plane, node: int) -> Process:
+        """Save once; over when all is written."""
+        held = float(plane.held(self.cache, node))
+        before, touched = _written(plane, self.log, node), _touched(plane, self.log, node)
+        fork_s = self.fork_s_per_gib * held / GIB
         plane.note(f"node {node} forks to save {held / GIB:.2f} GiB, and stands still for {1000 * fork_s:.0f} ms")
-        yield from stand_still(plane, thread, node, fork_s)
-        end_s, most, slowed = float(plane.env.now) + held / p.write_bytes_per_s, 0.0, 1.0
+        yield from stand_still(plane, self.thread, node, fork_s)
+        end_s, most, slowed = float(plane.env.now) + held / self.write_bytes_per_s, 0.0, 1.0
         while float(plane.env.now) < end_s:
             yield plane.until(min(end_s, float(plane.env.now) + LOOK_S))
-            copied = PAGE_BYTES * distinct_pages(held / PAGE_BYTES, _written(plane, log, node) - before)
+            copied = PAGE_BYTES * distinct_pages(held / PAGE_BYTES, _written(plane, self.log, node) - before)
             used = held + copied + held / PAGE_BYTES * ENTRY_BYTES
             most = max(most, used)
-            plane.level(f"node {node} memory used of all", used / memory)
-            factor = 1.0 + touched * max(0.0, used - memory) / memory * p.swap_in_s / command_s
+            plane.level(f"node {node} memory used of all", used / self.memory_bytes)
+            short = max(0.0, used - self.memory_bytes) / self.memory_bytes
+            factor = 1.0 + touched * short * self.swap_in_s / self.command_s
             if factor != slowed:
-                plane.slow(thread, node, factor)
+                plane.slow(self.thread, node, factor)
                 slowed = factor
         if slowed != 1.0:
-            plane.slow(thread, node, 1.0)
-        plane.level(f"node {node} memory used of all", float(plane.held(cache, node)) / memory)
-        plane.note(f"node {node} has saved, with at most {100 * most / memory:.0f} % of its memory used")
-        if p.every_s is None:
+            plane.slow(self.thread, node, 1.0)
+        plane.level(f"node {node} memory used of all", float(plane.held(self.cache, node)) / self.memory_bytes)
+        plane.note(f"node {node} has saved, with at most {100 * most / self.memory_bytes:.0f} % of its memory used")
+
+    def at_intervals(self, plane: Plane, node: int, parameters: SnapshotParameters) -> Process:
+        """Save at intervals."""
+        yield from at_intervals(plane, parameters, lambda: self.save(plane, node))
+
+
+def at_intervals(plane: Plane, parameters: SnapshotParameters, save: Callable[[], Process]) -> Process:
+    """Do something whenever there is to be a snapshot, one after the other."""
+    begin_s = parameters.first_s
+    while True:
+        yield plane.until(begin_s)
+        yield from save()
+        if parameters.every_s is None:
             return
-        begin_s = max(begin_s + p.every_s, float(plane.env.now))
+        begin_s = max(begin_s + parameters.every_s, float(plane.env.now))
