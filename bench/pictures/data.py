@@ -213,7 +213,7 @@ class BarsData:
 
     @classmethod
     def from_outcomes(cls, outcomes: Outcomes, context: Context) -> Self:
-        """Compute latency p50 and p99, throughput, failed requests, hit ratio and utilization by system."""
+        """Latency p50 and p99, throughput, failed requests, lost writes, hit ratio and utilization by system."""
         operations = shown_operations(outcomes)
         throughputs = {name: [_throughput(each) for each in replications] for name, replications in outcomes.items()}
         panels = [
@@ -230,6 +230,9 @@ class BarsData:
         failures = {name: [_failed(each) for each in replications] for name, replications in outcomes.items()}
         if any(any(values) for values in failures.values()):
             panels.append(_bar_panel("failed requests", "%", failures, context, highest=100.0))
+        losses = {name: [_lost(each) for each in replications] for name, replications in outcomes.items()}
+        if any(any(values) for values in losses.values()):
+            panels.append(_bar_panel("acknowledged writes lost", "%", losses, context, highest=100.0))
         caches = {name: _largest_cache(replications) for name, replications in outcomes.items()}
         hits: dict[str, Values] = {
             name: [_percent(hit_ratio(each, cache)) if cache else None for each in outcomes[name]]
@@ -248,7 +251,7 @@ class BarsData:
         frame = Frame(
             "Figures by system",
             context.question,
-            bars_finding(throughputs, known, certain=context.certain),
+            bars_finding(throughputs, known, losses, certain=context.certain),
             caption(outcomes, context, notes),
         )
         return cls(frame, list(outcomes), [panel for panel in panels if np.isfinite(panel.values).any()])
@@ -320,6 +323,12 @@ def _failed(outcome: Outcome) -> float | None:
     requests = sum(each.requests for each in outcome.operations.values())
     failed = sum(errors(each) for each in outcome.operations.values())
     return failed / requests * 100.0 if requests else None
+
+
+def _lost(outcome: Outcome) -> float | None:
+    """Part of all acknowledged writes that nobody has any more, percent; None: nobody follows them."""
+    acknowledged = outcome.counters.get("writes.acknowledged", 0)
+    return outcome.counters["writes.lost"] / acknowledged * 100.0 if acknowledged else None
 
 
 def _largest_cache(replications: Sequence[Outcome]) -> str:

@@ -174,14 +174,16 @@ def _range_clause(outcomes: Outcomes, operation: str, *, certain: Collection[str
 def bars_finding(
     throughputs: Mapping[str, Values],
     most_used: Mapping[str, tuple[str, float]],
+    losses: Mapping[str, Values] | None = None,
     *,
     certain: Collection[str] = (),
 ) -> str:
-    """What the bars show: throughput, and the most used station of all.
+    """What the bars show: throughput, lost writes, and the most used station of all.
 
     Args:
         throughputs: Answers per second by system.
         most_used: Of each system that has one, its most used station and that station's utilization.
+        losses: Acknowledged writes that are lost by system, percent.
         certain: Systems that left nothing to chance, whose single replication is exact.
     """
     means = {name: mean for name, values in throughputs.items() if (mean := estimate(values).mean) is not None}
@@ -204,12 +206,24 @@ def bars_finding(
             more = f"{comparison.times} as many" if comparison.times.endswith("×") else f"{comparison.times} more"
             than = "as" if comparison.times.endswith("×") else "than"
             clauses.append(f"{short_name(most)} answers {more} requests per second {than} {short_name(least)}")
+    clauses += _losses(losses or {})
     if most_used:
         busiest = max(most_used, key=lambda name: most_used[name][1])
         station, share = most_used[busiest]
         whose = f" of {short_name(busiest)}" if len(throughputs) > 1 else ""
         clauses.append(f"the most used station is {short_name(station)}{whose}, at {percent(share, 2)}")
     return "; ".join(clauses)
+
+
+def _losses(losses: Mapping[str, Values]) -> list[str]:
+    """Who loses most of the writes that it acknowledged, and who none."""
+    means = {name: mean for name, values in losses.items() if (mean := estimate(values).mean) is not None}
+    if not any(means.values()):
+        return []
+    most = max(means, key=means.__getitem__)
+    none = next((name for name, mean in means.items() if not mean), None)
+    beside = "" if none is None else f", {short_name(none)} none"
+    return [f"{short_name(most)} loses {percent(means[most] / 100.0, 2)} of acknowledged writes{beside}"]
 
 
 # Cost against latency.

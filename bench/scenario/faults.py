@@ -20,7 +20,7 @@ from bench.scenario.suggest import hint
 from models.kernel.arrivals import Arrivals, Schedule, SteadyArrivals, with_load
 from models.kernel.faults import Clear, Effect, Fault, Flush, Forget, LinkFault, Move, StationFault
 from models.kernel.laws import NonNegative, Positive
-from models.kernel.parts import Copies, Group, Network, Station
+from models.kernel.parts import Cache, Copies, Group, Network, Station
 from models.kernel.plane import Down
 from models.kernel.program import Program
 from models.kernel.registry import Parameters
@@ -69,7 +69,7 @@ class FaultSpec(Parameters):
 
 
 class NodeDown(FaultSpec):
-    """A node is lost with all that it works on and holds in caches; it comes back empty."""
+    """A node is lost with all that it works on and holds in memory; it comes back with what it has on a disk."""
 
     kind: Literal["node-down"]
     target: Target
@@ -283,12 +283,12 @@ def _effects(spec: Any, program: Program, part: str, member: int | None, system:
     ]
     if isinstance(spec, NodeDown):
         group = _named(_nodes(program), part, system)
-        effects += [Flush(c, each) for c in program.caches if c.group is group for each in _members(group, member)]
+        effects += [Flush(c, each) for c in _volatile(program) if c.group is group for each in _members(group, member)]
         effects += [
             Clear(r, each, spec.how) for r in program.rooms if r.group is group for each in _members(group, member)
         ]
         effects += [
-            Forget(c, each) for c in _volatile(program) if c.members.group is group for each in _members(group, member)
+            Forget(c, each) for c in _forgetful(program) if c.members.group is group for each in _members(group, member)
         ]
     return effects
 
@@ -327,11 +327,11 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
         for member in range(station.group.size):
             if station.group.zone(member) == zone:
                 yield StationFault(station, member, spec.how)
-    for cache in program.caches:
+    for cache in _volatile(program):
         yield from (Flush(cache, m) for m in range(cache.group.size) if cache.group.zone(m) == zone)
     for room in program.rooms:
         yield from (Clear(room, m, spec.how) for m in range(room.group.size) if room.group.zone(m) == zone)
-    for copies in _volatile(program):
+    for copies in _forgetful(program):
         group = copies.members.group
         yield from (Forget(copies, m) for m in range(group.size) if group.zone(m) == zone)
     for network in program.networks:
@@ -343,7 +343,12 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
         yield from _moves(program, zone, lambda group: group.name == CLIENTS)
 
 
-def _volatile(program: Program) -> list[Copies]:
+def _volatile(program: Program) -> list[Cache]:
+    """The caches that are empty after their node was lost."""
+    return [cache for cache in program.caches if cache.volatile]
+
+
+def _forgetful(program: Program) -> list[Copies]:
     """The copies that are gone with their node."""
     return [program.copies] if program.copies is not None and program.copies.volatile else []
 

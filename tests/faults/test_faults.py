@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import ScenarioError
+from bench.errors import Problem, ScenarioError
+from bench.scenario.faults import NodeDown, ZoneDown, resolve
 from bench.scenario.load import load
 from bench.simulate import Engine, simulate
 from models.kernel.arrivals import ConstantArrivals, EvenSchedule, Poisson, Schedule, with_load
@@ -26,6 +28,7 @@ from models.kernel.keys import UniformKeys
 from models.kernel.laws import Constant
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Cache, Group, Network, Station, everybody
+from models.kernel.program import Program
 from models.kernel.random import stream
 from models.kernel.recorder import Span
 from models.kernel.sources import Workload
@@ -43,11 +46,11 @@ WORK = Workload(ConstantArrivals(rate_per_s=10.0), UniformKeys(count=1), Constan
 class Site:
     """Two nodes in two zones, a cache on each, and a way there; round robin, or as the membership says."""
 
-    def __init__(self, client: Client | None = None) -> None:
+    def __init__(self, client: Client | None = None, *, volatile: bool = True) -> None:
         self.nodes = Group("nodes", 2, (0, 1))
         self.station = Station("nodes", self.nodes, 1)
         self.network = Network("network", Constant(value=0.01), Constant(value=0.02), 2)
-        self.cache = Cache("cache", self.nodes, capacity_items=10)
+        self.cache = Cache("cache", self.nodes, capacity_items=10, volatile=volatile)
         self.members = everybody(self.nodes)
         self.route = Route(
             Choose(self.members), Travel(self.network, None, self.nodes), Serve(self.station, Constant(value=0.03)),
@@ -296,6 +299,23 @@ def test_a_star_is_every_system_that_has_the_part(tmp_path: Path) -> None:
     assert (len(systems["dax"].controls), len(systems["four"].controls)) == (0, 1)
     with pytest.raises(ScenarioError, match="no 'nothing'"):
         load(scenario(tmp_path, fault.format("nothing")))
+
+
+@pytest.mark.parametrize("volatile", [True, False])
+@pytest.mark.parametrize("fault", [
+    NodeDown(at_s=2.0, until_s=4.0, kind="node-down", target="system.nodes[0]"),
+    ZoneDown(at_s=2.0, until_s=4.0, kind="zone-down", target="system.zones[0]"),
+])  # fmt: skip
+def test_a_lost_node_comes_back_with_what_outlasts_it(fault: NodeDown | ZoneDown, volatile: bool) -> None:
+    """Two misses, one for each node's only object; and one of a node that had it in memory alone."""
+    site = Site(volatile=volatile)
+    system = System({"read": Operation(site.route, site.client)})
+    meant, problems = resolve([fault], {"system": Program(system, "system")}, partial(Problem, "test", 1, 1))
+
+    cache = site.under(*meant["system"], engine="compiled").caches["cache"]
+
+    assert problems == []
+    assert cache.misses.tolist() == [1 + volatile, 1]
 
 
 def test_bursts_and_clients_that_wait_have_their_own_load(tmp_path: Path) -> None:

@@ -385,6 +385,16 @@ def test_throughput_is_compared_in_the_title_of_the_bars() -> None:
     assert same.startswith("No difference seen in throughput")
 
 
+def test_lost_writes_are_in_the_title_of_the_bars() -> None:
+    rates = {"a": [100.0, 101.0, 99.0], "b": [300.0, 301.0, 302.0]}
+    one = bars_finding(rates, {}, {"a": [1.0, 3.0, 2.0], "b": [0.0, 0.0, 0.0]})
+    both = bars_finding(rates, {}, {"a": [1.0, 3.0, 2.0], "b": [20.0, 21.0, 22.0]})
+
+    assert one.endswith("; a loses 2 % of acknowledged writes, b none")
+    assert both.endswith("; b loses 21 % of acknowledged writes")
+    assert "writes" not in bars_finding(rates, {}, {"a": [0.0], "b": [0.0]})
+
+
 def test_a_fault_that_leaves_its_mark_is_the_title_of_the_timeline() -> None:
     title = TimelineData.from_outcomes(realistic(), Context("x", faults=FAULTS[:1])).frame.finding
 
