@@ -38,7 +38,7 @@ SHORT = {
     "memcached_node_loss": ("duration_s=50.0", "windows=100"),
     "memcached_vs_redis": ("replications=2",),
     "queue_mmc": (),
-    "redis_durability": ("replications=2", "duration_s=32.0", "windows=64"),
+    "redis_durability": ("duration_s=32.0", "windows=64"),
     "redis_failover": ("replications=2",),
     "redis_io_threads": ("replications=2",),
     "redis_snapshot": (),
