@@ -75,8 +75,9 @@ class CacheState:
 
     def fill(self, key: int, size: int, now: float, ttl: float, version: int) -> None:
         """Put the object in, or bring it up to date if it is alive; its time to live begins."""
-        weight = self._weight(size)
-        expires = now + min(self.ttl, ttl)
+        self._put(key, self._weight(size), now + min(self.ttl, ttl), version, now)
+
+    def _put(self, key: int, weight: int, expires: float, version: int, now: float) -> None:
         entry = self.entries.get(key)
         if entry is not None and entry.expires <= now:
             self.drop(key)
@@ -94,6 +95,22 @@ class CacheState:
         """Whether the key is held in a newer version."""
         entry = self.entries.get(key)
         return entry is not None and entry.expires > now and entry.version > version
+
+    def has(self, key: int, now: float) -> bool:
+        """Whether the key is held, for nobody's use."""
+        entry = self.entries.get(key)
+        return entry is not None and entry.expires > now
+
+    def move(self, target: CacheState, keys: list[int], now: float, *, keep: bool) -> None:
+        """Another cache takes objects as if they were new, those that live and of which it has none as new."""
+        for key in keys:
+            entry = self.entries.get(key)
+            if entry is not None:
+                size, expires, version = entry.size, entry.expires, entry.version
+                if not keep:
+                    self.drop(key)
+                if expires > now and not target.has_newer(key, version - 1, now):
+                    target._put(key, size, expires, version, now)
 
     def drop(self, key: int) -> None:
         """Forget the key."""
@@ -235,8 +252,11 @@ def cache_lookup(w: Any, cache: Any, key: int, size: int, now: float) -> bool:
 
 def cache_fill(w: Any, cache: Any, key: int, size: int, now: float, ttl: float, version: int) -> None:
     """Compiled form of `CacheState.fill`."""
-    weight = size + cache.overhead if cache.in_bytes else 1
-    expires = now + min(cache.ttl, ttl)
+    cache_put(w, cache, key, size + cache.overhead if cache.in_bytes else 1, now + min(cache.ttl, ttl), version, now)
+
+
+def cache_put(w: Any, cache: Any, key: int, weight: int, expires: float, version: int, now: float) -> None:
+    """Compiled form of `CacheState._put`."""
     i = w.held[held_at(cache, key)] - 1
     if i >= 0 and w.entries[i].expires <= now:
         cache_drop(w, cache, i)
@@ -255,6 +275,33 @@ def cache_has_newer(w: Any, cache: Any, key: int, version: int, now: float) -> b
     """Compiled form of `CacheState.has_newer`."""
     i = w.held[held_at(cache, key)] - 1
     return bool(i >= 0 and w.entries[i].expires > now and w.entries[i].version > version)
+
+
+def cache_has(w: Any, cache: Any, key: int, now: float) -> bool:
+    """Compiled form of `CacheState.has`."""
+    i = w.held[held_at(cache, key)] - 1
+    return bool(i >= 0 and w.entries[i].expires > now)
+
+
+def cache_sizes(w: Any, index: int, keys: IntArray, now: float, out: IntArray) -> None:
+    """What a cache's objects take that live; -1 where it has none of a key."""
+    cache = w.caches[index]
+    for n in range(keys.shape[0]):
+        out[n] = w.entries[w.held[held_at(cache, keys[n])] - 1].size if cache_has(w, cache, keys[n], now) else NOBODY
+
+
+def cache_move(w: Any, index: int, target: int, keys: IntArray, keep: bool, now: float) -> None:
+    """Compiled form of `CacheState.move`."""
+    cache, other = w.caches[index], w.caches[target]
+    for n in range(keys.shape[0]):
+        i = w.held[held_at(cache, keys[n])] - 1
+        if i >= 0:
+            entry = w.entries[i]
+            size, expires, version = entry.size, entry.expires, entry.version
+            if not keep:
+                cache_drop(w, cache, i)
+            if expires > now and not cache_has_newer(w, other, keys[n], version - 1, now):
+                cache_put(w, other, keys[n], size, expires, version, now)
 
 
 def cache_drop(w: Any, cache: Any, i: int) -> None:

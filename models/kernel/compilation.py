@@ -46,9 +46,9 @@ LOOP = tuple(Entry(function) for function in (
     loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
     station.station_resize, station.station_pause, station.station_resume, station.station_slow,
     station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
-    caches.cache_save, caches.cache_restore,
+    caches.cache_save, caches.cache_restore, caches.cache_sizes, caches.cache_move,
     hold.room_clear, log.log_go, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_save,
-    ledger.ledger_restore, ledger.ledger_begin,
+    ledger.ledger_restore, ledger.ledger_move, ledger.ledger_share, ledger.ledger_begin,
 ))  # fmt: skip
 """What acts on a world."""
 ALONE = tuple(entry for entry in LOOP if entry.function in (

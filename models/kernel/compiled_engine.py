@@ -178,7 +178,7 @@ class CompiledPlane(Controlled):
         self.env.plane = self
         self.primed = self.probes = 0
         self.answers: dict[int, simpy.Event] = {}
-        self.up_watches = {}
+        self.up_watches, self.by_slot, self.key_count = {}, {}, sources[0].workload.key_count
         self.terms = itertools.count(sum(part.group.size for part in program.logs) + 1)
         self.queue_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
         self.error_watches: dict[int, list[tuple[int, simpy.Event]]] = {}
@@ -325,7 +325,7 @@ class CompiledPlane(Controlled):
     # ------------------------------------------------------------ control
 
     def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
-        check_key(key, self._key_count())
+        check_key(key, self.key_count)
         index = self.program.operation(operation)
         answer = self.answers[self.probes] = simpy.Event(self.env)
         self._control()
@@ -425,9 +425,34 @@ class CompiledPlane(Controlled):
         check_order(part)
         check_member(part.group, member)
         given = CacheImage.empty() if image is None else image
-        while self.clock["spare_entries"] < len(given.keys) + int(self.clock["fills"]):
-            self._more_entries()
+        self._spare_entries(len(given.keys))
         self.f["cache_restore"](self.w, self.program.cache(part) + member, *given, self.env.now)
+
+    def sizes(self, cache: Cache, member: int, keys: IntArray) -> IntArray:
+        check_member(cache.group, member)
+        out = np.empty(len(keys), np.int64)
+        self.f["cache_sizes"](self.w, self.program.cache(cache) + member, keys, self.env.now, out)
+        return out
+
+    def move(self, part: Cache | Copies, source: int, target: int, keys: IntArray, *, keep: bool = False) -> None:
+        if isinstance(part, Copies):
+            self._check_followed(part, source)
+            self._check_followed(part, target)
+            if keep:
+                self.f["ledger_share"](self.w, source, target, keys)
+            else:
+                self.f["ledger_move"](self.w, self._row_of(part, target), source, target, keys)
+            return
+        check_member(part.group, source)
+        check_member(part.group, target)
+        self._spare_entries(len(keys))
+        index = self.program.cache(part)
+        self.f["cache_move"](self.w, index + source, index + target, keys, keep, self.env.now)
+
+    def _spare_entries(self, count: int) -> None:
+        """There is room for so many objects beside those that may come meanwhile."""
+        while self.clock["spare_entries"] < count + int(self.clock["fills"]):
+            self._more_entries()
 
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)
@@ -455,7 +480,7 @@ class CompiledPlane(Controlled):
         self._control()
         state = SILENT if how == "silent" else REFUSING
         self._ensure_heap(len(self.w.tokens))
-        self.f["room_clear"](self.w, self.program.room(room) + member, state, self._key_count())
+        self.f["room_clear"](self.w, self.program.room(room) + member, state, self.key_count)
         self._drain()
 
     def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
@@ -546,7 +571,7 @@ class CompiledPlane(Controlled):
         """Let the next requests of a source be those of a block: as they lie, if there are no others' beside."""
         count = len(block.times_s)
         # As numbers without sign, negative ones are above all bounds, too.
-        assert not count or block.keys.view(np.uint64).max() < self._key_count(), "keys within bounds"
+        assert not count or block.keys.view(np.uint64).max() < self.key_count, "keys within bounds"
         at = 0 if alone else index * self._block_room
         for name, column in zip(world.BLOCK, block, strict=True):
             if not alone:
@@ -628,9 +653,6 @@ class CompiledPlane(Controlled):
     @cached_property
     def _workload(self) -> Workload:
         return self.sources[0].workload
-
-    def _key_count(self) -> int:
-        return self._workload.key_count
 
     def _world(self, seed: int, replication: int) -> world.World:
         program, workload = self.program, self._workload
@@ -752,7 +774,7 @@ class CompiledPlane(Controlled):
             record["in_bytes"], record["overhead"] = part.capacity_bytes is not None, part.added_bytes
             record["ttl"] = math.inf if part.ttl_s is None else part.ttl_s
             record["stride"] = part.group.size
-            record["base"] = first * self._key_count() + member
+            record["base"] = first * self.key_count + member
             record["front"] = record["end"] = -1
             remembers |= record["policy"] >= SEGMENTED_LRU
             if part.draws:
@@ -776,14 +798,14 @@ class CompiledPlane(Controlled):
         segments["front"] = segments["end"] = -1
         return {
             "caches": records, "uses": np.zeros(capacity if remembers else 1, world.USE),
-            "roster": np.zeros(len(parts) * self._key_count() if draws else 1, np.int32),
+            "roster": np.zeros(len(parts) * self.key_count if draws else 1, np.int32),
             "pool": np.zeros(POOL * len(parts) if draws else 1, world.POOLED),
             "slabs": classes, "segments": segments,
         }  # fmt: skip
 
     def _held(self) -> Any:
         caches = sum(p.group.size for p in self.program.caches)
-        return np.zeros(max(1, caches * self._key_count()), np.int32)
+        return np.zeros(max(1, caches * self.key_count), np.int32)
 
     def _buckets(self) -> Any:
         parts = [(f, part, m) for f, part in enumerate(self.program.buckets) for m in range(part.group.size)]
@@ -797,8 +819,8 @@ class CompiledPlane(Controlled):
     def _rooms(self) -> dict[str, Any]:
         count = sum(part.group.size for part in self.program.rooms)
         records = np.zeros(max(1, count), world.ROOM)
-        records["base"] = np.arange(len(records)) * self._key_count()
-        return {"rooms": records, "owners": np.zeros(max(1, count * self._key_count()), np.int32)}
+        records["base"] = np.arange(len(records)) * self.key_count
+        return {"rooms": records, "owners": np.zeros(max(1, count * self.key_count), np.int32)}
 
     def _logs(self) -> Any:
         whom = [(whom, member) for part in self.program.logs for member, whom in enumerate(part.follows)]
@@ -811,7 +833,7 @@ class CompiledPlane(Controlled):
     def _ledger(self, capacity: int) -> dict[str, Any]:
         """Versions, or next to nothing where they are not followed."""
         part, record = self.program.copies, np.zeros(1, world.LEDGER)
-        keys, width = (0, 0) if part is None else (self._key_count(), part.members.width)
+        keys, width = (0, 0) if part is None else (self.key_count, part.members.width)
         if part is not None:
             by_key = -1 if part.by_key is None else self.program.membership(part.by_key)
             record["members"], record["by_key"] = self.program.membership(part.members), by_key

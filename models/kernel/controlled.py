@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import simpy
 
 from models.kernel.codes import CONTROL
 from models.kernel.plane import Position, check_member
-from models.kernel.random import uniforms
+from models.kernel.random import mix, uniforms
 from models.kernel.steps.log import TERM
 
 if TYPE_CHECKING:
     from models.kernel.journal import Journal
-    from models.kernel.parts import Bucket, Cache, Group, Log, Station
+    from models.kernel.outcome import IntArray
+    from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Station
     from models.kernel.plane import Image
     from models.kernel.program import Program
     from models.kernel.random import Stream
@@ -40,6 +42,9 @@ class Controlled:
     """Let a member's log end at another record and so many bytes, and the member lead or not."""
     save: Callable[[Cache, int], Image]
     restore: Callable[[Cache, int, Image | None], None]
+    key_count: int
+    by_slot: dict[int, list[IntArray]]
+    """Keys by the slot of a table of so many that their hash falls on."""
 
     def until(self, time_s: float) -> simpy.Event:
         event: simpy.Event = self.env.at(max(time_s, self.env.now), CONTROL)
@@ -83,11 +88,23 @@ class Controlled:
         if source != target:
             self.restore(cache, target, self.save(cache, source))
 
+    def keys_of(self, membership: Membership, slot: int) -> IntArray:
+        width = membership.width
+        if width not in self.by_slot:
+            slots = mix(np.arange(self.key_count)) % width
+            order = np.argsort(slots, kind="stable")
+            self.by_slot[width] = np.split(order, np.searchsorted(slots[order], np.arange(1, width)))
+        return self.by_slot[width][slot]
+
     def uses(self, part: Bucket | Log) -> bool:
         return part in self.program.buckets or part in self.program.logs
 
     def uniform(self, name: str, who: int, ordinal: int) -> float:
         return float(uniforms(*self.control_key(name), ordinal, who, 0, 0, 0, 0)[0])
+
+    def _row_of(self, copies: Copies, member: int) -> int:
+        """The row of a member as it was at first: rows have no members in common."""
+        return next(row for row, members in enumerate(copies.members.rows) if member in members)
 
     def note(self, text: str) -> None:
         self.journal.note(self.env.now, text)

@@ -42,6 +42,7 @@ ACKNOWLEDGED, KEPT, LOST, SUPERSEDED = range(4)
 NOTHING, READ, WROTE = range(3)
 """What a walk has done to the object that it is about."""
 ORIGINAL = 0
+NOWHERE = -1
 LEADER = 0
 """Slot of the member that leads its row."""
 
@@ -49,12 +50,14 @@ LEADER = 0
 class History:
     """One key that was written: its versions that none acknowledged has superseded, and the newest acknowledged."""
 
-    __slots__ = ("acknowledged", "live", "measured", "superseded_at")
+    __slots__ = ("acknowledged", "live", "measured", "row", "superseded_at")
 
     def __init__(self) -> None:
         self.acknowledged, self.measured = ORIGINAL, False
         self.live: deque[int] = deque()
         self.superseded_at = math.inf
+        self.row = NOWHERE
+        """Where it was moved to; nowhere: it is where its hash says."""
 
 
 class LedgerState:
@@ -115,6 +118,9 @@ class LedgerState:
 
     def row(self, key: int) -> int:
         """The row of members that has a key."""
+        history = self.histories.get(key)
+        if history is not None and history.row != NOWHERE:
+            return history.row
         return 0 if self.by_key is None else self.by_key.rows[0][mix(key) % len(self.by_key.rows[0])]
 
     def audit(self, row: int, *, final: bool, width: int = 1) -> None:
@@ -136,6 +142,21 @@ class LedgerState:
         for key in self.histories:
             if self.row(key) == row:
                 self.put(target, key, self.get(source, key))
+
+    def move(self, row: int, source: int, target: int, keys: list[int]) -> None:
+        """A member of some row has what another one has, and nobody else does; keys belong to that row now."""
+        for key in keys:
+            history = self.histories.get(key)
+            if history is not None:
+                version, history.row = self.get(source, key), row
+                for copy in self.copies:
+                    copy.pop(key, None)
+                self.put(target, key, version)
+
+    def share(self, source: int, target: int, keys: list[int]) -> None:
+        """A member takes of some keys what another one has."""
+        for key in keys:
+            self.put(target, key, self.get(source, key))
 
     def forget(self, member: int) -> None:
         """What a member has is gone, and lost if nobody else of its row has it, or may yet get it."""
@@ -201,7 +222,7 @@ def ledger_order(w: Any, key: int) -> int:
         w.history_of[key] = place
         history = w.histories[place]
         history.key, history.oldest, history.superseded_at = key, version, math.inf
-        history.acknowledged, history.measured = 0, 0
+        history.acknowledged, history.measured, history.row = 0, 0, NOWHERE
     else:
         w.versions[w.copies[place, ledger.width]].after = version
     w.copies[place, ledger.width] = version
@@ -252,7 +273,9 @@ def ledger_superseded_at(w: Any, key: int, version: int) -> float:
 
 def ledger_row(w: Any, key: int) -> int:
     """Compiled form of `LedgerState.row`."""
-    by_key = w.ledger[0].by_key
+    by_key, place = w.ledger[0].by_key, w.history_of[key]
+    if place > 0 and w.histories[place].row != NOWHERE:
+        return int(w.histories[place].row)
     if by_key < 0:
         return 0
     table = w.memberships[by_key]
@@ -284,6 +307,24 @@ def ledger_copy(w: Any, row: int, source: int, target: int) -> None:
         key = w.histories[place].key
         if ledger_row(w, key) == row:
             ledger_put(w, target, key, ledger_get(w, source, key))
+
+
+def ledger_move(w: Any, row: int, source: int, target: int, keys: IntArray) -> None:
+    """Compiled form of `LedgerState.move`."""
+    width = w.ledger[0].width
+    for n in range(keys.shape[0]):
+        place = w.history_of[keys[n]]
+        if place:
+            version, w.histories[place].row = w.copies[place, source % width], row
+            for slot in range(width):
+                w.copies[place, slot] = ORIGINAL
+            w.copies[place, target % width] = version
+
+
+def ledger_share(w: Any, source: int, target: int, keys: IntArray) -> None:
+    """Compiled form of `LedgerState.share`."""
+    for n in range(keys.shape[0]):
+        ledger_put(w, target, keys[n], ledger_get(w, source, keys[n]))
 
 
 def ledger_save(w: Any, member: int, out: IntArray) -> None:

@@ -18,7 +18,7 @@ from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold
 from models.kernel.steps.instead import Attempt, Try
-from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.lookup import Drop, Fill, Lookup, Peek
 from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.versions import Order, Read
 from models.kernel.system import Route
@@ -69,6 +69,8 @@ def _steps(route: Route) -> Iterator[Step]:
         yield step
         if isinstance(step, Lookup):
             yield from _steps(step.on_miss)
+        elif isinstance(step, Peek):
+            yield from _steps(step.otherwise)
         elif isinstance(step, Admit | Attempt | Hold | Occupy | Try):
             yield from _steps(step.then)
         elif isinstance(step, Each):

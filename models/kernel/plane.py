@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import simpy
 
-from models.kernel.outcome import Outcome
+from models.kernel.outcome import IntArray, Outcome
 from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
 
 Down = Literal["refuse", "silent"]
@@ -152,6 +152,19 @@ class Plane(Protocol):
         with the times that objects still have to live, in the order in which they would go, and with what its policy
         remembers of them. Or its copy has the versions that it had then, and none of what was written later. None: it
         has nothing.
+        """
+
+    def keys_of(self, membership: Membership, slot: int) -> IntArray:
+        """All keys that fall on a slot of a table by their hash, shape (keys,)."""
+
+    def sizes(self, cache: Cache, member: int, keys: IntArray) -> IntArray:
+        """Bytes that each of a member's objects takes, as in `held`; -1 where it has none that lives."""
+
+    def move(self, part: Cache | Copies, source: int, target: int, keys: IntArray, *, keep: bool = False) -> None:
+        """Objects of one member are another's, and no longer that one's unless it keeps them. A cache takes them as new
+        objects that have what time to live is left, but for those that it has as new. Copies: the target has the
+        versions that the source has; unless these are kept, nobody else does, and the keys belong to the target's row
+        from now on, whatever their hash says.
         """
 
     def take_over(self, cache: Cache, target: int, source: int) -> None:

@@ -30,10 +30,11 @@ from models.kernel.cache import CacheState
 from models.kernel.certainty import is_certain
 from models.kernel.codes import DATA, FIRST, MAX_OCCUPIED, OP_CHOOSE, OP_DELAY, OP_SERVE
 from models.kernel.controlled import Controlled
+from models.kernel.entries import NOBODY
 from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
 from models.kernel.ledger import LEADER, READ, LedgerState
-from models.kernel.outcome import Outcome
+from models.kernel.outcome import IntArray, Outcome
 from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
 from models.kernel.plane import (
     Answer,
@@ -228,12 +229,12 @@ class SimpyPlane(Controlled):
 
     # In slots, as CPython 3.11 reaches past thirty attributes of an instance by the long way.
     __slots__ = (
-        "active", "arrivals", "arrive", "backoff_key", "buckets", "caches", "ceilings", "clients", "closed",
+        "active", "arrivals", "arrive", "backoff_key", "buckets", "by_slot", "caches", "ceilings", "clients", "closed",
         "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws",
-        "groups", "holding", "journal", "keys", "ledger", "links", "logs", "memberships", "now", "numbers", "occupying",
-        "parked", "prime_hits", "prime_lookups", "primed", "priming", "probes", "program", "queue", "quorums", "quotas",
-        "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span", "stations", "terms",
-        "timeouts_s", "unsettled", "up_watches", "walks", "walks_at", "walks_max", "zones",
+        "groups", "holding", "journal", "key_count", "keys", "ledger", "links", "logs", "memberships", "now",
+        "numbers", "occupying", "parked", "prime_hits", "prime_lookups", "primed", "priming", "probes", "program",
+        "queue", "quorums", "quotas", "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span",
+        "stations", "terms", "timeouts_s", "unsettled", "up_watches", "walks", "walks_at", "walks_max", "zones",
     )  # fmt: skip
 
     def __init__(
@@ -285,7 +286,7 @@ class SimpyPlane(Controlled):
             for member, whom in enumerate(part.follows)
         ]
         self.terms = count(len(self.logs) + 1)
-        self.up_watches = {}
+        self.up_watches, self.by_slot, self.key_count = {}, {}, sources[0].workload.key_count
         self.stations = [StationState(self, part) for part in program.stations for _ in range(part.group.size)]
         self.links = [LinkState() for part in program.networks for _ in range(part.zones**2)]
         self.caches = [
@@ -588,7 +589,7 @@ class SimpyPlane(Controlled):
 
     def submit(self, operation: str, key: int = 0, size_bytes: int = 0, leg: int = 0) -> simpy.Event:
         self._control()
-        check_key(key, self.sources[0].workload.key_count)
+        check_key(key, self.key_count)
         index = self.program.operation(operation)
         request = Request(0, PROBE_CLIENT, self.probes, index, key, size_bytes, 1, math.inf)
         request.leg = leg
@@ -683,6 +684,26 @@ class SimpyPlane(Controlled):
         check_order(part)
         check_member(part.group, member)
         self.caches[self.program.cache(part) + member].restore(image or {}, self.env.now)
+
+    def sizes(self, cache: Cache, member: int, keys: IntArray) -> IntArray:
+        check_member(cache.group, member)
+        state = self.caches[self.program.cache(cache) + member]
+        held = [state.entries[key].size if state.has(key, self.env.now) else NOBODY for key in keys.tolist()]
+        return np.array(held, np.int64)
+
+    def move(self, part: Cache | Copies, source: int, target: int, keys: IntArray, *, keep: bool = False) -> None:
+        if isinstance(part, Copies):
+            self._followed(part, source)
+            ledger = self._followed(part, target)
+            if keep:
+                ledger.share(source, target, keys.tolist())
+            else:
+                ledger.move(self._row_of(part, target), source, target, keys.tolist())
+            return
+        check_member(part.group, source)
+        check_member(part.group, target)
+        first = self.program.cache(part)
+        self.caches[first + source].move(self.caches[first + target], keys.tolist(), self.env.now, keep=keep)
 
     def tokens(self, bucket: Bucket, member: int) -> tuple[float, float]:
         check_member(bucket.group, member)

@@ -88,9 +88,9 @@ LOG = _record("end leads bytes head tail")
 LEDGER = _record("members by_key width versions histories spare orders")
 """What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
 VERSION = _record("after", "superseded_at")
-HISTORY = _record("key oldest acknowledged measured", "superseded_at")
-"""Versions of a key that was written: the oldest not superseded (linked by `after`), the newest
-acknowledged."""
+HISTORY = _record("key oldest acknowledged measured row", "superseded_at")
+"""Versions of a key that was written: the oldest not superseded (linked by `after`), the newest acknowledged; and the
+row that it was moved to."""
 BUCKET = _record("family admitted refused overflow", "rate burst tokens last taken missed")
 MEMBERSHIP = _record("group of width start turn")
 QUORUM = _record("needed everyone start")

@@ -41,7 +41,21 @@ from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
 from models.kernel.sources import NOTHING, ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Admit, Append, Attempt, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
+from models.kernel.steps import (
+    Admit,
+    Append,
+    Attempt,
+    Each,
+    Fork,
+    Pass,
+    Peek,
+    Redirect,
+    Serve,
+    Try,
+    admit,
+    lookup,
+    serve,
+)
 from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
@@ -62,6 +76,7 @@ from tests.strategies.systems import (
     first_difference,
     grid,
     living_case,
+    moved_case,
     occupied_case,
     older_case,
     restored_case,
@@ -97,8 +112,17 @@ def test_engines_agree(case: Case) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [busy_case(), expiring_case(), several_case(), living_case(), log_case(), rounds_case(), restored_case()],
-    ids=["busy", "expiring", "several", "living", "log", "rounds", "restored"],
+    [
+        busy_case(),
+        expiring_case(),
+        several_case(),
+        living_case(),
+        log_case(),
+        rounds_case(),
+        restored_case(),
+        moved_case(),
+    ],
+    ids=["busy", "expiring", "several", "living", "log", "rounds", "restored", "moved"],
 )
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
@@ -151,7 +175,7 @@ def test_engines_agree_on_many_systems(round_: int) -> None:
 def by_hand() -> list[Case]:
     some = (
         several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
-        living_case, log_case, partial(log_case, replicated=False), rounds_case, restored_case,
+        living_case, log_case, partial(log_case, replicated=False), rounds_case, restored_case, moved_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]
@@ -545,6 +569,44 @@ def restored_and_more(_: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def kept_as_well(move: Callable[..., None]) -> Callable[..., None]:
+    return lambda *some, **_: move(*some, keep=True)
+
+
+def over_what_is_there(_: Callable[..., None]) -> Callable[..., None]:
+    def change(cache: CacheState, target: CacheState, keys: list[int], now: float, *, keep: bool) -> None:
+        for key in keys:
+            entry = cache.entries.get(key)
+            if entry is not None:
+                size, expires, version = entry.size, entry.expires, entry.version
+                if not keep:
+                    cache.drop(key)
+                if expires > now:
+                    target._put(key, size, expires, version, now)
+
+    return change
+
+
+def where_it_was(move: Callable[..., None]) -> Callable[..., None]:
+    def change(ledger: LedgerState, row: int, source: int, target: int, keys: list[int]) -> None:
+        rows = {key: history.row for key, history in ledger.histories.items()}
+        move(ledger, row, source, target, keys)
+        for key, before in rows.items():
+            ledger.histories[key].row = before
+
+    return change
+
+
+def shared_instead(_: Callable[..., None]) -> Callable[..., None]:
+    def change(ledger: LedgerState, row: int, source: int, target: int, keys: list[int]) -> None:
+        ledger.share(source, target, keys)
+        for key in keys:
+            if key in ledger.histories:
+                ledger.histories[key].row = row
+
+    return change
+
+
 def restored_as_new(restore: Callable[..., None]) -> Callable[..., None]:
     """Nothing is remembered of what objects were used for."""
 
@@ -662,6 +724,11 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "what is restored lives for ever": changed(CacheState, "restore", after(live_for_ever)),
     "what was saved is what is there now": lambda patch: patch.setattr(CacheState, "save", lambda cache: cache.entries),
     "what was written after a save stays": changed(LedgerState, "restore", restored_and_more),
+    "what is moved is there, too": changed(CacheState, "move", kept_as_well),
+    "what is moved goes over what is as new": changed(CacheState, "move", over_what_is_there),
+    "what is moved belongs to whom it did": changed(LedgerState, "move", where_it_was),
+    "what is moved is with others, too": changed(LedgerState, "move", shared_instead),
+    "nobody peeks": changed(Peek, "bind", lambda _: lambda *_: lambda token: token.site),
     "what outlasts its node does not": changed(SimpyPlane, "down", emptied),
     "a round takes one alone": changed(StationState, "take_all", one_alone),
     "each in a round wants it done for itself": changed(StationState, "add", once_for_each),

@@ -92,6 +92,7 @@ from models.kernel.steps import (
     Occupy,
     Order,
     Pass,
+    Peek,
     Read,
     Receive,
     Redirect,
@@ -214,6 +215,15 @@ def controller(number: int, acts: Sequence[Act], diary: Diary) -> Callable[[Plan
             elif act.verb == "restore":
                 part, member = act.arguments
                 plane.restore(part, member, saved.get((part, member if isinstance(part, Copies) else 0)))
+            elif act.verb == "move":
+                part, source, target, keys, keep = act.arguments
+                every = plane.keys_of(ANY, 0)
+                moved = np.unique(every[np.array(keys, np.int64) % len(every)])
+                if isinstance(part, Cache):
+                    note("sizes", plane.sizes(part, source, moved).tolist(), plane.sizes(part, target, moved).tolist())
+                plane.move(part, source, target, moved, keep=keep)
+            elif act.verb == "keys_of":
+                note("keys", plane.keys_of(*act.arguments).tolist())
             elif act.verb in ("position", "held"):
                 note(act.verb, getattr(plane, act.verb)(*act.arguments))
             elif act.verb == "react-up":
@@ -358,6 +368,10 @@ def first_difference(a: Any, b: Any, where: str = "") -> str | None:
 # ---------------------------------------------------------------- strategies
 
 
+ANY = Membership(Group("any"), ((0,),))
+"""A table of one slot, on which all keys fall."""
+
+
 @dataclass
 class Pieces:
     """The parts that routes of a case may lead through."""
@@ -496,7 +510,7 @@ def routes(
 ) -> Route:  # fmt: skip
     """A route of a few steps."""
     kinds = ["serve", "serve", "choose"]
-    kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop"] * bool(parts.caches)
+    kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop", "peek"] * bool(parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
     kinds += ["try", "attempt", "redirect"] * (depth < 2)
     vacant = [part for part in parts.stations if part not in occupied and not part.rounds]
@@ -529,6 +543,9 @@ def routes(
             whole = draw(st.booleans())
             filled = (Fill(cache, whole, draw(st.booleans())),) if draw(st.booleans()) else ()
             steps.append(Lookup(cache, Route(*miss.steps, *filled), whole))
+        elif kind == "peek":
+            otherwise = draw(routes(parts, depth + 1, held=held, occupied=occupied))
+            steps.append(Peek(draw(st.sampled_from(parts.caches)), otherwise))
         elif kind == "hold":
             way = draw(routes(parts, depth + 1, held=True, occupied=occupied))
             steps.append(Hold(draw(st.sampled_from(parts.rooms)), way, share=draw(st.booleans())))
@@ -703,7 +720,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
     member = draw(st.integers(0, group.size - 1))
     how = st.sampled_from(["refuse", "silent"])
     factor = draw(st.sampled_from([2.0, 0.5, 3.0, 1.0, 0.3]))
-    small = st.integers(0, 3)
+    small, some_keys = st.integers(0, 3), st.sets(st.integers(0, KEYS - 1), max_size=4).map(tuple)
     choices: list[tuple[str, Callable[[], tuple[Any, ...]]]] = [
         ("probe", lambda: (draw(st.sampled_from((*names, PROBE))), 0, 70, draw(times(12)), draw(st.integers(0, 3)))),
         ("burst", lambda: (draw(st.sampled_from(names)), 0, 200, draw(st.integers(1, 3)))),
@@ -727,6 +744,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         nodes = st.integers(0, cache.group.size - 1)
         choices += [("flush", lambda: (cache, draw(nodes)))] * 2
         choices += [("held", lambda: (cache, draw(nodes)))]
+        choices += [("move", lambda: (cache, draw(nodes), draw(nodes), draw(some_keys), draw(st.booleans())))] * 2
         if cache.policy != "segmented_lru":
             choices += [("take_over", lambda: (cache, draw(nodes), draw(nodes)))] * 2
             choices += [("save", lambda: (cache, draw(nodes))), *[("restore", lambda: (cache, draw(nodes)))] * 2]
@@ -749,6 +767,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         table = draw(st.sampled_from(parts.memberships))
         row, slot = draw(st.integers(0, len(table.rows) - 1)), draw(st.integers(0, table.width - 1))
         choices.append(("assign", lambda: (table, row, slot, draw(st.integers(0, table.group.size - 1)))))
+        choices.append(("keys_of", lambda: (table, slot)))
     if parts.rooms:
         room = parts.rooms[0]
         choices.append(("clear", lambda: (room, draw(st.integers(0, room.group.size - 1)), draw(how))))
@@ -761,10 +780,12 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         ]  # fmt: skip
     if parts.copies is not None:
         held = parts.copies
+        whoever = st.sampled_from([member for members in held.members.rows for member in members])
         whose = draw(st.integers(0, len(held.members.rows) - 1))
         one, other = draw(st.sampled_from(held.members.rows[whose])), draw(st.sampled_from(held.members.rows[whose]))
         choices += [
             ("copy", lambda: (held, whose, one, other)),
+            *[("move", lambda: (held, draw(whoever), draw(whoever), draw(some_keys), draw(st.booleans())))] * 2,
             ("forget", lambda: (held, one)), ("save", lambda: (held, one)), ("restore", lambda: (held, one)),
             *[("assign", lambda: (held.members, whose, 0, one))] * 2,
         ]  # fmt: skip
@@ -1035,6 +1056,36 @@ def restored_case() -> Case:
     return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
 
 
+def moved_case() -> Case:
+    """A case by hand in which objects and their copies go from row to row, and who asks a node that lacks one is sent
+    to the other one.
+    """
+    holders, shards = Group("holders", 4), Group("shards", 2)
+    rows, by_key = Membership(holders, ((0, 1), (2, 3)), of=shards), Membership(shards, ((0, 1, 0, 1),))
+    others = Membership(holders, ((2,), (3,), (0,), (1,)), of=holders)
+    copies = Copies("copies", rows, by_key, volatile=True)
+    cache = Cache("objects", holders, capacity_items=9, ttl_s=70 * GRID_S)
+    to_leader = (Choose(by_key, "key"), Choose(rows, 0), Peek(cache, Route(Redirect(others, Route(), 0))))
+    operations = {
+        "write": Operation(Route(*to_leader, Order(copies), Fill(cache), Apply(copies))),
+        "read": Operation(Route(*to_leader, Lookup(cache, Route(Read(copies))))),
+    }
+    every = tuple(range(12))
+    at = [
+        (30, "move", (cache, 0, 2, every, False)), (30, "move", (copies, 0, 2, every, False)),
+        (34, "keys_of", (by_key, 3)), (36, "move", (cache, 2, 3, every, True)),
+        (36, "move", (copies, 2, 3, (1, 3, 5, 7), True)), (50, "assign", (rows, 1, 0, 3)),
+        (60, "move", (cache, 2, 0, (2, 4, 6), True)), (61, "move", (copies, 3, 1, (0, 2, 4), False)),
+        (62, "forget", (copies, 1)), (65, "move", (cache, 2, 3, every, True)), (70, "forget", (copies, 3)),
+        (85, "move", (cache, 3, 1, every, False)),
+    ]  # fmt: skip
+    script = tuple(Act(step * GRID_S, verb, arguments) for step, verb, arguments in at)
+    work = Workload(
+        Poisson(rate_per_s=2.0 / GRID_S), UniformKeys(count=12), SIZES[0], {"write": 0.6, "read": 0.4},
+    )  # fmt: skip
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 3)
+
+
 def with_operations(case: Case, change: Callable[[Operation], Operation]) -> Case:
     """The same case with other operations."""
     return replace(case, operations={name: change(each) for name, each in case.operations.items()})
@@ -1050,6 +1101,7 @@ __all__ = [
     "cases",
     "expiring_case",
     "first_difference",
+    "moved_case",
     "occupied_case",
     "older_case",
     "restored_case",

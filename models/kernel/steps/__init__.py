@@ -13,7 +13,7 @@ from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
 from models.kernel.steps.instead import Attempt, Try
 from models.kernel.steps.log import Append, Receive
-from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.lookup import Drop, Fill, Lookup, Peek
 from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.serve import Serve
 from models.kernel.steps.travel import Travel
@@ -21,5 +21,5 @@ from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
     "Admit", "Append", "Apply", "At", "Attempt", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy",
-    "Order", "Pass", "Read", "Receive", "Redirect", "Serve", "Step", "Travel", "Try",
+    "Order", "Pass", "Peek", "Read", "Receive", "Redirect", "Serve", "Step", "Travel", "Try",
 ]  # fmt: skip

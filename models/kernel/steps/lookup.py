@@ -1,4 +1,4 @@
-"""Asking a cache, filling it, and dropping from it."""
+"""Asking a cache, filling it, dropping from it, and looking whether it has something."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import all_items
-from models.kernel.cache import cache_drop, cache_fill, cache_has_newer, cache_lookup
-from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP
+from models.kernel.cache import cache_drop, cache_fill, cache_has, cache_has_newer, cache_lookup
+from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP, OP_PEEK
 from models.kernel.entries import held_at
 from models.kernel.ledger import READ
 from models.kernel.parts import Cache
@@ -130,6 +130,36 @@ class Drop(Step):
         return drop
 
 
+@dataclass(frozen=True, eq=False)
+class Peek(Step):
+    """Go a way if the chosen member's cache lacks the walk's key; nobody counts that, and it is no use of the object.
+
+    Args:
+        cache: Which.
+        otherwise: The way of those whose key it lacks.
+    """
+
+    cache: Cache
+    otherwise: Route
+    op = OP_PEEK
+    reads_key = True
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        otherwise = program.flatten(self.otherwise, after, depth)
+        cache, group = program.cache(self.cache), program.group(self.cache.group)
+        return program.add(Site(self, self.op, a=cache, b=group, next=after, other=otherwise))
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        caches, group, otherwise = plane.caches[site.a : site.a + self.cache.group.size], site.b, site.other
+
+        def peek(token: Token) -> int:
+            return token.site if caches[token.members[group]].has(token.key, plane.now) else otherwise
+
+        return peek
+
+
 def look_up(w: Any, token: Any, site: Any) -> int:
     """Compiled form of `Lookup`."""
     request, clock = w.requests[token.request], w.clock[0]
@@ -172,3 +202,9 @@ def drop(w: Any, token: Any, site: Any) -> int:
     if i >= 0:
         cache_drop(w, cache, i)
     return int(site.next)
+
+
+def peek(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Peek`."""
+    cache = w.caches[site.a + token.members[site.b]]
+    return int(site.next if cache_has(w, cache, token.key, w.clock[0].now) else site.other)
