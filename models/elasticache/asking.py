@@ -42,6 +42,9 @@ class Asking:
             else.
         door: What a node does first with a request that may have been sent to the wrong one.
         reader: How a client finds a node to read from, and what that does first; None: as for a write.
+        checked: What a node looks at when it has come to a command about a key, given what it does for it: whether the
+            key is its own; else another one does it.
+        checked_by_reader: The same of a node that is read from.
         append: What comes before a node stores an object, so that replicas can have it too.
         replicate: How what it does then is done by replicas, given what each of them does.
         connections: Which connection a request keeps until it is done; None: there are always enough.
@@ -60,6 +63,8 @@ class Asking:
     writes: Writes
     door: Steps = ()
     reader: tuple[Steps, Steps] | None = None
+    checked: Callable[[Steps], Steps] = lambda _: ()
+    checked_by_reader: Callable[[Steps], Steps] = lambda _: ()
     append: Steps = ()
     replicate: Callable[[Steps], Steps] = lambda _: ()
     connections: Station | None = None
@@ -70,10 +75,11 @@ class Asking:
 
     def read(self) -> Steps:
         """A get and, on a miss, what follows."""
-        look = (*self.commands.get, Lookup(self.cache, Route(*self._miss())))
-        way = self._ask(*look)
+        get, look = self.commands.get, (*self.commands.give, Lookup(self.cache, Route(*self._miss())))
+        way = self._ask(*get, *self.checked(get), *look)
         if self.reader is not None:
-            way = self._or((*self.reader[0], self._there, *self.reader[1], *look, self._back), way)
+            serve = (*self.reader[1], *get, *self.checked_by_reader(get))
+            way = self._or((*self.reader[0], self._there, *serve, *look, self._back), way)
         return way if self.instead is None else self._or(way, self.instead)
 
     def write(self) -> Steps:
@@ -121,7 +127,8 @@ class Asking:
         effect: Steps = (Drop(self.cache),) if writes == "delete" else (Fill(self.cache),)
         if self.copies is not None and ordered:
             order, effect = (Order(self.copies),), (*effect, Apply(self.copies))
-        return (*self.commands.set, *self.append, *order, *effect, *self.replicate(effect))
+        set_ = self.commands.set
+        return (*set_, *self.checked(set_), *self.append, *order, *effect, *self.replicate(effect))
 
     @property
     def _there(self) -> Travel:

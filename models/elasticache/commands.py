@@ -60,6 +60,7 @@ class Commands:
 
     Args:
         get: Look an object up.
+        give: Send it.
         set: Store one; a delete is taken to cost the same.
         batch: Look several up, that one request asks for.
         slow: A command over as many objects as the request asks for.
@@ -69,6 +70,7 @@ class Commands:
     """
 
     get: Steps
+    give: Steps
     set: Steps
     batch: Steps
     slow: Steps
@@ -155,7 +157,7 @@ def worker_threads(nodes: Group, parameters: WorkerThreadParameters, machine: Ma
     set_ = Occupy(threads, Route(alone, stand.work(lock, p.lock_s)))
     get = stand.call(threads, request_s + p.get_s)
     several = (stand.call(threads, request_s + p.get_s, p.get_s), stand.send("result"))
-    return Commands((get, stand.send("item")), (stand.send("item"), set_), several, several, threads)
+    return Commands((get,), (stand.send("item"),), (stand.send("item"), set_), several, several, threads)
 
 
 def command_thread(
@@ -181,7 +183,8 @@ def command_thread(
         )
 
     return Commands(
-        get=(*steps(p.parse_s, p.get_s), stand.send("item")),
+        get=steps(p.parse_s, p.get_s),
+        give=(stand.send("item"),),
         set=(stand.send("item"), *steps(p.parse_set_s, p.set_s, once_s=sync_s or 0.0)),
         batch=(*steps(p.parse_s, p.get_s, p.parse_s + p.get_s, p.answer_s), stand.send("result")),
         slow=(*steps(p.parse_s, p.get_s, p.object_s), stand.send("result")),

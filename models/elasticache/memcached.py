@@ -91,7 +91,7 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         ask = replace(ask, instead=_gutter(ask, parameters).read())
     return system(
         ask, operations, parameters, (Hourly("nodes", parameters.node.dollars_per_hour, count),),
-        probes(known, ask.commands.get, clients.check_timeout_s),
+        probes(known, (*ask.commands.get, *ask.commands.give), clients.check_timeout_s),
         watchers=watchers(known, clients, parameters.replacement),
     )  # fmt: skip
 

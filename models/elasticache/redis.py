@@ -11,6 +11,7 @@ Limits:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -27,6 +28,7 @@ from models.elasticache.multi_az import MultiAz, MultiAzParameters
 from models.elasticache.node_types import GIB
 from models.elasticache.persistence import FSYNC, Disks, PersistenceParameters
 from models.elasticache.replication import ReadFrom, ReplicationParameters, Shards
+from models.elasticache.resharding import Resharding, ReshardingParameters, Slots
 from models.elasticache.roles import Fleet
 from models.elasticache.snapshots import Saver, SnapshotParameters
 from models.elasticache.topology import Directory, RedisClientParameters, Topology
@@ -75,9 +77,17 @@ class RedisParameters(ElasticacheParameters):
     persistence: PersistenceParameters | None = parameter(
         None, "what nodes come back with; none: nothing, as those of ElastiCache", example={"appendfsync": "everysec"}
     )
+    resharding: ReshardingParameters | None = parameter(
+        None, "when slots move to more shards, or to fewer; none: never", example={"at_s": 60.0, "shards": 4}
+    )
     message_s: NonNegative = parameter(
         0.00001, "seconds of a node's one thread for a message of another node's", assumed="0.000005 to 0.00005"
     )
+
+    @property
+    def shards_most(self) -> int:
+        """Shards that there ever are."""
+        return self.shards if self.resharding is None else max(self.shards, self.resharding.shards)
 
     @model_validator(mode="after")
     def _fits_together(self) -> RedisParameters:
@@ -88,8 +98,10 @@ class RedisParameters(ElasticacheParameters):
                 'persistence.appendfsync = "off" leaves nothing on a disk but snapshots: say when, as in '
                 "snapshots = { first_s = 60.0 }, or leave persistence out"
             )
-        watched = self.replicas or self.persistence is not None
-        if isinstance(self.failover, ClusterParameters) and watched and self.shards < MASTERS_LEAST:
+        if self.persistence is not None and self.resharding is not None:
+            raise ValueError("resharding is not known for nodes with persistence: leave one of them out")
+        watched = self.replicas or self.persistence is not None or self.resharding is not None
+        if isinstance(self.failover, ClusterParameters) and watched and self.shards_most < MASTERS_LEAST:
             raise ValueError(
                 f'failover of kind "cluster" needs {MASTERS_LEAST} shards or more: most primaries must agree'
             )
@@ -100,7 +112,7 @@ class RedisParameters(ElasticacheParameters):
 
 def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
     """Clients in every zone ask the primary of a key's shard."""
-    region, count = Region.of(parameters.region), parameters.shards * (parameters.replicas + 1)
+    region, count = Region.of(parameters.region), parameters.shards_most * (parameters.replicas + 1)
     behind = database(parameters.database, backend, region)
     is_store = behind.write is None or parameters.writes == "cache"
     is_plain = parameters.database is None or isinstance(parameters.database, StationParameters)
@@ -108,8 +120,8 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     charges = (Hourly("nodes", parameters.node.price(parameters.engine), count),)
     disk = parameters.persistence
     shards = Shards.of(
-        region, parameters.shards, parameters.replicas, parameters.replication, parameters.read_from,
-        followed=is_written, persistent=disk is not None,
+        region, parameters.shards_most, parameters.replicas, parameters.replication, parameters.read_from,
+        followed=is_written, persistent=disk is not None, with_slots=parameters.shards,
     )  # fmt: skip
     nodes = shards.nodes
     cache = Cache(
@@ -125,7 +137,7 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     is_logged = bool(parameters.replicas or disk is not None or parameters.snapshots is not None)
     if is_logged:
         ask = replace(ask, append=shards.append())
-    if not parameters.replicas and disk is None:
+    if not parameters.replicas and disk is None and parameters.resharding is None:
         return system(ask, operations, parameters, charges, {}, controls=_saves(parameters, shards, ask))
     ask = replace(
         ask, door=shards.at_primary(commands.door),
@@ -133,9 +145,15 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         reader=None if parameters.read_from == "primary" else (shards.to_reader, shards.serves),
     )  # fmt: skip
     talk = shards.talk(commands, parameters.clients.check_timeout_s, parameters.message_s, parameters.clients.connect_s)
-    watch = partial(_watch, shards=shards, ask=ask, parameters=parameters)
+    slots = None if parameters.resharding is None else Slots.of(shards, commands.door, cache)
+    if slots is not None:
+        ask = replace(ask, checked=slots.right_place, checked_by_reader=slots.right_shard)
+        talk = {**talk, **slots.talk(commands, parameters.resharding)}
+    watch = partial(_watch, shards=shards, ask=ask, parameters=parameters, slots=slots)
     if disk is None:
         saves = _saves(parameters, shards, ask)
+        if slots is not None:
+            return system(ask, operations, parameters, charges, talk, (*saves, watch), controls_draw=True)
         return system(ask, operations, parameters, charges, talk, controls=saves, watchers=(watch,))
     # What is on a disk is of no use without those who start nodes anew, and is written whether anything fails or not.
     talk = {**talk, FSYNC: disk.operation(nodes)}
@@ -189,12 +207,17 @@ class Unchanged:
         return self.shards.row(shard)[0]
 
 
-def _watch(plane: Plane, shards: Shards, ask: Asking, parameters: Any) -> Process:
+def _watch(plane: Plane, shards: Shards, ask: Asking, parameters: Any, slots: Slots | None) -> Process:
     """Start what nodes, ElastiCache and clients do by themselves."""
     fleet = Fleet(plane, shards, ask.commands.door, ask.cache, parameters.replication)
     fleet.start()
     if parameters.persistence is not None:
         _disks(fleet, shards, ask, parameters).start()
+    moved: Sequence[tuple[int, int]] = ()
+    if slots is not None:
+        resharding = Resharding(fleet, slots, parameters.resharding)
+        resharding.start()
+        moved = resharding.moved
     directory: Directory = Unchanged(shards)
     if parameters.failover != "off":
         make: Any = Cluster if isinstance(parameters.failover, ClusterParameters) else MultiAz
@@ -203,7 +226,7 @@ def _watch(plane: Plane, shards: Shards, ask: Asking, parameters: Any) -> Proces
     zones = shards.region.zones
     for zone in range(zones):
         mine = parameters.connections // zones + (zone < parameters.connections % zones)
-        Topology(fleet, directory, parameters.clients, zone, mine, parameters.read_from).start()
+        Topology(fleet, directory, parameters.clients, zone, mine, parameters.read_from, moved).start()
     yield plane.until(0.0)
 
 

@@ -85,6 +85,8 @@ class Shards:
         nodes: The nodes.
         peers: The same, as those to whom a message or a record goes.
         roles: The same, as a book of who may answer, which outlives them.
+        places: The shards, as those that copies belong to.
+        owner: Which shard has a slot.
         books: What clients of a zone know of a shard: member zone * count + shard.
         page: The book's page for a key, for clients of a zone.
         known: The primary, as clients of a zone know it.
@@ -105,6 +107,8 @@ class Shards:
     nodes: Group
     peers: Group
     roles: Group
+    places: Group
+    owner: Membership
     books: Group
     page: Membership
     known: Membership
@@ -121,10 +125,10 @@ class Shards:
     @classmethod
     def of(
         cls, region: Region, count: int, replicas: int, parameters: ReplicationParameters, read_from: ReadFrom,
-        *, followed: bool, persistent: bool = False,
+        *, followed: bool, persistent: bool = False, with_slots: int | None = None,
     ) -> Shards:  # fmt: skip
         """Shards whose first nodes are primaries, each node in another zone than the one before; what nodes were told
-        may be on their disks.
+        may be on their disks, and so many shards alone may have slots.
         """
         width = replicas + 1
         size = count * width
@@ -132,16 +136,18 @@ class Shards:
         nodes, peers = Group("nodes", size, zones), Group("peers", size, zones, fails=False)
         roles, shards = Group("roles", size, zones, fails=False), Group("shards", count, fails=False)
         books = Group("known shards", region.zones * count, fails=False)
-        slots = hash_slots(range(count))
+        slots = hash_slots(range(with_slots or count))
         rows = tuple(tuple(range(shard * width, (shard + 1) * width)) for shard in range(count))
         pages = tuple(tuple(zone * count + shard for shard in slots) for zone in range(region.zones))
         readers = [row if read_from == "any" or not replicas else row[1:] for row in rows] * region.zones
+        owner = Membership(shards, (slots,))
         copies = Copies(
-            "objects written", Membership(nodes, rows, of=shards), Membership(shards, (slots,)),
+            "objects written", Membership(nodes, rows, of=shards), owner,
             volatile=not persistent, replicated=replicas > 0 or persistent,
         )  # fmt: skip
         return cls(
-            region, count, width, nodes, peers, roles, books, Membership(books, pages, of=region.clients),
+            region, count, width, nodes, peers, roles, shards, owner, books,
+            Membership(books, pages, of=region.clients),
             Membership(nodes, tuple((row[0],) for row in rows) * region.zones, of=books),
             Membership(nodes, tuple(readers), of=books),
             Membership(nodes, tuple((row[0],) for row in rows for _ in row), of=nodes),
@@ -184,11 +190,11 @@ class Shards:
         return (Append(self.log),)
 
     def replicate(self, commands: Commands, effect: Steps) -> Steps:
-        """Send a record to all replicas, which do the same with it."""
+        """Send a record to all replicas, which do the same with it; who sent it stands where its role does."""
         if self.acknowledged is None:
             return ()
         network = self.region.network
-        answer = (Travel(network, self.peers, self.nodes),) if self.acknowledged.needed else ()
+        answer = (Travel(network, self.nodes, self.roles),) if self.acknowledged.needed else ()
         leg = Route(
             *commands.record, Choose(self.others, "leg"), Travel(network, self.nodes, self.peers), Choose(self.here, 0),
             *commands.replica, Receive(self.log), *effect, *answer,

@@ -26,7 +26,7 @@ from models.elasticache.node_types import GIB
 from models.elasticache.replication import MESSAGE, ReplicationParameters, Shards
 from models.elasticache.snapshots import stand_still
 from models.kernel.ledger import LEADER
-from models.kernel.parts import Cache, Station
+from models.kernel.parts import Cache, Membership, Station
 from models.kernel.plane import Plane, Position, when_answered
 
 STARTING, INCOMPLETE = "starting", "incomplete"
@@ -86,6 +86,8 @@ class Fleet:
         """Takes up what is on a node's disk; None: there is nothing."""
         self.lose: Callable[[Node], None] = lambda _: None
         """Empties it."""
+        self.leaders: Membership | None = None
+        """The primary of each shard, where anybody goes by that."""
 
     def start(self) -> None:
         """Let replicas report, and nodes notice that they start anew."""
@@ -137,6 +139,8 @@ class Fleet:
         if self.parts.copies is not None:
             for slot, number in enumerate(row):
                 self.plane.assign(self.parts.copies.members, node.shard, LEADER + slot, number)
+        if self.leaders is not None:
+            self.plane.assign(self.leaders, node.shard, 0, node.number)
 
     def obey(self, node: Node, primary: int) -> None:
         """A node learns that another one is the primary of its shard; one that led leads no more."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 
 CLUSTER_SLOTS = 16_384
@@ -67,6 +68,25 @@ def hash_slots(primaries: Sequence[int]) -> tuple[int, ...]:
     each = CLUSTER_SLOTS / len(primaries)
     ends = [round(each * (index + 1)) for index in range(len(primaries))]
     return tuple(primaries[bisect_left(ends, slot + 1)] for slot in range(CLUSTER_SLOTS))
+
+
+def rebalanced(table: Sequence[int], shards: int) -> list[tuple[int, int]]:
+    """The fewest slots that must move for so many first shards to have all, evenly, and to which shard each goes.
+
+    Args:
+        table: Whose each slot is.
+        shards: How many shards are to have some; those that are beyond give all of theirs.
+    """
+    each, rest = divmod(len(table), shards)
+    wanted = Counter({shard: each + (shard < rest) for shard in range(shards)})
+    wanted.subtract(table)
+    lacking = [shard for shard in range(shards) for _ in range(wanted[shard])]
+    given: list[int] = []
+    for slot in reversed(range(len(table))):
+        if wanted[table[slot]] < 0:
+            wanted[table[slot]] += 1
+            given.append(slot)
+    return list(zip(sorted(given), lacking, strict=True))
 
 
 def moved(before: Sequence[int], after: Sequence[int]) -> list[int]:

@@ -2,7 +2,8 @@
 
 They look at the nodes that they ask as their requests would. After so many failures in a row, or when told to ask
 elsewhere, they look the primary up anew: in the answer of another node, or behind the endpoint's name; and now and then
-without any reason. When it is another, all of their connections are made anew, at once or over some seconds.
+without any reason. Then they learn of slots that have moved, too. When a primary is another, all of their connections
+to it are made, at once or over some seconds.
 
 Source:
     Client libraries with adaptive topology refresh, such as Lettuce; ElastiCache guide, best practices for clients.
@@ -15,6 +16,7 @@ Limits:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 from pydantic import Field
@@ -40,6 +42,10 @@ class RedisClientParameters(Parameters):
     connect_s: NonNegative = parameter(
         0.0001, "seconds of a node's one thread for a new connection", assumed="0.00005; 0.0005 to 0.002 with TLS"
     )
+    refresh_on_moved: bool = parameter(
+        True, "whether being told that a slot has moved is a reason",
+        source="redis-py and Jedis do so; Lettuce 6 if asked (adaptive triggers)",
+    )  # fmt: skip
     reconnect_spread_s: NonNegative = parameter(
         0.0, "seconds over which all connections are made anew", assumed="0: at once; 1 to 10 with random waits"
     )
@@ -62,17 +68,22 @@ class Topology:
         zone: Theirs.
         connections: How many the clients of this zone have to each node.
         read_from: Whom they read from.
+        moved: Slots and the shards that got them, as they are moved.
     """
 
     def __init__(
         self, fleet: Fleet, directory: Directory, parameters: RedisClientParameters, zone: int, connections: int,
-        read_from: ReadFrom,
+        read_from: ReadFrom, moved: Sequence[tuple[int, int]] = (),
     ) -> None:  # fmt: skip
         self.fleet, self.plane, self.parts, self.p = fleet, fleet.plane, fleet.parts, parameters
         self.directory, self.zone, self.connections, self.read_from = directory, zone, connections, read_from
         self.known = [self.parts.row(shard)[0] for shard in range(self.parts.count)]
         self.out: set[int] = set()
         """Nodes that are not read from."""
+        self.moved, self.learned = moved, 0
+        """How many of the moves they know of."""
+        self.asked = set(self.parts.owner.rows[0])
+        """Shards that they are connected to."""
         self.draws = 0
 
     def start(self) -> None:
@@ -95,7 +106,8 @@ class Topology:
             there = self.fleet.nodes[node]
             failures = 0 if answer.ok else failures + 1
             has_failed = failures >= self.p.failure_limit
-            if self.known[shard] == node and (has_failed or (answer.ok and not there.leads)):
+            is_told = answer.ok and (not there.leads or (self.p.refresh_on_moved and self.learned < len(self.moved)))
+            if self.known[shard] == node and (has_failed or is_told):
                 yield from self._look_up()
             self._read_from(node, able=not has_failed and not there.silent_for)
             at_s = max(at_s + self.p.check_s, self.fleet.now)
@@ -118,7 +130,17 @@ class Topology:
             if answer.ok and not self.fleet.nodes[node].silent_for:
                 for shard in range(self.parts.count):
                     self._know(shard, self.directory.primary_of(node, shard))
+                self._learn()
                 return
+
+    def _learn(self) -> None:
+        """Ask other shards for the slots that have moved."""
+        moved, self.learned = self.moved[self.learned :], len(self.moved)
+        for slot, shard in moved:
+            self.plane.assign(self.parts.page, self.zone, slot, self.zone * self.parts.count + shard)
+            if shard not in self.asked:
+                self.asked.add(shard)
+                self.plane.env.process(self._connect(self.known[shard]))
 
     def _know(self, shard: int, primary: int) -> None:
         """Ask another node from now on."""

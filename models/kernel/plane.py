@@ -42,13 +42,15 @@ class Position(NamedTuple):
     gap: bool
 
 
-def when_answered(answer: simpy.Event, then: Callable[[], None]) -> None:
-    """Do something as soon as control's own request has been answered well, if it ever is."""
+def when_answered(answer: simpy.Event, then: Callable[[], None], otherwise: Callable[[], None] = lambda: None) -> None:
+    """Do something as soon as control's own request has been answered well, if it ever is; or else another thing."""
 
     def look(event: simpy.Event) -> None:
         answered: Any = event.value
         if answered.ok:
             then()
+        else:
+            otherwise()
 
     assert answer.callbacks is not None
     answer.callbacks.append(look)
