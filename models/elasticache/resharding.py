@@ -15,9 +15,9 @@ Source:
 Limits:
     What ElastiCache does in the place of redis-cli is not published: how many slots at once, and how fast. All nodes
     know at the same time whose a slot is. An answer of MOVED or ASK costs a node what its command would. What is moved
-    goes to the target's replicas beside its log, and is gone from the source's at once. A target that is dead keeps the
-    mover waiting for a second, and not the source's thread until a timeout. Nodes are paid for from the beginning to
-    the end. A primary without slots votes.
+    goes to the target's replicas beside its log, dies with the target on its way there, and is gone from the source's
+    at once. A target that is dead keeps the mover waiting until its timeout, and not the source's thread, too. Nodes
+    are paid for from the beginning to the end. A primary without slots votes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.elasticache.commands import Commands, Steps
-from models.elasticache.looks import PATIENCE_S, Process, by_leg
+from models.elasticache.looks import Process, by_leg
 from models.elasticache.replication import Shards
 from models.elasticache.roles import NOWHERE, Fleet, Node
 from models.elasticache.sharding import rebalanced
@@ -42,6 +42,10 @@ from models.kernel.steps import Choose, Occupy, Pass, Peek, Redirect, Serve, Tra
 from models.kernel.system import Client, Operation, Route
 
 MIGRATE, HANDED_ON = "MIGRATE", "moved objects"
+TIMEOUT_S = 60.0
+"""Until a MIGRATE has failed. Source: redis-cli, 60,000 ms."""
+AGAIN_S = 1.0
+"""Until it is tried once more; assumed."""
 
 
 class ReshardingParameters(Parameters):
@@ -121,8 +125,8 @@ class Slots:
         written = Serve(Station("dump", nodes, UNLIMITED), byte_s, 1)
         both = Route(written, *there, Travel(network, nodes, shards.roles))
         return {
-            MIGRATE: Operation(Route(sources, Choose(shards.role, 0), Occupy(thread, both)), Client(PATIENCE_S)),
-            HANDED_ON: Operation(Route(sources, *there), Client(PATIENCE_S)),
+            MIGRATE: Operation(Route(sources, Choose(shards.role, 0), Occupy(thread, both)), Client(TIMEOUT_S)),
+            HANDED_ON: Operation(Route(sources, *there), Client(TIMEOUT_S)),
         }
 
 
@@ -181,7 +185,7 @@ class Resharding:
         boots, leg = (source.boots, target.boots), self.parts.shards.message_leg(source.number, target.number)
         answer = yield self.plane.submit(MIGRATE, size_bytes=size_bytes, leg=leg)
         if not answer.ok or boots != (source.boots, target.boots) or not (source.leads and target.leads):
-            yield self.plane.until(self.fleet.now + PATIENCE_S)
+            yield self.plane.until(self.fleet.now + AGAIN_S)
             return
         self.objects, self.bytes = self.objects + len(keys), self.bytes + size_bytes
         # Whoever else of the source's shard has them has them no newer than the target, which keeps its own.

@@ -248,6 +248,18 @@ def test_who_waits_for_a_replica_loses_nothing_to_a_failover(engine: str) -> Non
     assert outcome.counters["writes.lost"] == 0
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_who_waits_for_a_replica_waits_for_a_way_there_and_back(engine: str) -> None:
+    """Replicas are in other zones; threads and cards take next to no time."""
+    near, far = ConstantSeconds(value_s=0.001), ConstantSeconds(value_s=0.01)
+    given: dict[str, Any] = {"region": RegionParameters(near=near, far=far), "slowness": 1e-9, "failover": "off"}
+    alone, wait = (Redis(replication=ReplicationParameters(wait_for=each), **given) for each in (0, 1))
+
+    means_s = [each.under(engine=engine)[0].operations["write"].latency.mean_s for each in (alone, wait)]
+
+    assert means_s[1] - means_s[0] == pytest.approx(2 * 0.01, rel=1e-3)
+
+
 # ---------------------------------------------------------------- catching up
 
 
