@@ -18,7 +18,7 @@ from models.kernel.machine.layout import Layout
 from models.kernel.machine.native import callables, object_code
 from models.kernel.machine.unit import Entry, Known, Unit
 from models.kernel.specialisation import known_of, name_of
-from models.kernel.steps import admit, hold, log
+from models.kernel.steps import admit, hold, log, volume
 from models.kernel.world import ARRAYS, NICKNAME, World
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -48,6 +48,7 @@ LOOP = tuple(Entry(function) for function in (
     station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
     caches.cache_save, caches.cache_restore, caches.cache_sizes, caches.cache_move,
     hold.room_clear, log.log_go, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_save,
+    volume.volume_halt, volume.volume_recover, volume.volume_gossip, volume.volume_wipe, volume.volume_suffice,
     ledger.ledger_restore, ledger.ledger_move, ledger.ledger_share, ledger.ledger_begin,
 ))  # fmt: skip
 """What acts on a world."""

@@ -19,7 +19,7 @@ import simpy
 from models.kernel import compilation, loop, slots, world
 from models.kernel.cache import POLICY, SEGMENTED_LRU
 from models.kernel.certainty import is_certain
-from models.kernel.codes import FIRST, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
+from models.kernel.codes import FIRST, OP_ALLOCATE, OP_EACH, OP_FILL, OP_FORK, OP_ORDER
 from models.kernel.controlled import Controlled
 from models.kernel.instant import is_instant
 from models.kernel.journal import Journal
@@ -39,10 +39,13 @@ from models.kernel.parts import (
     Quorum,
     Room,
     Station,
+    Volume,
+    check_table,
 )
 from models.kernel.plane import (
     Answer,
     Down,
+    Extent,
     Image,
     check_factor,
     check_key,
@@ -514,6 +517,50 @@ class CompiledPlane(Controlled):
         check_member(log.group, member)
         return self.program.log(log) + member
 
+    def extent(self, volume: Volume, segment: int) -> Extent:
+        self._check_volume(volume, volume.segments, segment)
+        state = self.w.segments_of[segment]
+        return Extent(int(state["term"]), int(state["end"]))
+
+    def outstanding(self, volume: Volume, writer: int) -> int:
+        self._check_volume(volume, volume.writers, writer)
+        return int(self.w.writers[writer]["outstanding"])
+
+    def halt(self, volume: Volume, writer: int) -> None:
+        self._check_volume(volume, volume.writers, writer)
+        self._control()
+        self.f["volume_halt"](self.w, writer)
+        self._drain()
+
+    def recover(self, volume: Volume, writer: int, segments: Sequence[int]) -> int:
+        self._check_volume(volume, volume.writers, writer)
+        self._control()
+        best, newest = (np.zeros(volume.rows.size, np.int64) for _ in range(2))
+        count = int(self.f["volume_recover"](self.w, writer, np.array(segments, np.int64), best, newest))
+        self._drain()
+        return count
+
+    def gossip(self, volume: Volume, target: int, source: int) -> None:
+        self._check_volume(volume, volume.segments, target, source)
+        self._control()
+        self.f["volume_gossip"](self.w, target, source)
+        self._drain()
+
+    def wipe(self, volume: Volume, segment: int) -> None:
+        self._check_volume(volume, volume.segments, segment)
+        self._control()
+        self.f["volume_wipe"](self.w, segment)
+        self._drain()
+
+    def suffice(self, volume: Volume, row: int, table: Sequence[bool]) -> None:
+        self._check_volume(volume, volume.rows, row)
+        check_table(f"volume {volume.name}", volume.width, table)
+        self._control()
+        while not self._has_numbers():
+            self._grow()
+        self.f["volume_suffice"](self.w, row, np.array(table, np.int64))
+        self._drain()
+
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone)["state"] = SILENT if how == "silent" else REFUSING
 
@@ -607,7 +654,12 @@ class CompiledPlane(Controlled):
             and clock["wakeups"] + wanted <= len(self.w.wakeups)
             and clock["spare_entries"] >= clock["fills"]
             and self.w.ledger[0]["spare"] >= self.w.ledger[0]["orders"]
+            and self._has_numbers()
         )
+
+    def _has_numbers(self) -> bool:
+        volume = self.w.volume[0]
+        return bool(volume["spare"] >= volume["appends"] + volume["queued"])
 
     def _grow(self) -> None:
         """Make all that follows what is in flight twice as large, or what is held, if that is it."""
@@ -619,6 +671,10 @@ class CompiledPlane(Controlled):
             w.ledger[0]["spare"] += len(w.versions)
             for name in ("versions", "histories", "copies"):
                 w.replace(name, _longer(getattr(w, name)))
+            return
+        if not self._has_numbers():
+            w.volume[0]["spare"] += len(w.records)
+            w.replace("records", _longer(w.records))
             return
         tokens, requests = _longer(w.tokens), _longer(w.requests)
         link_free(self.clock, "tokens", tokens, len(w.tokens))
@@ -719,7 +775,7 @@ class CompiledPlane(Controlled):
             entries=np.zeros(c["spare_entries"], world.ENTRY), held=self._held(),
             marks=np.zeros(c["spare_entries"], np.int32),
             buckets=self._buckets(), **self._ledger(capacity), **self._rooms(),
-            logs=self._logs(),
+            logs=self._logs(), **self._volume(capacity),
             memberships=self._memberships(),
             slots=_ints([m for part in program.memberships for row in part.rows for m in row]),
             quorums=self._quorums(),
@@ -848,6 +904,24 @@ class CompiledPlane(Controlled):
             "copies": np.zeros((capacity, width + 1), np.int32),
             "history_of": np.zeros(max(1, keys), np.int32),
         }
+
+    def _volume(self, capacity: int) -> dict[str, Any]:
+        """Writers and segments of a volume that has nothing, or next to nothing where there is none."""
+        part, volume = self.program.volume, np.zeros(1, world.VOLUME)
+        writers, rows, segments = (1, 1, 1) if part is None else (part.writers.size, part.rows.size, part.segments.size)
+        leaders, copies = np.zeros(writers, world.WRITER), np.zeros(segments, world.SEGMENT_OF)
+        leaders["head"] = leaders["tail"] = copies["head"] = copies["tail"] = -1
+        suffices = np.zeros((rows, 1 if part is None else len(part.suffices)), np.int64)
+        if part is not None:
+            volume["width"], volume["limit"], volume["term"], volume["spare"] = part.width, part.limit, 1, capacity - 1
+            volume["appends"] = sum(site.op == OP_ALLOCATE for site in self.program.sites)
+            leaders["term"], leaders[0]["leads"], copies["term"], suffices[:] = 1, 1, 1, part.suffices
+        return {
+            "volume": volume, "writers": leaders, "segments_of": copies,
+            "records": np.zeros(capacity, world.RECORD), "firsts": np.zeros(rows, np.int64),
+            "lasts": np.zeros((writers, rows), np.int64), "points": np.zeros((writers, rows), np.int64),
+            "known": np.zeros((writers, segments), np.int64), "suffices": suffices,
+        }  # fmt: skip
 
     def _memberships(self) -> Any:
         records = np.zeros(max(1, len(self.program.memberships)), world.MEMBERSHIP)

@@ -16,7 +16,7 @@ from models.kernel.steps.log import TERM
 if TYPE_CHECKING:
     from models.kernel.journal import Journal
     from models.kernel.outcome import IntArray
-    from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Station
+    from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Station, Volume
     from models.kernel.plane import Image
     from models.kernel.program import Program
     from models.kernel.random import Stream
@@ -95,6 +95,11 @@ class Controlled:
             order = np.argsort(slots, kind="stable")
             self.by_slot[width] = np.split(order, np.searchsorted(slots[order], np.arange(1, width)))
         return self.by_slot[width][slot]
+
+    def _check_volume(self, volume: Volume, group: Group, *members: int) -> None:
+        for member in members:
+            check_member(group, member)
+        assert volume is self.program.volume
 
     def uses(self, part: Bucket | Log) -> bool:
         return part in self.program.buckets or part in self.program.logs

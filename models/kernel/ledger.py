@@ -158,6 +158,17 @@ class LedgerState:
         for key in keys:
             self.put(target, key, self.get(source, key))
 
+    def undo(self, member: int, key: int, version: int, before: int) -> None:
+        """A version was never written as far as a member is concerned, which had another one before; lost, if it was
+        acknowledged.
+        """
+        history, copy = self.histories[key], self.copies[member % self.width]
+        if copy.get(key, ORIGINAL) == version:
+            copy[key] = before
+        if history.acknowledged == version:
+            self.counts[LOST] += history.measured
+            history.acknowledged = ORIGINAL
+
     def forget(self, member: int) -> None:
         """What a member has is gone, and lost if nobody else of its row has it, or may yet get it."""
         self.restore(member, {})
@@ -325,6 +336,17 @@ def ledger_share(w: Any, source: int, target: int, keys: IntArray) -> None:
     """Compiled form of `LedgerState.share`."""
     for n in range(keys.shape[0]):
         ledger_put(w, target, keys[n], ledger_get(w, source, keys[n]))
+
+
+def ledger_undo(w: Any, member: int, key: int, version: int, before: int) -> None:
+    """Compiled form of `LedgerState.undo`."""
+    place, slot = w.history_of[key], member % w.ledger[0].width
+    history = w.histories[place]
+    if w.copies[place, slot] == version:
+        w.copies[place, slot] = before
+    if history.acknowledged == version:
+        w.tally.writes[LOST] += history.measured
+        history.acknowledged = 0
 
 
 def ledger_save(w: Any, member: int, out: IntArray) -> None:

@@ -14,9 +14,11 @@ from models.kernel.amounts import ITEMS_MAX, SIZE_BYTES_MAX
 from models.kernel.codes import (
     GONE,
     OP_ADMIT,
+    OP_ALLOCATE,
     OP_APPEND,
     OP_APPLY,
     OP_ATTEMPT,
+    OP_AWAIT,
     OP_CATCH,
     OP_CHOOSE,
     OP_DELAY,
@@ -31,10 +33,12 @@ from models.kernel.codes import (
     OP_ORDER,
     OP_PASS,
     OP_PEEK,
+    OP_PERSIST,
     OP_READ,
     OP_RECEIVE,
     OP_REDIRECT,
     OP_RELEASE,
+    OP_REPORT,
     OP_SERVE,
     OP_VIA,
 )
@@ -82,6 +86,7 @@ from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
+from models.kernel.steps.volume import allocate, persist, report, wait_durable
 from models.kernel.system import THROTTLED, TIMEOUT
 from models.kernel.timers import start_timer, stop_timer, timed_out
 
@@ -339,6 +344,14 @@ def walk(w: Any, i: int) -> None:
             index = drop(w, token, site)
         elif op == OP_PEEK:
             index = peek(w, token, site)
+        elif op == OP_PERSIST:
+            index = persist(w, i, token, site)
+        elif op == OP_REPORT:
+            index = report(w, token, site)
+        elif op == OP_ALLOCATE:
+            index = allocate(w, i, token, site)
+        elif op == OP_AWAIT:
+            index = wait_durable(w, i, token, site)
         else:
             index = GONE
     if index == 0:

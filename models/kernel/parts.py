@@ -8,6 +8,7 @@ between. Parts are declarations; what changes while a system runs lives in the e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -343,6 +344,42 @@ class Log:
 
 
 @dataclass(frozen=True, eq=False)
+class Volume:
+    """A log that is kept in rows of segments, by whichever writer leads; a system has one at most.
+
+    Args:
+        name: Unique within the system.
+        writers: Who can write; the first leads at first.
+        rows: The rows; whoever writes has chosen one.
+        segments: All segments, row by row, as many of each.
+        suffices: Truth table over sets of a row's segments: those that make a record durable, shape (2**width,); must
+            be monotone.
+        limit: Records that may be allocated and not durable.
+        copies: Those whose first member has what the volume has; None: nobody minds.
+    """
+
+    name: str
+    writers: Group
+    rows: Group
+    segments: Group
+    suffices: tuple[bool, ...]
+    limit: int = 10_000_000
+    copies: Copies | None = None
+
+    def __post_init__(self) -> None:
+        if self.segments.size % self.rows.size:
+            raise ValueError(f"volume {self.name}: {self.segments.size} segments are no whole rows")
+        if self.limit < 1:
+            raise ValueError(f"volume {self.name}: limit must be 1 or more")
+        check_table(f"volume {self.name}", self.width, self.suffices)
+
+    @property
+    def width(self) -> int:
+        """Segments of a row."""
+        return self.segments.size // self.rows.size
+
+
+@dataclass(frozen=True, eq=False)
 class Bucket:
     """A token bucket on each member of a group; full at the start.
 
@@ -390,10 +427,19 @@ class Quorum:
         if self.needed is not None and not 0 <= self.needed <= self.legs:
             raise ValueError(f"quorum {self.name}: {self.needed} of {self.legs} can never answer")
         if self.table is not None:
-            if len(self.table) != 1 << self.legs:
-                raise ValueError(f"quorum {self.name}: a table over {self.legs} legs has {1 << self.legs} entries")
-            subsets = ((s, s | 1 << leg) for s in range(len(self.table)) for leg in range(self.legs))
-            if any(self.table[small] and not self.table[large] for small, large in subsets):
-                raise ValueError(f"quorum {self.name}: an answer more must never undo the quorum")
-            if not self.table[-1]:
-                raise ValueError(f"quorum {self.name}: all legs together must suffice")
+            check_table(f"quorum {self.name}", self.legs, self.table)
+
+
+def check_table(whose: str, count: int, table: Sequence[bool]) -> None:
+    """Whether a truth table is one over sets of so many.
+
+    Raises:
+        ValueError: It has another length, is not monotone, or nothing suffices.
+    """
+    if len(table) != 1 << count:
+        raise ValueError(f"{whose}: a table over {count} has {1 << count} entries, got {len(table)}")
+    subsets = ((s, s | 1 << one) for s in range(len(table)) for one in range(count))
+    if any(table[small] and not table[large] for small, large in subsets):
+        raise ValueError(f"{whose}: one more must never undo it")
+    if not table[-1]:
+        raise ValueError(f"{whose}: all together must suffice")

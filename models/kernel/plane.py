@@ -9,13 +9,13 @@ instant, control goes before data.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import simpy
 
 from models.kernel.outcome import IntArray, Outcome
-from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station, Volume
 
 Down = Literal["refuse", "silent"]
 """How a dead part answers: with a refusal, or not at all."""
@@ -40,6 +40,13 @@ class Position(NamedTuple):
     records: int
     bytes: int
     gap: bool
+
+
+class Extent(NamedTuple):
+    """How far a volume's segment is: its term, and the number of the last record behind which nothing is missing."""
+
+    term: int
+    end: int
 
 
 def when_answered(answer: simpy.Event, then: Callable[[], None], otherwise: Callable[[], None] = lambda: None) -> None:
@@ -171,6 +178,29 @@ class Plane(Protocol):
 
     def take_over(self, cache: Cache, target: int, source: int) -> None:
         """One member's cache holds what another's does, as if that had been saved and restored here."""
+
+    def extent(self, volume: Volume, segment: int) -> Extent:
+        """How far a segment is."""
+
+    def outstanding(self, volume: Volume, writer: int) -> int:
+        """Records that a writer has allocated and that are not durable as far as it knows."""
+
+    def halt(self, volume: Volume, writer: int) -> None:
+        """A writer leads no more; walks that wait for its records are lost."""
+
+    def recover(self, volume: Volume, writer: int, segments: Sequence[int]) -> int:
+        """A writer begins a new term with what some segments have, which take nothing of older terms from now on;
+        returns how many records are cut off. Acknowledged writes among these are lost.
+        """
+
+    def gossip(self, volume: Volume, target: int, source: int) -> None:
+        """A segment takes what another one of its row has, unless that is of an older term."""
+
+    def wipe(self, volume: Volume, segment: int) -> None:
+        """A segment has nothing any more, and is of no term."""
+
+    def suffice(self, volume: Volume, row: int, table: Sequence[bool]) -> None:
+        """Other sets of a row's segments make records durable from now on."""
 
     def uses(self, part: Bucket | Log) -> bool:
         """Whether any route leads through a bucket or a log; one that none leads through cannot be asked or changed."""

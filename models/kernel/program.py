@@ -14,7 +14,7 @@ import numpy as np
 
 from models.kernel.columns import Column, lay_columns
 from models.kernel.laws import Law, LawTable
-from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
+from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station, Volume
 from models.kernel.steps.base import Step
 from models.kernel.system import Operation, Route, System
 
@@ -92,6 +92,7 @@ class Program:
     rooms: list[Room] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     copies: Copies | None = None
+    volume: Volume | None = None
     legs: list[int] = field(default_factory=list)
     laws: LawTable = field(default_factory=LawTable)
     stream_names: list[str] = field(default_factory=list)
@@ -118,6 +119,8 @@ class Program:
             self.past_entries.append(self.flatten(route, END))
         self.columns.extend(lay_columns(self))
         lay_ahead(self)
+        if self.logs and self.volume is not None:
+            raise ValueError(f"{self.name}: a walk has one record: of a log or of a volume, not of either")
         if len(self.groups) > MAX_GROUPS:
             raise ValueError(f"a system has at most {MAX_GROUPS} groups, {self.name} has {len(self.groups)}")
         families: list[list[Any]] = [
@@ -246,6 +249,16 @@ class Program:
         if self.copies not in (None, copies):
             raise ValueError(f"{self.name}: a system has one set of copies")
         self.copies = copies
+
+    def volume_of(self, volume: Volume) -> None:
+        """Register the one volume."""
+        for group in (volume.writers, volume.rows, volume.segments):
+            self.group(group)
+        if volume.copies is not None:
+            self.copies_of(volume.copies)
+        if self.volume not in (None, volume):
+            raise ValueError(f"{self.name}: a system has one volume")
+        self.volume = volume
 
     def visit(self, name: str) -> dict[str, int]:
         """Stream of a part's draws, and which visit of this operation to it this is, counted from the route's end."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from heapq import heappop, heappush
@@ -35,10 +35,24 @@ from models.kernel.journal import Journal
 from models.kernel.laws import Constant, draw_law
 from models.kernel.ledger import LEADER, READ, LedgerState
 from models.kernel.outcome import IntArray, Outcome
-from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station
+from models.kernel.parts import (
+    Bucket,
+    Cache,
+    Copies,
+    Group,
+    Log,
+    Membership,
+    Network,
+    Quorum,
+    Room,
+    Station,
+    Volume,
+    check_table,
+)
 from models.kernel.plane import (
     Answer,
     Down,
+    Extent,
     Image,
     check_factor,
     check_key,
@@ -60,6 +74,7 @@ from models.kernel.steps.choose import RANDOM
 from models.kernel.steps.fork import QuorumState, join
 from models.kernel.steps.hold import RoomState
 from models.kernel.steps.log import LogState
+from models.kernel.steps.volume import VolumeState
 from models.kernel.system import ERRORS, THROTTLED, TIMEOUT, RetryQuota
 from models.kernel.tokens import Request, Token
 
@@ -234,7 +249,8 @@ class SimpyPlane(Controlled):
         "groups", "holding", "journal", "key_count", "keys", "ledger", "links", "logs", "memberships", "now",
         "numbers", "occupying", "parked", "prime_hits", "prime_lookups", "primed", "priming", "probes", "program",
         "queue", "quorums", "quotas", "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span",
-        "stations", "terms", "timeouts_s", "unsettled", "up_watches", "walks", "walks_at", "walks_max", "zones",
+        "stations", "terms", "timeouts_s", "unsettled", "up_watches", "volume", "walks", "walks_at", "walks_max",
+        "zones",
     )  # fmt: skip
 
     def __init__(
@@ -277,6 +293,10 @@ class SimpyPlane(Controlled):
         self.zones = [[g.zone(m) for m in range(g.size)] for g in program.groups]
         self.memberships = [MembershipState(program, part) for part in program.memberships]
         self.ledger = self._ledger()
+        self.volume = None
+        if program.volume is not None:
+            followed = None if program.volume.copies is None else self.ledger
+            self.volume = VolumeState(self, program.volume, followed)
         self.holding: dict[Token, RoomState] = {}
         self.occupying: dict[tuple[Token, int], StationState] = {}
         self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
@@ -756,6 +776,45 @@ class SimpyPlane(Controlled):
     def _log(self, log: Log, member: int) -> LogState:
         check_member(log.group, member)
         return self.logs[self.program.log(log) + member]
+
+    def extent(self, volume: Volume, segment: int) -> Extent:
+        state = self._volume(volume, volume.segments, segment).segments[segment]
+        return Extent(state.term, state.end)
+
+    def outstanding(self, volume: Volume, writer: int) -> int:
+        return self._volume(volume, volume.writers, writer).writers[writer].outstanding
+
+    def halt(self, volume: Volume, writer: int) -> None:
+        self._control()
+        self._volume(volume, volume.writers, writer).halt(writer)
+        self._drain()
+
+    def recover(self, volume: Volume, writer: int, segments: Sequence[int]) -> int:
+        self._control()
+        count = self._volume(volume, volume.writers, writer).recover(writer, segments)
+        self._drain()
+        return count
+
+    def gossip(self, volume: Volume, target: int, source: int) -> None:
+        self._control()
+        self._volume(volume, volume.segments, target, source).gossip(target, source)
+        self._drain()
+
+    def wipe(self, volume: Volume, segment: int) -> None:
+        self._control()
+        self._volume(volume, volume.segments, segment).wipe(segment)
+        self._drain()
+
+    def suffice(self, volume: Volume, row: int, table: Sequence[bool]) -> None:
+        check_table(f"volume {volume.name}", volume.width, table)
+        self._control()
+        self._volume(volume, volume.rows, row).suffice(row, table)
+        self._drain()
+
+    def _volume(self, volume: Volume, group: Group, *members: int) -> VolumeState:
+        self._check_volume(volume, group, *members)
+        assert self.volume is not None
+        return self.volume
 
     def cut(self, network: Network, source_zone: int, target_zone: int, how: Down) -> None:
         self._link(network, source_zone, target_zone).state = SILENT if how == "silent" else REFUSING

@@ -51,6 +51,7 @@ def has_room(w: Any) -> bool:
         and clock.wakeups < clock.wakeups_most
         and clock.spare_entries >= clock.fills
         and w.ledger[0].spare >= w.ledger[0].orders
+        and w.volume[0].spare >= w.volume[0].appends + w.volume[0].queued
     )
 
 

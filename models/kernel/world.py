@@ -85,6 +85,14 @@ them fill a line of a processor's cache."""
 ROOM = _record("base waited")
 LOG = _record("end leads bytes head tail")
 """A member's log; `head` to `tail` wait for records in front of theirs, in order."""
+VOLUME = _record("width limit term records spare appends queued")
+"""What there is of records: `appends` is how many one walk may append, beside those `queued` for a number."""
+WRITER = _record("leads term last durable first outstanding head tail")
+"""A volume's writer; `head` to `tail` wait for a number."""
+SEGMENT_OF = _record("term end head tail")
+"""A volume's segment; `head` to `tail` came early, in order."""
+RECORD = _record("term row back prior follow next key version over cut waiter")
+"""A volume's record; `waiter` is one more than the slot of the walk that waits for it."""
 LEDGER = _record("members by_key width versions histories spare orders")
 """What there is of versions: `orders` is how many one walk may order, `spare` how many there is room for."""
 VERSION = _record("after", "superseded_at")
@@ -164,6 +172,15 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("rooms", ROOM, 1),
     ("owners", np.dtype(np.int32), 1),  # rooms x keys: slot + 1 of the walk that holds the key, or 0
     ("logs", LOG, 1),
+    ("volume", VOLUME, 1),  # one
+    ("writers", WRITER, 1),
+    ("segments_of", SEGMENT_OF, 1),  # row by row
+    ("records", RECORD, 1),  # capacity; the first is none
+    ("firsts", INT, 1),  # rows: their first record
+    ("lasts", INT, 2),  # writers x rows: the last record that each appended
+    ("points", INT, 2),  # writers x rows: up to where each knows that they are complete
+    ("known", INT, 2),  # writers x segments: how far each knows that they are
+    ("suffices", INT, 2),  # rows x sets of segments
     ("ledger", LEDGER, 1),  # one
     ("versions", VERSION, 1),  # capacity
     ("histories", HISTORY, 1),  # capacity
@@ -201,10 +218,24 @@ NICKNAME = "tally"
 """A world's tally is the world itself to compiled code."""
 
 
-GROWING = frozenset(("heap", "tokens", "requests", "wakeups", "entries", "marks", "uses", "versions", "histories"))
+GROWING = frozenset(
+    (
+        "heap",
+        "tokens",
+        "requests",
+        "wakeups",
+        "entries",
+        "marks",
+        "uses",
+        "versions",
+        "histories",
+        "records",
+    )
+)
 """Arrays that are replaced by longer ones, whose new records are zero."""
 FROM_OUTSIDE = frozenset((
     "clock", "heap", "wakeups", "columns", "entries", "uses.at", "versions", "histories", "ledger.spare",
+    "records", "volume.spare",
     "tokens.after", "requests.after", "requests.settled",
     *(f"sources.{field}" for field in (
         "block_at", "block_end", "more", "ordinal", "inserted", "seq", "since", "origin",

@@ -49,6 +49,7 @@ from models.kernel.steps import (
     Fork,
     Pass,
     Peek,
+    Persist,
     Redirect,
     Serve,
     Try,
@@ -62,7 +63,8 @@ from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.hold import RoomState
 from models.kernel.steps.log import LogState
 from models.kernel.steps.travel import _Delay
-from models.kernel.system import TIMEOUT, Client, Operation, RetryQuota, Route
+from models.kernel.steps.volume import VolumeState
+from models.kernel.system import REFUSED, TIMEOUT, Client, Operation, RetryQuota, Route
 from models.kernel.tokens import Request, Token
 from tests.strategies.evictions import handed_over_case, sampled_case, saved_case, slabs_case
 from tests.strategies.logs import log_case
@@ -89,6 +91,7 @@ from tests.strategies.systems import (
     waiting_case,
     with_operations,
 )
+from tests.strategies.volumes import volume_case
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 300
@@ -121,8 +124,10 @@ def test_engines_agree(case: Case) -> None:
         rounds_case(),
         restored_case(),
         moved_case(),
+        volume_case(),
+        volume_case(limit=2),
     ],
-    ids=["busy", "expiring", "several", "living", "log", "rounds", "restored", "moved"],
+    ids=["busy", "expiring", "several", "living", "log", "rounds", "restored", "moved", "volume", "limited"],
 )
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
@@ -176,6 +181,7 @@ def by_hand() -> list[Case]:
     some = (
         several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
         living_case, log_case, partial(log_case, replicated=False), rounds_case, restored_case, moved_case,
+        volume_case, partial(volume_case, limit=2), partial(volume_case, needed=4),
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]
@@ -607,6 +613,72 @@ def shared_instead(_: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def ageless_terms(bind: Callable[..., Any]) -> Callable[..., Any]:
+    """A segment takes whatever follows its end."""
+
+    def change(step: Persist, plane: SimpyPlane, site: Any) -> Callable[[Token], int]:
+        persist, volume = bind(step, plane, site), plane.volume
+        assert volume is not None
+
+        def take(token: Token) -> int:
+            segment = volume.segments[token.members[site.a]]
+            term, segment.term = segment.term, 0
+            went = persist(token)
+            segment.term = max(term, segment.term)
+            return int(went)
+
+        return take
+
+    return change
+
+
+def over_holes(_: Callable[..., Any]) -> Callable[..., Any]:
+    """A segment takes whatever is new."""
+
+    def change(_: Persist, plane: SimpyPlane, site: Any) -> Callable[[Token], int]:
+        volume = plane.volume
+        assert volume is not None
+
+        def take(token: Token) -> int:
+            segment, record = volume.segments[token.members[site.a]], volume.records[token.record]
+            if record.term < segment.term:
+                token.error = REFUSED
+            else:
+                segment.term, segment.end = record.term, max(segment.end, token.record)
+            return token.site
+
+        return take
+
+    return change
+
+
+def anyone(volume: VolumeState, row: int, _: Any) -> None:
+    volume.tables[row] = [having > 0 for having in range(len(volume.tables[row]))]
+
+
+def durable_at_once(_: Callable[..., None]) -> Callable[..., None]:
+    """The volume is durable up to the last record that any row is complete up to."""
+
+    def change(volume: VolumeState, writer: Any, row: int) -> None:
+        point = volume.point(writer, row)
+        writer.points = [max(point, each) for each in writer.points]
+        volume.advance(writer)
+
+    return change
+
+
+def without_limit(volume: VolumeState) -> None:
+    volume.limit = 1 << 40
+
+
+def waits_for_ever(_: Callable[..., None]) -> Callable[..., None]:
+    def change(volume: VolumeState, number: int) -> None:
+        writer = volume.writers[number]
+        writer.leads, writer.outstanding = False, 0
+
+    return change
+
+
 def restored_as_new(restore: Callable[..., None]) -> Callable[..., None]:
     """Nothing is remembered of what objects were used for."""
 
@@ -729,6 +801,19 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "what is moved belongs to whom it did": changed(LedgerState, "move", where_it_was),
     "what is moved is with others, too": changed(LedgerState, "move", shared_instead),
     "nobody peeks": changed(Peek, "bind", lambda _: lambda *_: lambda token: token.site),
+    "an older term is not refused": changed(Persist, "bind", ageless_terms),
+    "what is missing is not missed": changed(Persist, "bind", over_holes),
+    "what came early stays where it is": lambda patch: patch.setattr(VolumeState, "release", lambda *_: None),
+    "one segment makes durable": changed(VolumeState, "suffice", lambda _: anyone),
+    "any row makes durable": changed(VolumeState, "complete", durable_at_once),
+    "there is no limit": changed(VolumeState, "__init__", after(without_limit)),
+    "who waits outlives its writer": changed(VolumeState, "halt", waits_for_ever),
+    "a new writer has all that there is": changed(VolumeState, "cut_off", lambda _: lambda *_: 0),
+    "what is cut off is there still": lambda patch: patch.setattr(LedgerState, "undo", lambda *_: None),
+    "nobody gossips": lambda patch: patch.setattr(VolumeState, "gossip", lambda *_: None),
+    "what was cut off is valid": lambda patch: patch.setattr(VolumeState, "valid", lambda _, end, __: end),
+    "what is old is kept": lambda patch: patch.setattr(VolumeState, "drop_old", VolumeState.release),
+    "a new segment knows all": lambda patch: patch.setattr(VolumeState, "wipe", lambda *_: None),
     "what outlasts its node does not": changed(SimpyPlane, "down", emptied),
     "a round takes one alone": changed(StationState, "take_all", one_alone),
     "each in a round wants it done for itself": changed(StationState, "add", once_for_each),

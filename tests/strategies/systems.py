@@ -57,6 +57,7 @@ from models.kernel.parts import (
     Sampling,
     Slabs,
     Station,
+    Volume,
     everybody,
 )
 from models.kernel.plane import Answer, Image, Plane
@@ -78,10 +79,12 @@ from models.kernel.sources import (
 from models.kernel.standstill import StandstillError
 from models.kernel.steps import (
     Admit,
+    Allocate,
     Append,
     Apply,
     At,
     Attempt,
+    Await,
     Choose,
     Drop,
     Each,
@@ -93,9 +96,11 @@ from models.kernel.steps import (
     Order,
     Pass,
     Peek,
+    Persist,
     Read,
     Receive,
     Redirect,
+    Report,
     Serve,
     Step,
     Travel,
@@ -224,7 +229,7 @@ def controller(number: int, acts: Sequence[Act], diary: Diary) -> Callable[[Plan
                 plane.move(part, source, target, moved, keep=keep)
             elif act.verb == "keys_of":
                 note("keys", plane.keys_of(*act.arguments).tolist())
-            elif act.verb in ("position", "held"):
+            elif act.verb in ("position", "held", "extent", "outstanding", "recover"):
                 note(act.verb, getattr(plane, act.verb)(*act.arguments))
             elif act.verb == "react-up":
                 station, member, deadline_s = act.arguments
@@ -386,6 +391,7 @@ class Pieces:
     copies: Copies | None = None
     rooms: list[Room] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
+    volume: Volume | None = None
 
 
 OFS = st.sampled_from(list(OF))
@@ -463,8 +469,26 @@ def pieces(draw: DrawFn) -> Pieces:
         members = Membership(holders, table, of)
         memberships += [members, *([] if by_key is None else [by_key])]
         copies = Copies("copies", members, by_key, replicated=draw(st.booleans()))
-    logs = [draw(log_parts(pick))] if draw(st.booleans()) else []
-    return Pieces(groups, memberships, stations, networks, caches, buckets, [], copies, rooms, logs)
+    recorded = draw(st.sampled_from(["nowhere", "nowhere", "log", "log", "volume"]))
+    logs = [draw(log_parts(pick))] if recorded == "log" else []
+    volume = draw(volumes(groups, copies)) if recorded == "volume" else None
+    return Pieces(groups, memberships, stations, networks, caches, buckets, [], copies, rooms, logs, volume)
+
+
+def sufficing(width: int, count: int) -> tuple[bool, ...]:
+    """So many of a row's segments."""
+    return tuple(having.bit_count() >= count for having in range(1 << width))
+
+
+@st.composite
+def volumes(draw: DrawFn, groups: Sequence[Group], copies: Copies | None) -> Volume:
+    """A volume of few segments, some of which suffice."""
+    rows, width = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    needed, limit = draw(st.integers(1, width)), draw(st.sampled_from([1, 3, 100]))
+    suffices = sufficing(width, needed)
+    writers = draw(st.sampled_from(groups))
+    followed = copies if draw(st.booleans()) else None
+    return Volume("volume", writers, Group("pages", rows), Group("segments", rows * width), suffices, limit, followed)
 
 
 @st.composite
@@ -516,6 +540,7 @@ def routes(
     vacant = [part for part in parts.stations if part not in occupied and not part.rounds]
     kinds += ["occupy"] * (depth < 2 and bool(vacant))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
+    kinds += ["persist", *["write"] * (2 * (depth < 2))] * bool(parts.volume)
     kinds += ["append", "receive", *["replicate"] * (depth < 2)] * bool(parts.logs)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
     steps: list[Step] = []
@@ -568,6 +593,11 @@ def routes(
             steps.append({"order": Order, "apply": Apply, "read": Read}[kind](parts.copies))
         elif kind in ("append", "receive"):
             steps.append({"append": Append, "receive": Receive}[kind](parts.logs[0]))
+        elif kind == "persist":
+            assert parts.volume is not None
+            steps.append(draw(st.sampled_from([Persist, Report, Await]))(parts.volume))
+        elif kind == "write":
+            steps += draw(written(parts, depth))
         elif kind == "replicate":
             steps += draw(replications(parts, depth))
         elif kind == "fill":
@@ -633,6 +663,27 @@ def replications(draw: DrawFn, parts: Pieces, depth: int) -> tuple[Step, ...]:
     before, behind = draw(routes(parts, depth + 1)), draw(routes(parts, depth + 1))
     leg = Route(*before.steps, Choose(everybody(log.group), "leg"), Receive(log), *behind.steps)
     return (Append(log), Fork(quorum, leg))
+
+
+@st.composite
+def written(draw: DrawFn, parts: Pieces, depth: int) -> tuple[Step, ...]:
+    """A record that goes to a row's segments, and for which the walk waits."""
+    volume = parts.volume
+    assert volume is not None
+    legs = min(4, volume.width)
+    quorum = Quorum(f"quorum{len(parts.quorums)}", legs, 0)
+    parts.quorums.append(quorum)
+    row = Membership(volume.rows, (tuple(range(volume.rows.size)),))
+    segments = Membership(
+        volume.segments,
+        tuple(tuple(range(at * volume.width, (at + 1) * volume.width)) for at in range(volume.rows.size)),
+        of=volume.rows,
+    )
+    before, behind = draw(routes(parts, depth + 1)), draw(routes(parts, depth + 1))
+    leg = Route(Choose(segments, "leg"), *before.steps, Persist(volume), *behind.steps, Report(volume))
+    order = () if volume.copies is None else (Order(volume.copies),)
+    by = draw(st.sampled_from(["key", "random"]))
+    return (Choose(row, by), *order, Allocate(volume), Fork(quorum, leg), Await(volume))
 
 
 @st.composite
@@ -771,6 +822,17 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
     if parts.rooms:
         room = parts.rooms[0]
         choices.append(("clear", lambda: (room, draw(st.integers(0, room.group.size - 1)), draw(how))))
+    if parts.volume is not None:
+        volume, width = parts.volume, parts.volume.width
+        writer, each = draw(st.integers(0, volume.writers.size - 1)), draw(st.integers(0, volume.segments.size - 1))
+        like = each // width * width + draw(st.integers(0, width - 1))
+        some = st.sets(st.integers(0, volume.segments.size - 1)).map(lambda found: tuple(sorted(found)))
+        choices += [
+            ("extent", lambda: (volume, each)), ("outstanding", lambda: (volume, writer)),
+            ("halt", lambda: (volume, writer)), ("wipe", lambda: (volume, each)),
+            *[("recover", lambda: (volume, writer, draw(some)))] * 2, *[("gossip", lambda: (volume, each, like))] * 2,
+            ("suffice", lambda: (volume, each // width, sufficing(width, draw(st.integers(1, width))))),
+        ]  # fmt: skip
     if parts.logs:
         log = parts.logs[0]
         who, whom = (draw(st.integers(0, log.group.size - 1)) for _ in range(2))
@@ -810,7 +872,17 @@ def passed(groups: list[Group], operations: dict[str, Operation]) -> Pieces:
     links = p.link_stations.values()
     stations = [station for station in p.stations if station not in links]
     return Pieces(
-        groups, p.memberships, stations, p.networks, p.caches, p.buckets, p.quorums, p.copies, p.rooms, p.logs
+        groups,
+        p.memberships,
+        stations,
+        p.networks,
+        p.caches,
+        p.buckets,
+        p.quorums,
+        p.copies,
+        p.rooms,
+        p.logs,
+        p.volume,
     )
 
 

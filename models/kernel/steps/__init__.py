@@ -18,8 +18,10 @@ from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.serve import Serve
 from models.kernel.steps.travel import Travel
 from models.kernel.steps.versions import Apply, Order, Read
+from models.kernel.steps.volume import Allocate, Await, Persist, Report
 
 __all__ = [
-    "Admit", "Append", "Apply", "At", "Attempt", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy",
-    "Order", "Pass", "Peek", "Read", "Receive", "Redirect", "Serve", "Step", "Travel", "Try",
+    "Admit", "Allocate", "Append", "Apply", "At", "Attempt", "Await", "Choose", "Drop", "Each", "Fill", "Fork", "Hold",
+    "Lookup", "Occupy", "Order", "Pass", "Peek", "Persist", "Read", "Receive", "Redirect", "Report", "Serve", "Step",
+    "Travel", "Try",
 ]  # fmt: skip
