@@ -45,6 +45,7 @@ SHORT = {
     "retry_storm": ("replications=2",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
     "session_store": (),
+    "session_store_zone_loss": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
     "slow_command": (),
 }
@@ -78,7 +79,8 @@ SWITCHED_OFF = {
     "redis_snapshot": ("systems.primary.replication.fork_s_per_gib=0.0", "a node of 4.8 GiB stands still"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
-    "session_store": ("systems.memcached.clients.retry_s=1000.0", "and once more when clients share"),
+    "session_store": ("systems.multi_az.failover=off", "with a replica nobody logs in again"),
+    "session_store_zone_loss": ("systems.multi_az.failover=off", "and fifteen seconds later all is well"),
     "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),
     "slow_command": ("systems.redis.threads.object_s=0.000000001", "on the one thread of Redis"),
 }
