@@ -237,6 +237,17 @@ def test_a_lost_node_loses_its_share_of_acknowledged_writes_and_no_other() -> No
     assert outcome.counters["writes.kept"] == 300
 
 
+def test_writes_that_stop_at_the_cache_never_reach_a_table_behind_it() -> None:
+    """What misses is read from the table, at half a unit each, and nothing is written there."""
+    (outcome,) = run(
+        5.0, 400.0, 200, {"read": 0.7, "write": 0.3}, warm=False, writes="cache", database={"kind": "table"}
+    )  # fmt: skip
+
+    assert outcome.operations["write"].ok > 500
+    assert outcome.counters["read capacity.admitted"] == outcome.caches["objects"].misses.sum() > 100
+    assert "write capacity" not in outcome.buckets
+
+
 SETTINGS: list[dict[str, Any]] = [
     {"clients": {"lost_node": "gutter", "connections": 5}, "leases": "stale", "lease_period_s": 1.0},
     {"clients": {"lost_node": "database"}, "leases": "wait", "distribution": "modulo"},

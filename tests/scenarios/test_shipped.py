@@ -49,6 +49,7 @@ SHORT = {
     "session_store_zone_loss": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
     "slow_command": (),
+    "write_through": (),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
@@ -85,6 +86,7 @@ SWITCHED_OFF = {
     "session_store_zone_loss": ("systems.multi_az.failover=off", "and fifteen seconds later all is well"),
     "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),
     "slow_command": ("systems.redis.threads.object_s=0.000000001", "on the one thread of Redis"),
+    "write_through": ("systems.through.writes=delete", "where they store, none does"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""
 
