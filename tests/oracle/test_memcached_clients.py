@@ -19,7 +19,7 @@ from models.kernel.closed_forms.caching import ttl_hit_ratio
 from models.kernel.faults import Clear, Fault, Flush, Forget, StationFault, schedule
 from models.kernel.keys import KeyLaw, UniformKeys, Zipf
 from models.kernel.laws import Constant
-from models.kernel.outcome import Outcome
+from models.kernel.outcome import FloatArray, Outcome
 from models.kernel.program import Program
 from models.kernel.random import mix
 from models.kernel.recorder import Span
@@ -151,35 +151,56 @@ def test_spare_nodes_answer_what_they_hold_for_a_while() -> None:
     assert outcome.operations["read"].errors == {}
 
 
-@pytest.mark.parametrize("ttl_s", [1.0, 10.0])
-def test_a_gutter_takes_over_as_published(ttl_s: float) -> None:
-    """NSDI 2013, 3.3: of failures that clients see, 99 % are gone; of reads that come to the gutter when a server is
-    lost, it answers more than 35 % in under four minutes, and often about half.
-
-    Keys are as skewed as ETC's, and asked for as often, a fiftieth of them; the database has room for three quarters of
-    what the lost node answered. How long objects live in the gutter is not published: of what is assumed, the shortest
-    time gives about half, and a longer one more.
+def lost_to(ways: tuple[str, ...], patience_s: float, ttl_s: float = 10.0) -> tuple[FloatArray, list[Outcome]]:
+    """Rates of a lost node's keys, and what comes of them by each way: keys as skewed as ETC's, and asked for as often,
+    a fiftieth of them; a database with room for three quarters of what the node answered.
     """
     law, rate_per_s, nodes = Zipf(count=20_000, exponent=1.9055, shift=145.08), 1_054.0, 10
     mine = rate_per_s * law.popularity()[of_the_first(nodes, law.count)]
     room = read_s(1.0 / (0.75 * mine.sum()), 1) | {"queue_limit": 15}
-
-    straight, gutter = (
+    found = [
         run(
-            35.0, rate_per_s, law, dies=True, nodes=nodes, database=room, clients={"gutter_ttl_s": ttl_s} | lost,
-            client={"timeout_s": 0.25, "max_attempts": 2},
+            35.0, rate_per_s, law, dies=True, nodes=nodes, database=room,
+            clients={"gutter_ttl_s": ttl_s, "lost_node": way}, client={"timeout_s": patience_s, "max_attempts": 2},
         )[0]
-        for lost in ({"lost_node": "database"}, {"lost_node": "gutter"})
-    )  # fmt: skip
+        for way in ways
+    ]  # fmt: skip
+    return mine, found
 
-    failures, left = (sum(each.operations["read"].errors.values()) for each in (straight, gutter))
-    spare = gutter.caches["gutter objects"]
-    at_first, later = slice(round(2 * LEFT_OUT_S), round(2 * LEFT_OUT_S) + 10), slice(40, None)
-    shares = [spare.window_hits[part].sum() / spare.window_lookups[part].sum() for part in (at_first, later)]
-    assert failures > 0.15 * 29.0 * mine.sum()
-    assert left <= 0.01 * failures
+
+@pytest.mark.parametrize("ttl_s", [1.0, 10.0])
+def test_a_gutter_answers_as_much_as_published(ttl_s: float) -> None:
+    """NSDI 2013, 3.3: of what comes to it when a server is lost, over 35 % in under four minutes, often about half.
+
+    How long objects live there is not published: of what is assumed, the shortest time gives about half, a longer one
+    more.
+    """
+    mine, (gutter,) = lost_to(("gutter",), 0.25, ttl_s)
+
+    spare, known = gutter.caches["gutter objects"], round(2 * LEFT_OUT_S)
+    shares = [
+        spare.window_hits[part].sum() / spare.window_lookups[part].sum()
+        for part in (slice(known, known + 10), slice(40, None))
+    ]
     assert min(shares) > 0.35
     assert shares[1] == pytest.approx(ttl_hit_ratio(mine, ttl_s), abs=0.03)
+
+
+@pytest.mark.parametrize(("patience_s", "least", "most"), [(0.25, 0.99, 1.0), (0.5, 0.99, 1.0), (1.0, 0.95, 0.99)])
+def test_a_gutter_keeps_failures_from_users_unless_they_are_patient(
+    patience_s: float, least: float, most: float
+) -> None:
+    """NSDI 2013, 3.3: of failures that clients see, 99 % are gone.
+
+    That is no evidence for more than its order: the published days have outages and databases that nobody knows. It
+    holds here while clients wait for the dead node for half a second or less. With a second, all who waited since it died
+    come to the empty gutter at once, and the database turns away some of them.
+    """
+    _, (straight, gutter) = lost_to(("database", "gutter"), patience_s)
+
+    failures, left = (sum(each.operations["read"].errors.values()) for each in (straight, gutter))
+    assert failures > 400
+    assert least <= 1.0 - left / failures <= most
 
 
 def test_a_silent_node_costs_one_timeout_and_then_the_database_answers() -> None:
