@@ -193,8 +193,8 @@ def test_a_gutter_keeps_failures_from_users_unless_they_are_patient(
     """NSDI 2013, 3.3: of failures that clients see, 99 % are gone.
 
     That is no evidence for more than its order: the published days have outages and databases that nobody knows. It
-    holds here while clients wait for the dead node for half a second or less. With a second, all who waited since it died
-    come to the empty gutter at once, and the database turns away some of them.
+    holds here while clients wait for the dead node for half a second or less. With a second, all who waited since it
+    died come to the empty gutter at once, and the database turns away some of them.
     """
     _, (straight, gutter) = lost_to(("database", "gutter"), patience_s)
 
