@@ -7,6 +7,7 @@ when changes nothing.
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import threading
@@ -26,6 +27,7 @@ from bench.simulate import Engine, Replication, simulate, warm_up
 from bench.statistics.warmup import warmup_cuts
 from bench.summary import fingerprint, summarise
 from bench.workers import WORKERS_MAX, Recipe, Task, do_all
+from models.kernel.arrivals import Arrivals
 from models.kernel.outcome import Outcome
 
 SCHEMA = 1
@@ -160,9 +162,7 @@ def _warnings(scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], uns
     for name in unsettled:
         yield f"{name}: the caches' hit ratio had not settled before time zero; the start is not stationary"
     for name, replications in outcomes.items():
-        # Where faults change the course on purpose, a cut of it says nothing about the start.
-        cuts = {} if scenario.spec.faults else warmup_cuts(replications)
-        for operation, cut in cuts.items():
+        for operation, cut in warmup_cuts(replications, _undisturbed_until_s(scenario, replications)).items():
             if cut is not None and cut.warmup_s > scenario.span.warmup_s:
                 yield (
                     f"{name}: {operation}: MSER would cut the first {cut.warmup_s:.3g} s, "
@@ -173,3 +173,15 @@ def _warnings(scenario: Scenario, outcomes: Mapping[str, Sequence[Outcome]], uns
         unfinished = sum(o.unfinished for outcome in replications for o in outcome.operations.values())
         if unfinished:
             yield f"{name}: {unfinished:,} of {requests:,} requests had not settled when the run ended"
+
+
+def _undisturbed_until_s(scenario: Scenario, replications: Sequence[Outcome]) -> float:
+    """When a system's course is first changed on purpose: by a fault, a load that was told to change, or control.
+
+    What control does before measuring begins belongs to the start, whose end is looked for.
+    """
+    arrivals = scenario.workload.arrivals
+    steady_until_s = arrivals.steady_until_s() if isinstance(arrivals, Arrivals) else math.inf
+    faults_s = (fault.at_s for fault in scenario.spec.faults)
+    notes_s = (note.at_s for each in replications for note in each.notes if note.at_s >= scenario.span.warmup_s)
+    return float(min([steady_until_s, *faults_s, *notes_s]))

@@ -128,13 +128,16 @@ def _draw_panel(axes: Axes, panel: Panel, data: TimelineData, *, last: bool) -> 
 
 
 def _labels(data: TimelineData, panels_in: float) -> tuple[list[_Label], int]:
-    """Names of the shaded stretches, each on the highest line where it has room, and how many have none."""
+    """Names of the shaded stretches, each on the highest line where it has room, and how many have none.
+
+    Faults of several parts that go by one name at one time are one stretch.
+    """
     stretches = [(0.0, data.warmup_s, "warm-up", WARMUP)] if data.warmup_s > 0.0 else []
     stretches += [(fault.from_s, fault.until_s, fault.label, FAULT) for fault in data.faults]
     labels = []
     unnamed = 0
     ends = [-1.0] * _LANES_MAX
-    for from_s, until_s, name, colour in sorted(stretches):
+    for from_s, until_s, name, colour in sorted(set(stretches)):
         if not 0.0 <= from_s < data.duration_s:
             continue
         text = shorten(drawable(name), _LABEL_WIDTH_IN, SMALL_PT)

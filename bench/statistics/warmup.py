@@ -2,6 +2,9 @@
 
 The start of a run is biased, its length noisy: cutting more removes bias and leaves fewer batches. MSER cuts where the
 standard error of what remains is smallest. A run states its own `warmup_s`; this says whether it was long enough.
+
+What is changed on purpose in the course of a run, by a fault, a load that rises or an act of control, is no bias of its
+start: whoever asks says until when nothing was, and later answers are left out.
 """
 
 from __future__ import annotations
@@ -105,7 +108,7 @@ def mser(batch_means: Sequence[float] | FloatArray) -> Cut:
     return Cut(best, count, settled=best < latest)
 
 
-def warmup_cuts(outcomes: Sequence[Outcome]) -> dict[str, WarmupCut | None]:
+def warmup_cuts(outcomes: Sequence[Outcome], until_s: float = math.inf) -> dict[str, WarmupCut | None]:
     """The cut for each operation of one system, on all of its replications together.
 
     Replications are put together batch by batch before the cut is looked for, which removes most of the noise and none
@@ -114,6 +117,7 @@ def warmup_cuts(outcomes: Sequence[Outcome]) -> dict[str, WarmupCut | None]:
 
     Args:
         outcomes: One system's replications, at least one.
+        until_s: What is answered later is not looked at.
 
     Returns:
         By operation; None where there are fewer than `BATCHES_MIN` batches.
@@ -122,21 +126,25 @@ def warmup_cuts(outcomes: Sequence[Outcome]) -> dict[str, WarmupCut | None]:
         Averaging: Hoad, Robinson and Davies, "Automating warm-up length estimation", Journal of the Operational
         Research Society 61, 2010.
     """
-    return {name: _warmup_cut(outcomes, name) for name in outcomes[0].operations}
+    return {name: _warmup_cut(outcomes, name, until_s) for name in outcomes[0].operations}
 
 
-def _warmup_cut(outcomes: Sequence[Outcome], operation: str) -> WarmupCut | None:
+def _warmup_cut(outcomes: Sequence[Outcome], operation: str, until_s: float) -> WarmupCut | None:
     """The cut for one operation."""
     replications = [outcome.operations[operation] for outcome in outcomes]
     ok = np.sum([each.batch_ok for each in replications], axis=0)
     total_s = np.sum([each.batch_total_s for each in replications], axis=0)
+    end_s = float(outcomes[0].window_edges_s[-1])
+    if until_s < end_s:
+        whole = int(len(ok) * until_s / end_s)
+        ok, total_s, end_s = ok[:whole], total_s[:whole], end_s * whole / len(ok)
     while len(ok) >= BATCHES_MIN and ok.mean() < BATCH_ANSWERS * len(outcomes):
         ok, total_s = _pairs(ok), _pairs(total_s)
     held = np.flatnonzero(ok)
     if len(held) < BATCHES_MIN:
         return None
     cut = mser(total_s[held] / ok[held])
-    batch_s = outcomes[0].window_edges_s[-1] / len(ok)
+    batch_s = end_s / len(ok)
     return WarmupCut(cut, float(held[cut.batches] * batch_s) if cut.batches else 0.0)
 
 

@@ -21,7 +21,8 @@ Source:
 
 Limits:
     Partitions split for heat alone, not for size or growth of the units. Other tables put no load on the storage nodes.
-    Items' sizes do not change latencies.
+    Items' sizes do not change latencies. Items do not expire: what has a time to live is deleted within a few days of
+    it, in the background and for free, and readers filter what is still there, which takes the same units.
 """
 
 from __future__ import annotations
@@ -231,6 +232,7 @@ MODEL = Model(
         "other tables put no load on the storage nodes",
         "transactions: `transact_read` of one item alone, in its two phases, and nobody writes between these",
         "sizes do not change latencies",
+        "items do not expire; deletion by time to live takes days, is free, and readers filter what is still there",
         *queries.LIMITS,
         "money is capacity alone, unlimited paid as on-demand: no storage, backups, streams or data transfer",
         "no retry mode `adaptive`: clients do not hold requests back",

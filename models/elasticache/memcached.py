@@ -7,7 +7,8 @@ Source:
 Limits:
     Nothing is replicated, and nothing saved: what a lost node held is gone. A client's timeout is one for the cache and
     the database alike; a later attempt of a read goes past the cache, whatever was slow. What clients do about lost
-    nodes: `clients`; about herds: `leases`. Objects that are evicted or expire are not counted as lost writes.
+    nodes: `clients`; about herds: `leases`. Objects that are evicted or expire are not counted as lost writes. Writes
+    are followed where Memcached is the store, and no table stands behind.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from models.elasticache.asking import Asking
 from models.elasticache.clients import Known, MemcachedClientParameters, ReplacementParameters, probes, watchers
 from models.elasticache.commands import WorkerThreadParameters, worker_threads
 from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
-from models.elasticache.database import database
+from models.elasticache.database import StationParameters, database
 from models.elasticache.leases import PERIOD_S, Leases
 from models.elasticache.sharding import ketama, modulo, modulo_slots
 from models.kernel.charges import Hourly
@@ -71,7 +72,8 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     nodes = Group("nodes", parameters.nodes, region.spread(parameters.nodes))
     behind = database(parameters.database, backend, region)
     is_store = behind.write is None or parameters.writes == "cache"
-    is_written = is_store and any(name in operations for name in WRITING)
+    is_plain = parameters.database is None or isinstance(parameters.database, StationParameters)
+    is_written = is_store and is_plain and any(name in operations for name in WRITING)
     known = Known.of(region, nodes, clients.connections, _shares(parameters), owned=is_written)
     needs_connections = clients.connections is not None or clients.lost_node != "remap"
     ask = Asking(
@@ -143,5 +145,6 @@ def model(backend: Backend) -> Model:
             "nothing is replicated or saved",
             "clients of a zone share one view, and learn from looks at intervals",
             "who waits for a lease keeps its connection; deletes take no lease back",
+            "writes are followed where Memcached is the store and no table stands behind",
         ),
     )

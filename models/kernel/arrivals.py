@@ -37,6 +37,10 @@ class Arrivals(BaseModel):
         """The rate to assume before time zero."""
         raise NotImplementedError
 
+    def steady_until_s(self) -> float:
+        """When the rate first changes as it was told to, seconds; inf: never."""
+        return math.inf
+
     def clock(self, key: Stream) -> Callable[[FloatArray], FloatArray]:
         """Maps cumulated rate (non-decreasing over all calls) to seconds; inf where it is never reached."""
         raise NotImplementedError
@@ -111,6 +115,10 @@ class Schedule(Arrivals):
 
     def initial_rate_per_s(self) -> float:
         return next(rate for _, rate in self.points if rate > 0)
+
+    def steady_until_s(self) -> float:
+        changes = (before[0] for before, after in pairwise(self.points) if before[1] != after[1])
+        return next(changes, math.inf)
 
     def clock(self, key: Stream) -> Callable[[FloatArray], FloatArray]:
         times, rates, slopes, passed = self._cumulated()

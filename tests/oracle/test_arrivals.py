@@ -62,6 +62,15 @@ def test_gaps_that_take_no_time_or_for_ever_are_refused() -> None:
             Renewal(gap=gap)
 
 
+def test_a_schedule_is_steady_until_its_rate_changes() -> None:
+    """RAMP begins to rise at 10 s; a point alone changes nothing, nor do two of one rate."""
+    plain = [Poisson(rate_per_s=1.0), Schedule(points=[[5.0, 40.0]]), Schedule(points=[[0.0, 2.0], [5.0, 2.0]])]
+
+    assert RAMP.steady_until_s() == 10.0
+    assert Schedule(points=[[0.0, 1.0], [4.0, 1.0], [4.0, 2.0]]).steady_until_s() == 4.0
+    assert [each.steady_until_s() for each in plain] == [math.inf] * 3
+
+
 @pytest.mark.parametrize(
     ("arrivals", "starts", "expected"),
     [

@@ -35,6 +35,7 @@ SHORT = {
     "dynamodb_hot_partition": ("replications=3",),
     "dynamodb_leader_failover": ("replications=4", "duration_s=20.0", "windows=80"),
     "hot_key": ("replications=2", "duration_s=0.6"),
+    "memcached_gutter": ("duration_s=30.0", "windows=60"),
     "memcached_node_loss": ("duration_s=50.0", "windows=100"),
     "memcached_vs_redis": ("replications=2",),
     "queue_mmc": (),
@@ -46,8 +47,10 @@ SHORT = {
     "retry_storm": ("replications=2",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
     "session_store": (),
+    "session_store_zone_loss": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
     "slow_command": (),
+    "write_through": (),
 }
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
@@ -69,6 +72,7 @@ SWITCHED_OFF = {
     "dynamodb_burst": ("systems.table.capacity.burst_s=0.0", "for a quarter of an hour"),
     "dynamodb_hot_partition": ('systems.even_shares.capacity.admission="global"', "with even shares"),
     "dynamodb_leader_failover": ('systems.table.failover="off"', "four seconds after the loss"),
+    "memcached_gutter": ("systems.gutter.clients.gutter_ttl_s=0.1", "so that the database"),
     "memcached_node_loss": ("systems.ketama.distribution=modulo", "on a ring, a tenth of the keys moves"),
     "hot_key": ("workload.keys.hot_operations=0.0001", "twice as many shards"),
     "memcached_vs_redis": ("systems.memcached.threads.count=2", "under high load, Memcached"),
@@ -80,9 +84,11 @@ SWITCHED_OFF = {
     "redis_snapshot": ("systems.primary.replication.fork_s_per_gib=0.0", "a node of 4.8 GiB stands still"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
-    "session_store": ("systems.memcached.clients.retry_s=1000.0", "and once more when clients share"),
+    "session_store": ("systems.multi_az.failover=off", "with a replica nobody logs in again"),
+    "session_store_zone_loss": ("systems.multi_az.failover=off", "and fifteen seconds later all is well"),
     "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),
     "slow_command": ("systems.redis.threads.object_s=0.000000001", "on the one thread of Redis"),
+    "write_through": ("systems.through.writes=delete", "where they store, none does"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""
 

@@ -640,6 +640,15 @@ def test_faults_without_room_for_their_names_are_counted() -> None:
     assert "and 5 more" in texts
 
 
+def test_faults_by_one_name_at_one_time_have_one_label() -> None:
+    """Three parts restart in a deploy, one of them later."""
+    faults = (Span(20.0, 25.0, "a deploy"), Span(20.0, 25.0, "a deploy"), Span(40.0, 45.0, "a deploy"))
+    with style_sheet():
+        figure = timeline.draw(TimelineData.from_outcomes(realistic(), Context("x", faults=faults)))
+
+    assert [text.get_text() for text in figure.texts].count("a deploy") == 2
+
+
 def test_the_load_is_the_units_asked_of_a_capacity_or_the_requests_at_the_last_station() -> None:
     """Windows of 10 s: (300 + 50 + 20) units in the second are 37 a second; (8 + 12) request-seconds are 2 requests."""
     buckets = {

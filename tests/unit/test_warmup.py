@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench.run import run
+from bench.scenario.load import load
 from bench.statistics.warmup import BATCHES_MIN, mser, warmup_cuts
 from tests.strategies.handmade import operation, outcome
 
@@ -67,6 +70,87 @@ def test_cut_on_the_clock_is_where_the_first_batch_begins_that_is_kept() -> None
     assert found is not None
     assert (found.cut.batches, found.cut.count) == (4, 20)
     assert found.warmup_s == 6.0
+
+
+@pytest.mark.parametrize("until_s", [15.0, 16.4])
+def test_what_comes_after_a_change_is_not_looked_at(until_s: float) -> None:
+    """Twenty batches share 30 s; from 15 s on, after ten, it is another level, which alone would be kept."""
+    series = [5.0, 4.0, 3.0, 2.0, *([1.0, 1.1] * 3), *([9.0] * 10)]
+    outcomes = [outcome(operations={"read": operation(batch_means_s=series)})]
+
+    whole, part = (warmup_cuts(outcomes, end_s)["read"] for end_s in (math.inf, until_s))
+
+    assert whole is not None
+    assert part is not None
+    assert whole.warmup_s == 15.0
+    assert (part.warmup_s, part.cut.count) == (6.0, 10)
+    assert warmup_cuts(outcomes, 0.0) == {"read": None}
+
+
+START = """
+schema = 1
+name = "start"
+question = "Does it start as it goes on?"
+replications = 3
+duration_s = 60.0
+warmup_s = 1.0
+initial = "cold"
+
+[workload]
+keys = { kind = "uniform", count = 1000 }
+"""
+QUEUE = """
+[systems.one]
+model = "queue"
+service = { kind = "exponential", mean_s = 0.002 }
+"""
+CACHE = """
+[systems.one]
+model = "cache_aside"
+capacity_items = 1000
+"""
+STEADY = 'arrivals = { kind = "poisson", rate_per_s = 200.0 }'
+FALLING = 'arrivals = { kind = "schedule", points = [[0.0, 400.0], [20.0, 400.0], [20.0, 100.0]] }'
+FASTER = """
+[[faults]]
+at_s = 20.0
+kind = "slow"
+target = "one.PART"
+factor = 0.2
+"""
+REDIS = """
+mix = { read = 0.5, write = 0.5 }
+[systems.one]
+model = "redis"
+node_type = "cache.t4g.micro"
+writes = "cache"
+snapshots = { first_s = 20.0, of = "primaries", write_bytes_per_s = 1e6 }
+replication = { fork_s_per_gib = 10_000.0 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (STEADY + QUEUE, False),
+        (FALLING + QUEUE, False),
+        (STEADY + QUEUE + FASTER.replace("PART", "server"), False),
+        (STEADY + REDIS, False),
+        (STEADY + CACHE, True),
+        (FALLING + CACHE, True),
+        (STEADY + CACHE + FASTER.replace("PART", "backing"), True),
+    ],
+)
+def test_a_run_warns_of_its_start_and_not_of_what_is_changed_later(text: str, warned: bool, tmp_path: Path) -> None:
+    """A cold cache of 1,000 keys takes seconds to fill; queues and nodes of Redis are in the long run at once. A load
+    that falls, a server that is faster, and a snapshot change the course later, whatever the start was.
+    """
+    path = tmp_path / "start.toml"
+    path.write_text(START + text, "utf-8")
+
+    warnings = run(load(path), "compiled").warnings
+
+    assert any("MSER" in warning for warning in warnings) == warned
 
 
 def test_batches_of_few_answers_are_joined_and_replications_put_together() -> None:
