@@ -18,7 +18,7 @@ from bench.errors import Problem
 from bench.scenario.locate import KeyPath
 from bench.scenario.suggest import hint
 from models.kernel.arrivals import Arrivals, Schedule, SteadyArrivals, with_load
-from models.kernel.faults import Clear, Effect, Fault, Flush, Forget, LinkFault, Move, StationFault
+from models.kernel.faults import Clear, Effect, Fault, Flush, Forget, Interrupt, LinkFault, Move, StationFault
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import Cache, Copies, Group, Network, Station
 from models.kernel.plane import Down
@@ -290,6 +290,9 @@ def _effects(spec: Any, program: Program, part: str, member: int | None, system:
         effects += [
             Forget(c, each) for c in _forgetful(program) if c.members.group is group for each in _members(group, member)
         ]
+        if group in _of_volume(program):
+            assert program.volume is not None
+            effects += [Interrupt(program.volume, group, each) for each in _members(group, member)]
     return effects
 
 
@@ -334,6 +337,9 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
     for copies in _forgetful(program):
         group = copies.members.group
         yield from (Forget(copies, m) for m in range(group.size) if group.zone(m) == zone)
+    for group in _of_volume(program):
+        assert program.volume is not None
+        yield from (Interrupt(program.volume, group, m) for m in range(group.size) if group.zone(m) == zone)
     for network in program.networks:
         for other in range(network.zones):
             yield LinkFault(network, zone, other, spec.how)
@@ -341,6 +347,11 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
                 yield LinkFault(network, other, zone, spec.how)
     if spec.clients == "move":
         yield from _moves(program, zone, lambda group: group.name == CLIENTS)
+
+
+def _of_volume(program: Program) -> list[Group]:
+    """The groups of which a volume has something in memory."""
+    return [] if program.volume is None else [program.volume.writers, program.volume.segments]
 
 
 def _volatile(program: Program) -> list[Cache]:

@@ -364,6 +364,9 @@ class CompiledPlane(Controlled):
         for room in self.program.rooms:
             if room.group is part:
                 self.clear(room, member, how)
+        volume = self.program.volume
+        if volume is not None and part in (volume.writers, volume.segments):
+            self.interrupt(volume, part, member)
 
     def up(self, part: Group | Station, member: int) -> None:
         for index in self._on_member(part, member):
@@ -531,6 +534,15 @@ class CompiledPlane(Controlled):
         self._control()
         self.f["volume_halt"](self.w, writer)
         self._drain()
+
+    def interrupt(self, volume: Volume, group: Group, member: int) -> None:
+        if group is volume.writers:
+            self.halt(volume, member)
+        else:
+            self._check_volume(volume, volume.segments, member)
+            self._control()
+            self.f["volume_interrupt"](self.w, member)
+            self._drain()
 
     def recover(self, volume: Volume, writer: int, segments: Sequence[int]) -> int:
         self._check_volume(volume, volume.writers, writer)

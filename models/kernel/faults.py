@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.kernel.parts import Cache, Copies, Membership, Network, Room, Station
+from models.kernel.parts import Cache, Copies, Group, Membership, Network, Room, Station, Volume
 from models.kernel.plane import Down, Plane
 from models.kernel.system import Control
 
@@ -65,6 +65,15 @@ class Forget:
 
 
 @dataclass(frozen=True)
+class Interrupt:
+    """The process of a volume's writer or segment dies when the fault begins."""
+
+    volume: Volume
+    group: Group
+    member: int
+
+
+@dataclass(frozen=True)
 class Move:
     """While the fault lasts, one slot of a key-to-member table points at another member."""
 
@@ -74,7 +83,7 @@ class Move:
     member: int
 
 
-Effect = StationFault | LinkFault | Flush | Clear | Forget | Move
+Effect = StationFault | LinkFault | Flush | Clear | Forget | Interrupt | Move
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,9 @@ def _apply(plane: Plane, effect: Effect, before: list[Effect], after: list[Effec
     elif isinstance(effect, Forget):
         if begins:
             plane.forget(effect.copies, effect.member)
+    elif isinstance(effect, Interrupt):
+        if begins:
+            plane.interrupt(effect.volume, effect.group, effect.member)
     elif isinstance(effect, Move):
         moves = [e for e in after if isinstance(e, Move) and _slot(e) == _slot(effect)]
         home = effect.membership.rows[effect.row][effect.slot]

@@ -129,7 +129,7 @@ class Plane(Protocol):
 
     def down(self, part: Group | Station, member: int, how: Down) -> None:
         """All stations on a group's member lose what they hold and take nothing, and its caches that are volatile are
-        emptied; or a member's one station does so, and nothing else.
+        emptied, and what a volume has in its memory is lost; or a member's one station does so, and nothing else.
         """
 
     def up(self, part: Group | Station, member: int) -> None:
@@ -195,6 +195,11 @@ class Plane(Protocol):
 
     def gossip(self, volume: Volume, target: int, source: int) -> None:
         """A segment takes what another one of its row has, unless that is of an older term."""
+
+    def interrupt(self, volume: Volume, group: Group, member: int) -> None:
+        """The process of a volume's writer or segment dies: a writer halts, and a segment loses what came early; what
+        it is complete up to is on its disk.
+        """
 
     def wipe(self, volume: Volume, segment: int) -> None:
         """A segment has nothing any more, and is of no term."""

@@ -650,6 +650,9 @@ class SimpyPlane(Controlled):
         for room in self.program.rooms:
             if room.group is part:
                 self.clear(room, member, how)
+        volume = self.program.volume
+        if volume is not None and part in (volume.writers, volume.segments):
+            self.interrupt(volume, part, member)
 
     def up(self, part: Group | Station, member: int) -> None:
         for index in self._on_member(part, member):
@@ -788,6 +791,14 @@ class SimpyPlane(Controlled):
         self._control()
         self._volume(volume, volume.writers, writer).halt(writer)
         self._drain()
+
+    def interrupt(self, volume: Volume, group: Group, member: int) -> None:
+        if group is volume.writers:
+            self.halt(volume, member)
+        else:
+            self._control()
+            self._volume(volume, volume.segments, member).interrupt(member)
+            self._drain()
 
     def recover(self, volume: Volume, writer: int, segments: Sequence[int]) -> int:
         self._control()

@@ -830,6 +830,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         choices += [
             ("extent", lambda: (volume, each)), ("outstanding", lambda: (volume, writer)),
             ("halt", lambda: (volume, writer)), ("wipe", lambda: (volume, each)),
+            ("interrupt", lambda: (volume, volume.segments, each)),
             *[("recover", lambda: (volume, writer, draw(some)))] * 2, *[("gossip", lambda: (volume, each, like))] * 2,
             ("suffice", lambda: (volume, each // width, sufficing(width, draw(st.integers(1, width))))),
         ]  # fmt: skip

@@ -400,8 +400,12 @@ class VolumeState:
 
     def wipe(self, number: int) -> None:
         """A segment has nothing any more."""
+        self.interrupt(number)
+        self.segments[number].term, self.segments[number].end = 0, NOTHING
+
+    def interrupt(self, number: int) -> None:
+        """What came early to a segment is lost."""
         segment = self.segments[number]
-        segment.term, segment.end = 0, NOTHING
         waiting, segment.waiting = segment.waiting, []
         for token in waiting:
             self.plane.vanish(token)
@@ -699,8 +703,13 @@ def volume_gossip(w: Any, target: int, source: int) -> None:
 
 def volume_wipe(w: Any, index: int) -> None:
     """Compiled form of `VolumeState.wipe`."""
+    volume_interrupt(w, index)
+    w.segments_of[index].term, w.segments_of[index].end = 0, NOTHING
+
+
+def volume_interrupt(w: Any, index: int) -> None:
+    """Compiled form of `VolumeState.interrupt`."""
     segment = w.segments_of[index]
-    segment.term, segment.end = 0, NOTHING
     i = segment.head
     segment.head, segment.tail = -1, -1
     while i >= 0:
