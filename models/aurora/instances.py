@@ -1,0 +1,104 @@
+"""Instances: one that writes, and up to fifteen that read the same volume; and how clients find them.
+
+The writer sends its replicas what it commits, when it is durable. A replica brings what it has in memory up to date,
+and answers reads from that or from the volume: it lags behind by as long as the record is on its way and being applied.
+A cluster endpoint's name leads to the writer, a reader endpoint's to one of the others; clients of a zone know where a
+name led when they last asked.
+
+Source:
+    Verbitski and others, SIGMOD 2017, section 4: replicas apply what is durable, lag below 20 ms. Aurora guide (2023):
+    fifteen replicas, endpoints, promotion tiers.
+
+Limits:
+    Work of an instance's CPU is exponential, and its virtual CPUs are alike. A buffer cache is of objects, not of
+    pages. A replica reads from the volume what is durable, even where it has not applied it yet. There are no locks and
+    no transactions of several statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from models.kernel.laws import ExponentialSeconds, Positive, SecondsLaw
+from models.kernel.parts import Cache, Copies, Group, Membership, Station
+from models.kernel.registry import Parameters, parameter
+from models.region import Region
+
+GUIDE = "Aurora guide (2023)"
+REPLICAS_MOST = 15
+
+
+class InstanceParameters(Parameters):
+    """What an instance is, all alike."""
+
+    vcpus: Annotated[int, Field(ge=1, le=192)] = parameter(32, "virtual CPUs", source="r3.8xlarge, SIGMOD 2017")
+    memory_bytes: Positive = parameter(170e9, "bytes of the buffer cache", source="SIGMOD 2017: 170 GB")
+    read_s: SecondsLaw = parameter(
+        ExponentialSeconds(mean_s=0.000053), "seconds of a CPU for a read", assumed="32 CPUs, 600,000 reads/s"
+    )
+    write_s: SecondsLaw = parameter(
+        ExponentialSeconds(mean_s=0.00026), "seconds of a CPU for a write", assumed="32 CPUs, 121,000 writes/s"
+    )
+    apply_s: Positive = parameter(0.00001, "seconds of a replica to apply a record", assumed="0.000005 to 0.00005")
+    bytes_per_s: Positive = parameter(1.25e9, "bytes/s of the network card", source="r3.8xlarge: 10 Gbit/s")
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """All instances of a cluster as parts; the first one writes at first.
+
+    Args:
+        nodes: The instances.
+        peers: The same, as those to whom a record goes.
+        cpu: Where they work.
+        card: Their network cards.
+        redo: Where a replica applies records.
+        buffer: What they have in memory.
+        copies: What the volume has, and what each instance has.
+        volume_view: That of the volume, which the writer has too.
+        view: An instance's own.
+        writer: The cluster endpoint, as clients of a zone know it.
+        readers: The reader endpoint.
+        others: The instances that a writer sends its log to.
+        here: The instance that something has gone to.
+    """
+
+    nodes: Group
+    peers: Group
+    cpu: Station
+    card: Station
+    redo: Station
+    buffer: Cache
+    copies: Copies
+    volume_view: Membership
+    view: Membership
+    writer: Membership
+    readers: Membership
+    others: Membership
+    here: Membership
+
+    @classmethod
+    def of(cls, region: Region, parameters: InstanceParameters, replicas: int) -> Instances:
+        """A writer, and replicas in the zones behind its own."""
+        count = replicas + 1
+        nodes, peers = (
+            Group(name, count, region.spread(count), fails=fails)
+            for name, fails in (("instances", True), ("peers", False))
+        )
+        views = Group("views", count + 1, (0, *region.spread(count)), fails=False)
+        everyone = tuple(range(count))
+        copies = Copies("committed", Membership(views, (tuple(range(count + 1)),)), replicated=True)
+        readers = tuple(range(1, count)) or (0,)
+        return cls(
+            nodes, peers, Station("cpu", nodes, parameters.vcpus), Station("network card", nodes),
+            Station("redo", nodes),
+            Cache("buffer cache", nodes, "lru", capacity_bytes=int(parameters.memory_bytes)), copies,
+            Membership(views, ((0,),)), Membership(views, tuple((each + 1,) for each in everyone), of=nodes),
+            Membership(nodes, ((0,),) * region.zones, of=region.clients),
+            Membership(nodes, (readers,) * region.zones, of=region.clients),
+            Membership(peers, tuple(tuple(o for o in everyone if o != each) or (each,) for each in everyone), of=nodes),
+            Membership(nodes, tuple((each,) for each in everyone), of=peers),
+        )  # fmt: skip
