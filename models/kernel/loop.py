@@ -24,6 +24,7 @@ from models.kernel.codes import (
     OP_EACH,
     OP_ENTER,
     OP_FILL,
+    OP_FIT,
     OP_FORK,
     OP_LEAVE,
     OP_LOOKUP,
@@ -76,7 +77,7 @@ from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.instead import by_attempt, catch
 from models.kernel.steps.log import append, receive
-from models.kernel.steps.lookup import drop, fill, look_up
+from models.kernel.steps.lookup import drop, fill, fit, look_up
 from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
@@ -336,6 +337,8 @@ def walk(w: Any, i: int) -> None:
             index = release(w, token, site)
         elif op == OP_DROP:
             index = drop(w, token, site)
+        elif op == OP_FIT:
+            index = fit(w, token, site)
         else:
             index = GONE
     if index == 0:

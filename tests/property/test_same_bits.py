@@ -41,7 +41,21 @@ from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
 from models.kernel.sources import NOTHING, ClosedSource, OpenSource, Workload
 from models.kernel.station import StationState
-from models.kernel.steps import Admit, Append, Attempt, Each, Fork, Pass, Redirect, Serve, Try, admit, lookup, serve
+from models.kernel.steps import (
+    Admit,
+    Append,
+    Attempt,
+    Each,
+    Fit,
+    Fork,
+    Pass,
+    Redirect,
+    Serve,
+    Try,
+    admit,
+    lookup,
+    serve,
+)
 from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
@@ -619,6 +633,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
     "who is wrong is not redirected": changed(Redirect, "bind", lambda _: lambda *_: lambda token: token.site),
     "what has failed goes no other way": changed(Try, "bind", lambda _: lambda *_: lambda token: token.site),
+    "what is too large is not turned away": changed(Fit, "bind", lambda _: lambda *_: lambda token: token.site),
     "a later attempt goes the first way": changed(Attempt, "bind", lambda _: lambda *_: lambda token: token.site),
     "a walk keeps what it occupied": changed(StationState, "release", lambda _: lambda _: None),
     "who is lost keeps what it occupied": changed(SimpyPlane, "vanish", lost_with_all),

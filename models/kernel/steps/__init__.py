@@ -13,13 +13,13 @@ from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
 from models.kernel.steps.instead import Attempt, Try
 from models.kernel.steps.log import Append, Receive
-from models.kernel.steps.lookup import Drop, Fill, Lookup
+from models.kernel.steps.lookup import Drop, Fill, Fit, Lookup
 from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.serve import Serve
 from models.kernel.steps.travel import Travel
 from models.kernel.steps.versions import Apply, Order, Read
 
 __all__ = [
-    "Admit", "Append", "Apply", "At", "Attempt", "Choose", "Drop", "Each", "Fill", "Fork", "Hold", "Lookup", "Occupy",
-    "Order", "Pass", "Read", "Receive", "Redirect", "Serve", "Step", "Travel", "Try",
+    "Admit", "Append", "Apply", "At", "Attempt", "Choose", "Drop", "Each", "Fill", "Fit", "Fork", "Hold", "Lookup",
+    "Occupy", "Order", "Pass", "Read", "Receive", "Redirect", "Serve", "Step", "Travel", "Try",
 ]  # fmt: skip
