@@ -7,6 +7,9 @@ read that misses makes anew what was lost, which is a write.
 
 Where clients know another way, a read whose node refuses, or that has timed out once, takes it; and a write has then
 done its duty at the database.
+
+Where a node takes no object beyond some size, a set of one fails, and what the node had of it is gone. Whoever brings
+one from the database has it nevertheless, and leaves it at that; a write fails where the cache is the store.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ from models.elasticache.commands import Commands, Steps
 from models.elasticache.database import Database
 from models.elasticache.leases import Leases
 from models.kernel.parts import Cache, Copies, Group, Station
-from models.kernel.steps import Apply, Attempt, Drop, Each, Fill, Lookup, Occupy, Order, Step, Travel, Try
+from models.kernel.steps import Apply, Attempt, Drop, Each, Fill, Fit, Lookup, Occupy, Order, Step, Travel, Try
 from models.kernel.steps.each import AT_ONCE_MAX
-from models.kernel.system import REFUSED, Route
+from models.kernel.system import REFUSED, REJECTED, Route
 from models.region import Region
 
 Writes = Literal["delete", "set", "cache"]
@@ -52,6 +55,7 @@ class Asking:
         instead: The way of a read whose node refuses or has let it time out; None: there is none.
         attempts: How many may ask the cache, before it is taken to be silent.
         copies: Who holds which version, where the cache is the store.
+        limited: Whether a set of an object that is too large for the cache fails.
     """
 
     region: Region
@@ -72,6 +76,7 @@ class Asking:
     instead: Steps | None = None
     attempts: int = 1
     copies: Copies | None = None
+    limited: bool = False
 
     def read(self) -> Steps:
         """A get and, on a miss, what follows."""
@@ -87,7 +92,7 @@ class Asking:
         ask, writes = self.database.write, self.writes
         if ask is None or writes == "cache":
             return self._ask(*self._stored("set", ordered=True))
-        cached = self._ask(*self._stored(writes))
+        cached = self._at_best(self._ask(*self._stored(writes)))
         return (*ask(self.region.clients).steps, *(cached if self.instead is None else self._or(cached, ())))
 
     def batch(self) -> Steps:
@@ -117,9 +122,13 @@ class Asking:
         if ask is None:
             return ()
         again = () if self.reader is None else self.find
-        stored = (*again, self._there, *self.door, *self._stored("set", ordered=True))
+        stored = self._at_best((*again, self._there, *self.door, *self._stored("set", ordered=True)))
         fetch = (self._back, *ask(self.region.clients).steps, *stored)
         return fetch if self.leases is None else self.leases.one_at_a_time(fetch)
+
+    def _at_best(self, stored: Steps) -> Steps:
+        """To have an object stored, or else to do without."""
+        return (Try(Route(*stored), Route(), REJECTED),) if self.limited else stored
 
     def _stored(self, writes: Writes, *, ordered: bool = False) -> Steps:
         """What a node does with an object; where it is the store, its order of versions is that in which it does so."""
@@ -128,7 +137,8 @@ class Asking:
         if self.copies is not None and ordered:
             order, effect = (Order(self.copies),), (*effect, Apply(self.copies))
         set_ = self.commands.set
-        return (*set_, *self.checked(set_), *self.append, *order, *effect, *self.replicate(effect))
+        fit = (Fit(self.cache),) if self.limited and writes != "delete" else ()
+        return (*set_, *self.checked(set_), *fit, *self.append, *order, *effect, *self.replicate(effect))
 
     @property
     def _there(self) -> Travel:

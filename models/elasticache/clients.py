@@ -8,8 +8,10 @@ ElastiCache looks at every node, too. One that has been silent for a while is re
 another address, which clients ask their configuration endpoint for, at intervals. Nobody knows more than he was told.
 
 Source:
-    twemproxy, notes/recommendation.md: auto_eject_hosts, server_failure_limit, server_retry_timeout. ElastiCache guide
-    for Memcached, auto discovery (2023). Gutter: Nishtala et al., Scaling Memcache at Facebook, NSDI 2013, section 3.3.
+    twemproxy, README.md: server_failure_limit 2, server_retry_timeout 30,000 ms, no timeout, and no auto_eject_hosts,
+    without which a lost server keeps its keys; notes/recommendation.md would have that on, with a server_failure_limit
+    of 3 and a timeout of 400 ms. ElastiCache guide for Memcached, auto discovery (2023). Gutter: Nishtala et al.,
+    Scaling Memcache at Facebook, NSDI 2013, section 3.3.
 
 Limits:
     All clients of a zone share one view. They learn from looks at intervals, not from each request. How fast
@@ -45,7 +47,7 @@ from models.kernel.steps import Choose, Serve, Travel
 from models.kernel.system import Client, Control, Operation, Route
 from models.region import Region
 
-TWEMPROXY = "twemproxy 0.5, configuration"
+TWEMPROXY = "twemproxy, README.md: configuration"
 CHECK, POLL = "client's look", "auto discovery"
 """Operations of the clients' own."""
 ANSWER_S = 0.0001
@@ -58,13 +60,15 @@ class MemcachedClientParameters(Parameters):
     lost_node: Literal["remap", "gutter", "database"] = parameter(
         "remap",
         "where requests of a lost node go: its keys to the other nodes, all to spare nodes, or to the database",
-        assumed="remap: twemproxy with auto_eject_hosts; gutter: Facebook (NSDI 2013)",
+        assumed="remap: twemproxy with auto_eject_hosts, off by default; gutter: Facebook (NSDI 2013)",
     )
     connections: Annotated[int, Field(ge=1, le=65_000)] | None = parameter(
         None, "connections of a zone's clients to each node; none: always enough", example=300
     )
     check_s: Interval = parameter(0.5, "seconds between looks at a node", assumed="0.01 to 5: as requests come")
-    check_timeout_s: Interval = parameter(0.25, "seconds until a look has failed", assumed="0.05 to 1")
+    check_timeout_s: Interval = parameter(
+        0.25, "seconds until a look has failed", assumed="0.05 to 1; twemproxy waits for ever, or 0.4 as recommended"
+    )
     failure_limit: Annotated[int, Field(ge=1, le=100)] = parameter(
         2, "failures in a row after which a node is taken to be lost", source=f"{TWEMPROXY}: server_failure_limit"
     )

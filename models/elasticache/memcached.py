@@ -2,13 +2,16 @@
 
 Source:
     ElastiCache guide for Memcached (2023); memcached source and protocol notes. What threads do: `commands`. Which node
-    a key belongs to: `sharding`.
+    a key belongs to: `sharding`. What a node evicts: `models.kernel.slabs`. What it refuses: protocol.txt, "object too
+    large for cache"; max_item_size, chunk_size and chunk_size_growth_factor of the guide have the server's defaults.
 
 Limits:
     Nothing is replicated, and nothing saved: what a lost node held is gone. A client's timeout is one for the cache and
     the database alike; a later attempt of a read goes past the cache, whatever was slow. What clients do about lost
     nodes: `clients`; about herds: `leases`. Objects that are evicted or expire are not counted as lost writes. Writes
-    are followed where Memcached is the store, and no table stands behind.
+    are followed where Memcached is the store, and no table stands behind. Memory that one class of sizes has is never
+    given to another; slab_automove, which does so slowly, is left out. A node that is full evicts;
+    error_on_memory_exhausted is off, as ElastiCache has it.
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.elasticache.asking import Asking
 from models.elasticache.clients import Known, MemcachedClientParameters, ReplacementParameters, probes, watchers
@@ -28,6 +31,7 @@ from models.elasticache.database import StationParameters, database
 from models.elasticache.leases import PERIOD_S, Leases
 from models.elasticache.sharding import ketama, modulo, modulo_slots
 from models.kernel.charges import Hourly
+from models.kernel.eviction import SlabsParameters
 from models.kernel.laws import Positive
 from models.kernel.parts import Cache, Copies, Group, Membership
 from models.kernel.registry import Model, parameter
@@ -61,9 +65,20 @@ class MemcachedParameters(ElasticacheParameters):
     lease_period_s: Positive = parameter(
         PERIOD_S, "seconds in which a node hands out one lease for a key, for `stale`", source="NSDI 2013, 3.2.1"
     )
+    slabs: SlabsParameters = parameter(
+        SlabsParameters(), "how a node divides its memory among sizes of objects, and the largest that it takes",
+        source="see its keys",
+    )  # fmt: skip
     object_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
-        56, "bytes of an object beside its value", assumed="48 to 60, and the key"
-    )
+        11, "bytes of an object beside its key, value and header",
+        source="memcached 1.6, items.c: 8 of its version (CAS), 3 that end key and value",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_a_page(self) -> Self:
+        if self.memory_bytes < self.slabs.page_bytes:
+            raise ValueError(f"a node needs memory for one page of {self.slabs.page_bytes} bytes: raise memory_share")
+        return self
 
 
 def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> System:
@@ -80,7 +95,7 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
         region, known.find, nodes, worker_threads(nodes, parameters.threads, parameters.machine),
         _cache(parameters, "objects", nodes), behind, parameters.writes,
         connections=known.connections if needs_connections else None,
-        copies=_copies(known, nodes) if is_written else None,
+        copies=_copies(known, nodes) if is_written else None, limited=True,
     )  # fmt: skip
     if parameters.leases != "off":
         period_s = parameters.lease_period_s if parameters.leases == "stale" else None
@@ -108,8 +123,8 @@ def _shares(parameters: Any) -> Callable[[list[int]], tuple[int, ...]]:
 def _cache(parameters: Any, name: str, nodes: Group, ttl_s: float | None = None) -> Cache:
     """What nodes hold."""
     return Cache(
-        name, nodes, "lru", capacity_bytes=parameters.memory_bytes, ttl_s=ttl_s or parameters.ttl_s,
-        overhead_bytes=parameters.object_overhead_bytes,
+        name, nodes, "segmented_lru", capacity_bytes=parameters.memory_bytes, ttl_s=ttl_s or parameters.ttl_s,
+        overhead_bytes=parameters.object_overhead_bytes, slabs=parameters.slabs.slabs(),
     )  # fmt: skip
 
 
@@ -129,7 +144,7 @@ def _gutter(ask: Asking, parameters: Any) -> Asking:
         ask.region, (Choose(Membership(spare, (ketama(range(count)),)), "key"),), spare,
         worker_threads(spare, parameters.threads, parameters.machine, "gutter "),
         _cache(parameters, "gutter objects", spare, parameters.clients.gutter_ttl_s), ask.database, "set",
-        instead=ask.instead, attempts=2,
+        instead=ask.instead, attempts=2, limited=True,
     )  # fmt: skip
 
 
@@ -146,5 +161,6 @@ def model(backend: Backend) -> Model:
             "clients of a zone share one view, and learn from looks at intervals",
             "who waits for a lease keeps its connection; deletes take no lease back",
             "writes are followed where Memcached is the store and no table stands behind",
+            "memory that a class of sizes has is never given to another",
         ),
     )

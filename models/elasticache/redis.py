@@ -2,11 +2,18 @@
 
 Source:
     ElastiCache guide for Redis (2023); Redis cluster specification. What threads do: `commands`. Replication:
-    `replication`, `roles`. Failover: `cluster`, `multi_az`. What clients know: `topology`.
+    `replication`, `roles`. Failover: `cluster`, `multi_az`. What clients know: `topology`. How a node finds what to
+    evict: `models.kernel.sampling`.
 
 Limits:
     A client's timeout is one for the cache and the database alike. Objects that are evicted or expire are not counted
     as lost writes. Writes are followed where Redis is the store, and no table stands behind.
+
+    ElastiCache sets maxmemory-policy to volatile-lru, which evicts only what has a time to live. Where all objects have
+    one, by `ttl_s` or by the workload, that is allkeys-lru, the default here. Where none has, a full node refuses
+    writes, as it does under noeviction; no policy here does that, nor minds that some objects have a time to live and
+    others have not. allkeys-random, volatile-random and volatile-ttl are left out. A replica evicts by what it is asked
+    itself, where in truth its primary tells it what to delete.
 """
 
 from __future__ import annotations
@@ -21,7 +28,7 @@ from pydantic import Field, model_validator
 from models.elasticache.asking import Asking
 from models.elasticache.cluster import Cluster, ClusterParameters
 from models.elasticache.commands import CommandThreadParameters, command_thread
-from models.elasticache.common import OPERATIONS, WRITING, ElasticacheParameters, system, with_database
+from models.elasticache.common import GUIDE, OPERATIONS, WRITING, ElasticacheParameters, system, with_database
 from models.elasticache.database import StationParameters, database
 from models.elasticache.looks import Process
 from models.elasticache.multi_az import MultiAz, MultiAzParameters
@@ -34,7 +41,7 @@ from models.elasticache.snapshots import Saver, SnapshotParameters
 from models.elasticache.topology import Directory, RedisClientParameters, Topology
 from models.kernel.charges import Hourly
 from models.kernel.laws import NonNegative
-from models.kernel.parts import Cache
+from models.kernel.parts import Cache, CachePolicy, Sampling
 from models.kernel.plane import Plane
 from models.kernel.registry import Model, parameter
 from models.kernel.system import Control, System
@@ -42,6 +49,12 @@ from models.kernel.tier import Backend
 from models.region import Region
 
 Failover = Annotated[MultiAzParameters | ClusterParameters, Field(discriminator="kind")] | Literal["off"]
+MaxmemoryPolicy = Literal["allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-lfu"]
+POLICIES: dict[MaxmemoryPolicy, CachePolicy] = {
+    "allkeys-lru": "sampled_lru", "allkeys-lfu": "sampled_lfu",
+    "volatile-lru": "sampled_lru", "volatile-lfu": "sampled_lfu",
+}  # fmt: skip
+"""What each is where all objects have a time to live."""
 MASTERS_LEAST = 3
 """Primaries without which the loss of one leaves no majority of them."""
 
@@ -58,6 +71,21 @@ class RedisParameters(ElasticacheParameters):
     object_overhead_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
         90, "bytes of an object beside its value", assumed="60 to 120, and the key"
     )
+    maxmemory_policy: MaxmemoryPolicy = parameter(
+        "allkeys-lru", "what goes when memory is full; volatile-…: the same, where ttl_s is given",
+        assumed="volatile-lru in ElastiCache, the same where all objects have a time to live",
+    )  # fmt: skip
+    maxmemory_samples: Annotated[int, Field(ge=1, le=64)] = parameter(
+        3, "objects drawn for an eviction; redis.conf has 5", source=f"{GUIDE}: maxmemory-samples"
+    )
+    lfu_log_factor: Annotated[int, Field(ge=0, le=10_000)] = parameter(
+        Sampling.lfu_log_factor, "how much harder each step of a frequency counter is than the one before",
+        source=f"{GUIDE}: lfu-log-factor",
+    )  # fmt: skip
+    lfu_decay_s: NonNegative = parameter(
+        Sampling.lfu_decay_s, "tick at which frequency counters fall by one; 0: never",
+        source=f"{GUIDE}: lfu-decay-time",
+    )  # fmt: skip
     replication: ReplicationParameters = parameter(
         ReplicationParameters(), "how replicas keep up", source="see its keys"
     )
@@ -93,6 +121,11 @@ class RedisParameters(ElasticacheParameters):
     def _fits_together(self) -> RedisParameters:
         if self.replication.wait_for > self.replicas:
             raise ValueError(f"replication.wait_for must be at most replicas = {self.replicas}")
+        if self.maxmemory_policy.startswith("volatile") and self.ttl_s is None:
+            raise ValueError(
+                f'maxmemory_policy = "{self.maxmemory_policy}" evicts only what has a time to live: give ttl_s, or say '
+                f'"{self.maxmemory_policy.replace("volatile", "allkeys")}" where the workload gives one to all objects'
+            )
         if self.persistence is not None and self.persistence.appendfsync == "off" and self.snapshots is None:
             raise ValueError(
                 'persistence.appendfsync = "off" leaves nothing on a disk but snapshots: say when, as in '
@@ -125,8 +158,12 @@ def build(parameters: Any, operations: tuple[str, ...], backend: Backend) -> Sys
     )  # fmt: skip
     nodes = shards.nodes
     cache = Cache(
-        "objects", nodes, "lru", capacity_bytes=parameters.memory_bytes, ttl_s=parameters.ttl_s,
-        overhead_bytes=parameters.object_overhead_bytes, volatile=disk is None or disk.in_rounds_s is None,
+        "objects", nodes, POLICIES[parameters.maxmemory_policy], capacity_bytes=parameters.memory_bytes,
+        ttl_s=parameters.ttl_s, overhead_bytes=parameters.object_overhead_bytes,
+        sampling=Sampling(
+            parameters.maxmemory_samples, lfu_log_factor=parameters.lfu_log_factor, lfu_decay_s=parameters.lfu_decay_s
+        ),
+        volatile=disk is None or disk.in_rounds_s is None,
     )  # fmt: skip
     commands = command_thread(
         nodes, parameters.threads, parameters.machine, None if disk is None else disk.in_rounds_s
@@ -242,5 +279,6 @@ def model(backend: Backend) -> Model:
             "clients of a zone share one view, and learn from looks at intervals",
             "how fast ElastiCache finds a lost primary is not published",
             "writes are followed where Redis is the store and no table stands behind",
+            "a node that is full evicts; none refuses writes (noeviction)",
         ),
     )

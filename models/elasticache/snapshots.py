@@ -12,7 +12,8 @@ Source:
 Limits:
     Writes are taken to fall evenly on all pages, which is the most that they can touch, and any page is as likely to be
     swapped out. Memory that is reserved for other uses is what objects leave over. What a node loads is for
-    `persistence` to say. A node of which a fault says that it is slow does not swap at the same time.
+    `persistence` to say. MemoryDB's snapshots, made by no node that serves, are those of a replica that nobody reads
+    from. A node of which a fault says that it is slow does not swap at the same time.
 """
 
 from __future__ import annotations

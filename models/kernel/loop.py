@@ -26,6 +26,7 @@ from models.kernel.codes import (
     OP_EACH,
     OP_ENTER,
     OP_FILL,
+    OP_FIT,
     OP_FORK,
     OP_LEAVE,
     OP_LOOKUP,
@@ -81,7 +82,7 @@ from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.instead import by_attempt, catch
 from models.kernel.steps.log import append, receive
-from models.kernel.steps.lookup import drop, fill, look_up, peek
+from models.kernel.steps.lookup import drop, fill, fit, look_up, peek
 from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
@@ -352,6 +353,8 @@ def walk(w: Any, i: int) -> None:
             index = allocate(w, i, token, site)
         elif op == OP_AWAIT:
             index = wait_durable(w, i, token, site)
+        elif op == OP_FIT:
+            index = fit(w, token, site)
         else:
             index = GONE
     if index == 0:

@@ -275,6 +275,14 @@ class Cache:
         return self.overhead_bytes + (self.slabs.header_bytes if self.policy == "segmented_lru" else 0)
 
     @property
+    def item_most_bytes(self) -> int:
+        """Size of the largest object that is admitted, where the capacity is in bytes."""
+        if self.capacity_bytes is None:
+            raise ValueError(f"cache {self.name}: objects are counted there, and none is too large")
+        most = self.slabs.item_most_bytes if self.policy == "segmented_lru" else self.capacity_bytes
+        return most - self.added_bytes
+
+    @property
     def capacity(self) -> int:
         """In items or bytes."""
         return self.capacity_items if self.capacity_items is not None else self.capacity_bytes or 0

@@ -16,7 +16,7 @@ Jitter = Literal["none", "full", "equal"]
 
 ERRORS = ("", "timeout", "refused", "rejected", "throttled")
 """Kinds of failure by code: timeout, the client's patience ended; refused, a part that is down said so; rejected, a
-queue was full; throttled, a token bucket was empty. 0 is no error."""
+queue was full or an object too large; throttled, a token bucket was empty. 0 is no error."""
 TIMEOUT, REFUSED, REJECTED, THROTTLED = 1, 2, 3, 4
 
 

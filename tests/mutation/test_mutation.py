@@ -13,6 +13,9 @@ compile: their constants are the engine's own, and both engines and the oracles 
 `tests/oracle`). So are codes and tables (`codes`, `program`, `world`), which are names and no quantities; the measures
 (`outcome`, `recorder`), which are compiled; closed forms, which foretell and do not run; and `faults` and `parts`,
 whose few numbers say that something is absent or alone, not how much of it there is.
+
+Of ElastiCache, those modules are looked at that say how many nodes there are and what they hold. What a thread does is
+tuned, and held by the benchmark (`tests/oracle/test_elasticache_threads.py`); timers, by arithmetic.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from tests.mutation.walking import Place, walk_all
 
 SERVICES = ("region", "dax", "dynamodb", "generic")
 KERNEL = ("charges", "priming", "registry", "retry_modes", "system")
+ELASTICACHE = ("common", "memcached", "redis")
 HERE = Path(__file__).parent / "scenarios"
 
 DAX = (
@@ -47,6 +51,7 @@ USED = {
         *DYNAMODB, "dynamodb_several", "dynamodb_idle", "dynamodb_hot", "dynamodb_growth", "dynamodb_lost_node",
         "dynamodb_days", *DAX,
     ),
+    "elasticache": ("elasticache_small", "elasticache_full", "redis_failover"),
     "kernel": ("cache_trace", "retry_storm", "retries", "dax_crowded", *DYNAMODB, *DAX),
 }  # fmt: skip
 """Scenarios in the order in which they are asked, by package, the quick ones first. `dax_cold_start`, the longest, has
@@ -75,6 +80,7 @@ ESCAPES: dict[str, str] = {
     "dynamodb.heat:LEAST_SHARE": "tests/oracle/test_dynamodb_admission.py cuts at its very edge",
     "dynamodb.scaling:DECREASES_PER_DAY": "never binds: four at any time and one an hour come to no more in a day",
     "dynamodb.failover:MAJORITY.left.right": "a third of three replicas, rounded down, is half of them, rounded down",
+    "elasticache.redis:MASTERS_LEAST": BOUND,
     "generic.copies:MAX_COPIES": BOUND,
     "kernel.charges:Hourly.units": SAID,
     "kernel.priming:MOST.left": "bounds the past of caches that never settle",
@@ -240,6 +246,15 @@ MATTERS: dict[str, tuple[str, ...]] = {
     "dax_zone_loss": (
         "dax.cluster:KB", "dynamodb.replication:FailoverParameters.message.value_s",
     ),
+    "elasticache_full": (
+        "elasticache.common:ElasticacheParameters.memory_share", "elasticache.memcached:MemcachedParameters.nodes",
+        "elasticache.memcached:MemcachedParameters.object_overhead_bytes",
+    ),
+    "elasticache_small": (
+        "elasticache.redis:RedisParameters.shards", "elasticache.redis:RedisParameters.replicas",
+        "elasticache.redis:RedisParameters.object_overhead_bytes",
+        "elasticache.redis:RedisParameters.maxmemory_samples",
+    ),
     "node_types": (
         "dax.model:DaxParameters.memory_share", "dax.node_types:UNITS_PER_NODE_MAX_S", "dax.node_types:R4.large",
         "dax.node_types:R4.xlarge", "dax.node_types:R4.2xlarge", "dax.node_types:R4.4xlarge",
@@ -280,6 +295,8 @@ MATTERS: dict[str, tuple[str, ...]] = {
 matter, by a scenario in which it does. Many of these scenarios are made so that little else than such a constant
 decides what comes out."""
 TOO_LITTLE: dict[str, str] = {
+    "elasticache.common:ElasticacheParameters.connections": "13 more cost a request a nanosecond and a half",
+    "elasticache.redis:RedisParameters.message_s": "half a microsecond of a thread, some messages a second",
     "dynamodb.replication:FailoverParameters.spread_s": (
         "the shorter of two random waits, a sixtieth of a second on average, after a lease of seconds"
     ),
@@ -293,7 +310,7 @@ def all_mutants() -> list[Mutant]:
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in sorted((ROOT / "models").rglob("*.py"))
     ]
-    looked_at = {f"models.kernel.{name}" for name in KERNEL}
+    looked_at = {f"models.kernel.{name}" for name in KERNEL} | {f"models.elasticache.{name}" for name in ELASTICACHE}
     return [
         mutant
         for module in modules

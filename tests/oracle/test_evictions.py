@@ -25,9 +25,11 @@ from models.kernel.random import Stream
 from models.kernel.recorder import Span
 from models.kernel.sampling import chance
 from models.kernel.slabs import COLD, HOT, WARM
+from models.kernel.steps import Fill, Fit, Lookup
+from models.kernel.system import Operation, Route, System
 from tests.oracle.reference_caches import Memcached, Sampled, SampledFrequency, chunk_sizes
 from tests.oracle.test_queues import aside, hit_ratio
-from tests.strategies.runs import replicate, workload
+from tests.strategies.runs import recorded, replicate, workload
 
 NODE = Group("node")
 STREAM = Stream(1, 2)
@@ -222,6 +224,30 @@ def test_memcached_moves_objects_from_segment_to_segment() -> None:
         shown = tuple("".join(map(chr, segments[which].entries)) for which in (HOT, WARM, COLD))
         assert (hot, warm, cold) == shown, asked
         assert shown == tuple("".join(map(str, reference.queues[8, s])) for s in "HWC")
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_who_brings_too_large_an_object_is_told_and_what_was_there_is_gone(engine: str) -> None:
+    """Of 100 bytes, with 48 of a header, where 150 are the most: a write of 102 is stored, one of 103 is not, and the
+    reads behind it miss.
+    """
+    terms = Slabs(item_most_bytes=150)
+    part = Cache("cache", NODE, "segmented_lru", capacity_bytes=1 << 20, slabs=terms)
+    system = System({"write": Operation(Route(Fit(part), Fill(part))), "read": Operation(Route(Lookup(part)))})
+    script = [(0.0, "write", 102), (1.0, "read", 102), (2.0, "write", 103), (3.0, "read", 102)]
+    trace = recorded(*((at_s, name) for at_s, name, _ in script), sizes=tuple(size for _, _, size in script))
+
+    outcome = replicate(system, trace, Span(0.0, 4.0, 5.0, 4), 1, engine)[0]
+
+    assert outcome.operations["write"].ok == 1
+    assert outcome.operations["write"].errors == {"rejected": 1}
+    assert list(outcome.caches["cache"].window_hits) == [0, 1, 0, 0]
+    assert outcome.operations["read"].ok == 2
+
+
+def test_what_counts_objects_weighs_none() -> None:
+    with pytest.raises(ValueError, match="none is too large"):
+        Program(System({"write": Operation(Route(Fit(Cache("cache", NODE, capacity_items=3))))}), "system")
 
 
 def test_sizes_that_shift_find_the_memory_given_away() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from models import catalogue
+from models.elasticache.commands import CommandThreadParameters
 from models.elasticache.node_types import GIB, NODE_TYPES
 from models.elasticache.snapshots import ENTRY_BYTES, PAGE_BYTES, SnapshotParameters, distinct_pages
 from models.kernel.arrivals import Poisson
@@ -128,3 +129,46 @@ def test_saves_are_repeated() -> None:
     outcome = save("compiled", snapshots={"every_s": 12.0, "write_bytes_per_s": HELD / 5.0})
 
     assert [round(at_s) for at_s, text in outcome.notes if "forks" in text] == [10, 22, 34]
+
+
+def test_a_page_table_is_as_large_as_published() -> None:
+    """24 GB of pages of 4 KB, with 8 bytes for each: 48 MB (Redis latency guide)."""
+    assert 24 * GIB // PAGE_BYTES * ENTRY_BYTES == 48 << 20
+
+
+@pytest.mark.parametrize(("swap_in_s", "most"), [(0.01, 0.01), (0.001, 0.05)])
+def test_a_node_that_swaps_a_twelfth_of_its_memory_does_next_to_nothing(swap_in_s: float, most: float) -> None:
+    """Published of Redis (MemoryDB paper): beyond about 8 %, throughput is near zero, and tails are over a second."""
+    share, p99_s = swapping(swap_in_s)
+
+    assert share < most
+    assert p99_s > 1.0
+
+
+def test_which_a_disk_ten_times_as_fast_as_assumed_would_not_do_to_it() -> None:
+    """A page in 0.1 ms: the node still answers all that is asked of it, a seventh of what it can do."""
+    share, _ = swapping(0.0001)
+
+    assert share > 0.12
+
+
+def swapping(swap_in_s: float) -> tuple[float, float]:
+    """Answers/s of a node just after it has begun to swap 8 % or more, in parts of what its thread does otherwise, and
+    p99 of all.
+
+    20,000 writes a second, of 2 KB and so a page and a half each, meet a node that has hardly a reserve; 8 % of its
+    memory is short half a second after it forks.
+    """
+    outcome = save(
+        "compiled", node_type="cache.t4g.micro", memory_share=0.97, until_s=16.0, rate_per_s=20_000.0,
+        object_bytes=2_000, snapshots={"swap_in_s": swap_in_s},
+    )  # fmt: skip
+    known, threads = NODE_TYPES["cache.t4g.micro"], CommandThreadParameters()
+    work_s = threads.request_s + 256 * threads.connection_s + threads.parse_set_s + threads.set_s + threads.answer_s
+    level = outcome.levels["node 0 memory used of all"]
+    from_s = float(level.times_s[level.values >= 1.08][0])
+    assert from_s == pytest.approx(FIRST_S + 1.0, abs=0.02)
+    assert level.values[level.times_s <= from_s].max() < 1.09
+    first = math.ceil(from_s / 0.2)
+    per_s = float(outcome.operations["write"].window_ok[first : first + 3].mean()) / 0.2
+    return per_s * known.slowness * work_s, outcome.operations["write"].latency.percentile_s(0.99)

@@ -10,7 +10,7 @@ from models.kernel.laws import Constant, Uniform
 from models.kernel.parts import Cache, CachePolicy, Group, Sampling, Slabs, everybody
 from models.kernel.recorder import Span
 from models.kernel.sources import Workload
-from models.kernel.steps import Choose, Drop, Fill, Lookup
+from models.kernel.steps import Choose, Drop, Fill, Fit, Lookup
 from models.kernel.system import Operation, Route
 from tests.strategies.systems import DURATION_S, GRID_S, Act, Case
 
@@ -19,9 +19,10 @@ SPAN = Span(0.0, 4 * DURATION_S, 5 * DURATION_S, 4)
 
 
 def _case(cache: Cache, sizes: Constant | Uniform, script: tuple[Act, ...], *, primed: bool) -> Case:
+    fit = () if cache.capacity_bytes is None else (Fit(cache),)
     operations = {
         "read": Operation(Route(Choose(everybody(cache.group)), Lookup(cache, Route(Fill(cache))))),
-        "write": Operation(Route(Choose(everybody(cache.group)), Fill(cache))),
+        "write": Operation(Route(Choose(everybody(cache.group)), *fit, Fill(cache))),
         "insert": Operation(Route(Choose(everybody(cache.group)), Drop(cache))),
     }
     mix = {"read": 0.8, "write": 0.15, "insert": 0.05}
@@ -37,7 +38,9 @@ def sampled_case(policy: CachePolicy) -> Case:
 
 
 def slabs_case() -> Case:
-    """Ten pages for four classes, some of whose objects expire, and one of two memories that is restarted."""
+    """Ten pages for four classes, some of whose objects expire, and one of two memories that is restarted; what is too
+    large is left out, and writers are told.
+    """
     terms = Slabs(smallest_bytes=24, header_bytes=8, growth_factor=1.5, page_bytes=320, item_most_bytes=300)
     cache = Cache("cache", Group("node", 2), "segmented_lru", capacity_bytes=3300, ttl_s=30 * GRID_S, slabs=terms)
     assert np.all(np.diff(terms.chunks_bytes()) > 0)

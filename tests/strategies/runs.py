@@ -31,14 +31,15 @@ def workload(arrivals: Arrivals | Closed, keys: KeyLaw | None = None, mix: dict[
     return Workload(arrivals, keys or UniformKeys(count=1000), Constant(value=100.0), mix or {"read": 1.0})
 
 
-def recorded(*requests: tuple[float, str], keys: tuple[int, ...] = ()) -> Workload:
-    """Requests at these times; all of one key unless told otherwise."""
+def recorded(*requests: tuple[float, str], keys: tuple[int, ...] = (), sizes: tuple[int, ...] = ()) -> Workload:
+    """Requests at these times; all of one key and of 100 bytes unless told otherwise."""
     names = tuple(dict.fromkeys(name for _, name in requests))
     count = len(requests)
     block = Block(
         times_s=np.array([at_s for at_s, _ in requests]),
         operations=np.array([names.index(name) for _, name in requests], np.int64),
-        keys=np.array(keys or [0] * count, np.int64), sizes_bytes=np.full(count, 100, np.int64),
+        keys=np.array(keys or [0] * count, np.int64),
+        sizes_bytes=np.array(sizes or [100] * count, np.int64),
         items=np.ones(count, np.int64), ttls_s=np.full(count, np.inf),
     )  # fmt: skip
     trace = Trace.of(block, 1 + max(keys, default=0), names)

@@ -89,6 +89,7 @@ from models.kernel.steps import (
     Drop,
     Each,
     Fill,
+    Fit,
     Fork,
     Hold,
     Lookup,
@@ -535,6 +536,7 @@ def routes(
     """A route of a few steps."""
     kinds = ["serve", "serve", "choose"]
     kinds += ["travel"] * bool(parts.networks) + ["lookup", "fill", "drop", "peek"] * bool(parts.caches)
+    kinds += ["fit"] * any(cache.capacity_bytes for cache in parts.caches)
     kinds += ["hold"] * bool(parts.rooms and not held and depth < 2) + ["pass"]
     kinds += ["try", "attempt", "redirect"] * (depth < 2)
     vacant = [part for part in parts.stations if part not in occupied and not part.rounds]
@@ -602,6 +604,8 @@ def routes(
             steps += draw(replications(parts, depth))
         elif kind == "fill":
             steps.append(Fill(draw(st.sampled_from(parts.caches)), draw(st.booleans()), draw(st.booleans())))
+        elif kind == "fit":
+            steps.append(Fit(draw(st.sampled_from([cache for cache in parts.caches if cache.capacity_bytes]))))
         elif kind == "drop":
             steps.append(Drop(draw(st.sampled_from(parts.caches))))
         elif kind == "admit":

@@ -13,7 +13,7 @@ from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
 from models.kernel.steps.instead import Attempt, Try
 from models.kernel.steps.log import Append, Receive
-from models.kernel.steps.lookup import Drop, Fill, Lookup, Peek
+from models.kernel.steps.lookup import Drop, Fill, Fit, Lookup, Peek
 from models.kernel.steps.occupy import Occupy
 from models.kernel.steps.serve import Serve
 from models.kernel.steps.travel import Travel
@@ -21,7 +21,7 @@ from models.kernel.steps.versions import Apply, Order, Read
 from models.kernel.steps.volume import Allocate, Await, Persist, Report
 
 __all__ = [
-    "Admit", "Allocate", "Append", "Apply", "At", "Attempt", "Await", "Choose", "Drop", "Each", "Fill", "Fork", "Hold",
-    "Lookup", "Occupy", "Order", "Pass", "Peek", "Persist", "Read", "Receive", "Redirect", "Report", "Serve", "Step",
-    "Travel", "Try",
+    "Admit", "Allocate", "Append", "Apply", "At", "Attempt", "Await", "Choose", "Drop", "Each", "Fill", "Fit", "Fork",
+    "Hold", "Lookup", "Occupy", "Order", "Pass", "Peek", "Persist", "Read", "Receive", "Redirect", "Report", "Serve",
+    "Step", "Travel", "Try",
 ]  # fmt: skip

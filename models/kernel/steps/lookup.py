@@ -1,4 +1,4 @@
-"""Asking a cache, filling it, dropping from it, and looking whether it has something."""
+"""Asking a cache, filling it, dropping from it, whether an object fits in, and whether it is there."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import all_items
 from models.kernel.cache import cache_drop, cache_fill, cache_has, cache_has_newer, cache_lookup
-from models.kernel.codes import OP_DROP, OP_FILL, OP_LOOKUP, OP_PEEK
+from models.kernel.codes import OP_DROP, OP_FILL, OP_FIT, OP_LOOKUP, OP_PEEK
 from models.kernel.entries import held_at
 from models.kernel.ledger import READ
 from models.kernel.parts import Cache
 from models.kernel.steps.base import Step
-from models.kernel.system import Route
+from models.kernel.system import REJECTED, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +105,40 @@ class Fill(Step):
 
 
 @dataclass(frozen=True, eq=False)
+class Fit(Step):
+    """Reject the walk if its item is too large for the chosen member's cache, which forgets what it has of the key.
+
+    A fill alone leaves such an object out, and says nothing.
+
+    Args:
+        cache: Which; its capacity is in bytes.
+    """
+
+    cache: Cache
+    op = OP_FIT
+    reads_key = True
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        most = self.cache.item_most_bytes
+        return program.add(
+            Site(self, self.op, a=program.cache(self.cache), b=program.group(self.cache.group), c=most, next=after)
+        )
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        caches, group, most = plane.caches[site.a : site.a + self.cache.group.size], site.b, site.c
+
+        def fit(token: Token) -> int:
+            if token.request.size > most:
+                caches[token.members[group]].drop(token.key)
+                token.error = REJECTED
+            return token.site
+
+        return fit
+
+
+@dataclass(frozen=True, eq=False)
 class Drop(Step):
     """Remove the walk's key from the chosen member's cache."""
 
@@ -192,6 +226,14 @@ def fill(w: Any, token: Any, site: Any) -> int:
     if site.d == 0 or not cache_has_newer(w, cache, token.key, token.version, now):
         size = all_items(token.items, request.size) if site.c else request.size
         cache_fill(w, cache, token.key, size, now, request.ttl, token.version)
+    return int(site.next)
+
+
+def fit(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Fit`."""
+    if w.requests[token.request].size > site.c:
+        drop(w, token, site)
+        token.error = REJECTED
     return int(site.next)
 
 
