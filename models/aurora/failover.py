@@ -2,10 +2,9 @@
 
 Aurora looks at the writer from every zone at intervals. When nobody has had an answer so many times in a row, the
 replica with the lowest promotion tier of those that answer is made the writer; without one, a new instance is, which
-takes minutes. It asks all segments how far they are, until those that have answered are enough in each group; takes what
-is durable; and cuts off the rest, under a new term that the old writer's records are refused under. A while later the
-cluster endpoint's name leads to it. A writer that only stood still for a while, and is there when it is looked at, does
-the same and goes on.
+takes minutes. It asks all segments how far they are, until those that have answered are enough in each group; takes
+what is durable; and cuts off the rest, under a new term, so that segments refuse the old writer's records. A while
+later the cluster endpoint's name leads to it. A writer that is there again before that does the same, and goes on.
 
 Source:
     Aurora guide (2023), "High availability": less than 60 s with a replica, often less than 30; less than 10 minutes
@@ -19,11 +18,12 @@ Limits:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from models.aurora.upkeep import Process, Upkeep
+from models.aurora.upkeep import PATIENCE_S, Process, Segments
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.plane import Plane, when_answered
 from models.kernel.registry import Parameters, parameter
@@ -59,16 +59,16 @@ class Failover:
 
     Args:
         plane: The data plane.
-        upkeep: The volume, and what can be asked of it.
+        segments: The volume's, and what can be asked.
         parameters: How a lost writer is found.
     """
 
-    def __init__(self, plane: Plane, upkeep: Upkeep, parameters: FailoverParameters) -> None:
-        self.plane, self.upkeep, self.p = plane, upkeep, parameters
-        self.instances, self.storage = upkeep.instances, upkeep.storage
-        self.count = self.instances.nodes.size
-        self.writer, self.answers = 0, [True] * self.count
-        self.reads = self.storage.parameters.quorum.reads(self.storage.width, range(self.storage.width))
+    def __init__(self, plane: Plane, segments: Segments, parameters: FailoverParameters) -> None:
+        self.plane, self.segments, self.p = plane, segments, parameters
+        self.instances, self.storage = segments.upkeep.instances, segments.storage
+        self.zones, self.count = segments.upkeep.region.zones, self.instances.nodes.size
+        self.writer, self.busy = 0, False
+        self.answers, self.leads = [True] * self.count, [each == 0 for each in range(self.count)]
 
     @property
     def now(self) -> float:
@@ -89,76 +89,95 @@ class Failover:
             heard = yield from self._heard_from(instance)
             self.answers[instance] = heard
             failures = 0 if heard else failures + 1
-            if failures == self.p.failure_limit and instance == self.writer:
+            if heard and instance != self.writer and self.leads[instance] and not self.busy:
+                self._step_down(instance)
+            if failures >= self.p.failure_limit and instance == self.writer and not self.busy:
                 self.plane.note(f"instance {instance}, the writer, does not answer")
                 yield from self._fail_over(instance)
                 failures = 0
             at_s = max(at_s + self.p.check_s, self.now)
 
     def _heard_from(self, instance: int) -> Any:
-        looks = [self.upkeep.check(zone, instance) for zone in range(self.upkeep.region.zones)]
-        heard = False
+        """Whether most zones had an answer."""
+        looks = [self.segments.check(zone, instance) for zone in range(self.zones)]
+        heard = 0
         for look in looks:
             answer = yield look
-            heard = heard or answer.ok
-        return heard
+            heard += answer.ok
+        return 2 * heard > self.zones
+
+    def _step_down(self, instance: int) -> None:
+        """Who led before is told that it leads no more, and reads what is durable."""
+        self.leads[instance] = False
+        self.plane.halt(self.storage.volume, instance)
+        self.plane.copy(self.instances.copies, 0, 0, instance + 1)
+        self.plane.note(f"instance {instance} is a replica now")
 
     def _fail_over(self, lost: int) -> Process:
         """Make another instance the writer, or a new one in the place of the lost one."""
+        self.busy = True
         able = [each for each in range(self.count) if each != lost and self.answers[each]]
+        best = min(able, key=lambda each: (self._tier(each), each), default=lost)
+        self.writer = best
         if able:
-            best = min(able, key=lambda each: (self._tier(each), each))
-            self.writer = best
             self.plane.note(f"instance {best} is promoted")
             yield self.plane.until(self.now + self.p.promote_s)
         else:
-            best = lost
             self.plane.note("no replica answers: a new instance is made")
             yield self.plane.until(self.now + self.p.create_s)
             self.plane.up(self.instances.nodes, best)
         yield from self._recover(best)
         yield self.plane.until(self.now + self.p.name_s)
-        if self.writer == best:
-            for zone in range(self.upkeep.region.zones):
-                self.plane.assign(self.instances.writer, zone, 0, best)
-            self.plane.note(f"the cluster endpoint leads to instance {best}")
+        for zone in range(self.zones):
+            self.plane.assign(self.instances.writer, zone, 0, best)
+        self.plane.note(f"the cluster endpoint leads to instance {best}")
+        self.busy = False
 
     def _tier(self, instance: int) -> int:
         return self.p.tiers[instance - 1] if 0 < instance <= len(self.p.tiers) else 0
 
     def _come_back(self, instance: int) -> Process:
-        """An instance that starts anew is what Aurora takes it to be: the writer, if it still is, recovers."""
+        """An instance that starts anew has what is durable; the writer, if it still is, recovers the volume first."""
         while True:
             yield self.plane.watch_up(self.instances.cpu, instance)
+            self.leads[instance] = False
             self.plane.copy(self.instances.copies, 0, 0, instance + 1)
-            if self.writer == instance and self.count > 1:
+            if self.writer == instance and not self.busy:
                 self.plane.note(f"instance {instance} is there again, and still the writer")
+                self.busy = True
                 yield from self._recover(instance)
+                self.busy = False
 
     def _recover(self, instance: int) -> Process:
         """Ask segments until enough have answered in each group; begin a term with what they have."""
-        began_s, storage = self.now, self.storage
-        while True:
-            heard: set[int] = set()
-            answers = [self.upkeep.ask(instance, segment) for segment in range(storage.segments.size)]
-            enough = self.plane.env.event()
-            for segment, answer in enumerate(answers):
-                when_answered(answer, lambda segment=segment: self._hear(heard, segment, enough))  # type: ignore[misc]
-            yield enough | self.plane.until(self.now + 1.0)
-            if enough.triggered:
-                break
-        cut = self.plane.recover(storage.volume, instance, sorted(heard))
+        began_s, volume = self.now, self.storage.volume
+        hearing = _Hearing(self.plane, self.segments)
+        while not hearing.enough.triggered:
+            for segment in range(volume.segments.size):
+                when_answered(self.segments.ask(instance, segment), partial(hearing.hear, segment))
+            yield hearing.enough | self.plane.until(self.now + PATIENCE_S)
+        cut = self.plane.recover(volume, instance, sorted(hearing.heard))
+        self.leads[instance] = True
         self.plane.note(
             f"instance {instance} has recovered the volume in {1000.0 * (self.now - began_s):.1f} ms from "
-            f"{len(heard)} segments, {cut} records that were not durable are cut off"
+            f"{len(hearing.heard)} segments, {cut} records that were not durable are cut off"
         )
 
-    def _hear(self, heard: set[int], segment: int, enough: Any) -> None:
-        heard.add(segment)
-        width = self.storage.width
-        having = [
-            sum(1 << slot for slot in range(width) if group * width + slot in heard)
-            for group in range(self.storage.groups.size)
-        ]
-        if all(self.reads[each] for each in having) and not enough.triggered:
-            enough.succeed()
+
+class _Hearing:
+    """Which segments have answered, and whether they are enough in each group."""
+
+    def __init__(self, plane: Plane, segments: Segments) -> None:
+        self.segments, self.width = segments, segments.width
+        self.heard: set[int] = set()
+        self.enough = plane.env.event()
+
+    def hear(self, segment: int) -> None:
+        """One more has; one that has no copy of all yet does not count."""
+        if self.segments.complete[segment] and not self.enough.triggered:
+            self.heard.add(segment)
+            if all(self.segments.reads(group)[self._having(group)] for group in self.segments.groups):
+                self.enough.succeed()
+
+    def _having(self, group: int) -> int:
+        return sum(1 << slot for slot in range(self.width) if group * self.width + slot in self.heard)

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from models.aurora.failover import Failover, FailoverParameters
 from models.aurora.instances import REPLICAS_MOST, InstanceParameters, Instances
 from models.aurora.storage import Steps, Storage, StorageParameters
-from models.aurora.upkeep import Upkeep
+from models.aurora.upkeep import Segments, Upkeep
 from models.kernel.laws import Constant, seconds
 from models.kernel.parts import Quorum
 from models.kernel.plane import Plane
@@ -67,13 +67,13 @@ def build(parameters: AuroraParameters, operations: tuple[str, ...]) -> System:
     from_client, client = Choose(region.everywhere, "random"), parameters.client.client()
     failover = None if parameters.failover == "off" else parameters.failover
     upkeep = Upkeep(region, instances, storage)
-    probes = dict(upkeep.talk())
     watch = partial(_watch, upkeep=upkeep, failover=failover)
+    is_always_there = parameters.storage.repair is not None
     return System(
         {name: Operation(Route(from_client, *steps[name]()), client) for name in operations},
-        probes=probes,
-        watchers=(watch,),
-        controls_draw=True,
+        probes=upkeep.talk(),
+        controls=(watch,) if is_always_there else (),
+        watchers=() if is_always_there else (watch,),
     )
 
 
@@ -133,9 +133,10 @@ class _Routes:
 
 def _watch(plane: Plane, upkeep: Upkeep, failover: FailoverParameters | None) -> Any:
     """Start what Aurora does by itself."""
-    upkeep.start(plane)
+    segments = Segments(plane, upkeep)
+    segments.start()
     if failover is not None:
-        Failover(plane, upkeep, failover).start()
+        Failover(plane, segments, failover).start()
     yield plane.until(0.0)
 
 

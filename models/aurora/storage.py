@@ -25,7 +25,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.aurora.quorums import A17, QuorumParameters
-from models.kernel.laws import LognormalSeconds, NonNegative, Positive, SecondsLaw, seconds
+from models.kernel.laws import LognormalSeconds, NonNegative, SecondsLaw, seconds
 from models.kernel.parts import UNLIMITED, Copies, Group, Membership, Quorum, Station, Volume
 from models.kernel.registry import Parameters, Servers, parameter, servers_of
 from models.kernel.steps import Allocate, Await, Choose, Fork, Order, Pass, Persist, Report, Serve, Step, Travel
@@ -34,6 +34,17 @@ from models.region import Region
 
 Steps = tuple[Step, ...]
 NO_TIME = seconds(0.0)
+Interval = Annotated[float, Field(ge=0.001, le=100_000)]
+
+
+class RepairParameters(Parameters):
+    """How a lost segment is replaced."""
+
+    check_s: Interval = parameter(1.0, "seconds between looks at a group", assumed="0.1 to 10 s: not published")
+    lost_s: Interval = parameter(
+        10.0, "seconds without an answer until a segment is taken to be lost", assumed="5 to 300 s: not published"
+    )
+    copy_s: Interval = parameter(10.0, "seconds to copy a segment", source=f"{A17}: 10 GB at 10 Gbit/s in 10 s")
 
 
 class StorageParameters(Parameters):
@@ -66,7 +77,10 @@ class StorageParameters(Parameters):
     lsn_limit: Annotated[int, Field(ge=1, le=10**9)] = parameter(
         10_000_000, "records that may be allocated and not durable", source=f"{A17}: LSN allocation limit"
     )
-    gossip_s: Positive = parameter(0.1, "seconds between a segment's questions to its like", assumed="0.05 to 1")
+    gossip_s: Interval = parameter(0.1, "seconds between a segment's questions to its like", assumed="0.05 to 1")
+    repair: RepairParameters | None = parameter(
+        None, "how lost segments are replaced; none: nobody does", example={"lost_s": 10.0}
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +129,11 @@ class Storage:
     def of(cls, region: Region, parameters: StorageParameters, instances: Group, copies: Copies) -> Storage:
         """A volume that nobody has written to."""
         quorum, count = parameters.quorum, parameters.protection_groups
-        width = quorum.copies
+        spare = 0 if parameters.repair is None else region.zones
+        width = quorum.copies + spare
         size = count * width
-        zones = tuple(index % width * region.zones // width for index in range(size))
+        of_slot = [slot * region.zones // quorum.copies for slot in range(quorum.copies)] + list(range(spare))
+        zones = tuple(of_slot[index % width] for index in range(size))
         groups, segments = Group("protection groups", count, fails=False), Group("segments", size, zones)
         channels = Group("channels", size, zones, fails=False)
         rows = tuple(tuple(range(group * width, (group + 1) * width)) for group in range(count))
@@ -125,10 +141,12 @@ class Storage:
             region, parameters, width, instances, groups, segments, channels,
             Membership(groups, (tuple(range(count)),)), Membership(channels, rows, of=groups),
             Membership(segments, tuple((index,) for index in range(size)), of=channels),
-            Membership(segments, rows, of=groups), Station("in group", channels),
+            Membership(segments, tuple((row[: quorum.copies] * 2)[:width] for row in rows), of=groups),
+            Station("in group", channels, UNLIMITED),
             copies,
             Volume(
-                "volume", instances, groups, segments, quorum.writes(width, range(width)), parameters.lsn_limit, copies
+                "volume", instances, groups, segments, quorum.writes(width, range(quorum.copies)),
+                parameters.lsn_limit, copies,
             ),
             Station("log disk", segments, rounds=True), Station("flash", segments, UNLIMITED),
             Station("page disk", segments, servers_of(parameters.readers)),

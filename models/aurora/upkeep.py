@@ -1,13 +1,19 @@
-"""What the volume does by itself: segments that fill their holes from their like, and readers that leave out the dead.
+"""What the volume does by itself: segments fill their holes from their like, and lost ones are replaced.
 
 Time and again each segment asks another one of its group, one after the other, and takes what that one has and it has
-not. A segment that answers nobody any more is not read from until it does.
+not. One that nobody of its group has had an answer from for so long is taken to be lost: it is not read from, and where
+segments are replaced, a new one of its zone is to take its place. From then on a record is durable only when enough
+have it with the old one and with the new one. The new one takes a copy of all, which takes its time; then the old one
+is left out. If the old one answers before that, the new one is left out instead. A recovery asks enough with the one
+or with the other, and counts none that has no copy yet.
 
 Source:
-    Verbitski and others, SIGMOD 2017, section 3: gossip among peers.
+    Verbitski and others, SIGMOD 2017, sections 2 and 3: gossip, 10 GB in 10 s; SIGMOD 2018, section 4: membership
+    changes in two steps, epochs.
 
 Limits:
-    What is missing comes with the answer, whatever it is. All readers learn at once which segments answer.
+    What is missing comes with the answer, whatever it is. Whoever reads learns at once which segments answer. One
+    segment of a group is replaced at a time. Who belongs to a group is known to all who ask, and is never lost.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ from typing import Any
 import simpy
 
 from models.aurora.instances import Instances
+from models.aurora.quorums import Table, both, either
 from models.aurora.storage import Storage
 from models.kernel.laws import seconds
 from models.kernel.parts import Group, Membership
@@ -30,6 +37,8 @@ Process = Generator[simpy.Event, Any, None]
 GOSSIP, ASK, HEALTH = "gossip", "how far a segment is", "health check"
 PATIENCE_S = 1.0
 """Until a question has failed; assumed: 0.2 to 5 s."""
+COPIES_MOST = 10.0
+"""In how many times as long as a copy takes it must be there; assumed."""
 
 
 class Upkeep:
@@ -46,17 +55,14 @@ class Upkeep:
         self.width, self.size = storage.width, storage.segments.size
         self.peers = Group("other segments", self.size, storage.segments.zones, fails=False)
         self.monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
-        self.answers = [True] * self.size
 
     def talk(self) -> Mapping[str, Operation]:
-        """Operations by the number of their leg: of gossip by `pair`, of questions and health checks by source and
-        target.
+        """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions by instance
+        and segment, of health checks by zone and instance.
         """
         network, segments, peers = self.region.network, self.storage.segments, self.peers
-        nodes, monitors = self.instances.nodes, self.monitors
-        pairs = [
-            (mine, mine // self.width * self.width + other) for mine in range(self.size) for other in range(self.width)
-        ]
+        nodes, monitors, width = self.instances.nodes, self.monitors, self.width
+        pairs = [(mine, mine // width * width + slot) for mine in range(self.size) for slot in range(width)]
         work = Serve(self.storage.disk, seconds(0.0), once_s=self.storage.parameters.write_s)
         back = Membership(segments, tuple((each,) for each in range(self.size)), of=peers)
         gossip = Route(
@@ -76,48 +82,175 @@ class Upkeep:
         client = Client(PATIENCE_S)
         return {GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), HEALTH: Operation(check, client)}
 
-    def start(self, plane: Plane) -> None:
-        """Let all segments gossip, at even distances."""
-        self.plane = plane
-        for segment in range(self.size):
-            plane.env.process(self._gossip(segment))
+
+class Segments:
+    """What the segments of one volume do, and who belongs to which group.
+
+    Args:
+        plane: The data plane.
+        upkeep: What can be asked.
+    """
+
+    def __init__(self, plane: Plane, upkeep: Upkeep) -> None:
+        self.plane, self.upkeep, self.storage = plane, upkeep, upkeep.storage
+        self.quorum, self.width = self.storage.parameters.quorum, self.storage.width
+        self.groups = range(self.storage.groups.size)
+        self.members = [list(range(self.quorum.copies)) for _ in self.groups]
+        """The slots of each group, by their places."""
+        self.joining: list[tuple[int, int] | None] = [None for _ in self.groups]
+        """The place that is being filled anew, and the slot that is to have it."""
+        self.complete = [slot < self.quorum.copies for _ in self.groups for slot in range(self.width)]
+        """Whether a segment has had its copy of all."""
+        self.heard_s = [0.0] * self.storage.segments.size
+        self.answers = [True] * self.storage.segments.size
+
+    @property
+    def now(self) -> float:
+        """Seconds."""
+        return float(self.plane.env.now)
+
+    def start(self) -> None:
+        """Let all segments gossip, at even distances, and somebody see to those that are lost."""
+        for group in self.groups:
+            for slot in range(self.quorum.copies, self.width):
+                self.plane.down(self.storage.in_group, self._segment(group, slot), "refuse")
+        for segment in range(self.storage.segments.size):
+            self.plane.env.process(self._gossip(segment))
+        if self.storage.parameters.repair is not None:
+            for group in self.groups:
+                self.plane.env.process(self._mind(group))
+
+    # ------------------------------------------------------------ what is asked
 
     def ask(self, instance: int, segment: int) -> simpy.Event:
         """An instance asks how far a segment is."""
-        return self.plane.submit(ASK, leg=instance * self.size + segment)
+        return self.plane.submit(ASK, leg=instance * self.storage.segments.size + segment)
 
     def check(self, zone: int, instance: int) -> simpy.Event:
         """A monitor asks whether an instance is there."""
-        return self.plane.submit(HEALTH, leg=zone * self.instances.nodes.size + instance)
+        return self.plane.submit(HEALTH, leg=zone * self.upkeep.instances.nodes.size + instance)
+
+    def reads(self, group: int) -> Table:
+        """Sets of a group's slots that find all that is durable."""
+        old, new = self._old_and_new(group)
+        return either(self.quorum.reads(self.width, old), self.quorum.reads(self.width, new))
+
+    # ------------------------------------------------------------ gossip
 
     def _gossip(self, segment: int) -> Process:
-        """Ask the others of the group, one after the other."""
-        interval_s, slot = self.storage.parameters.gossip_s, segment % self.width
-        at_s, turn = interval_s * (segment + 1) / (self.size + 1), 0
+        """Ask the others of the group, one after the other; who is no member does not."""
+        interval_s, (group, slot) = self.storage.parameters.gossip_s, divmod(segment, self.width)
+        at_s, turn = interval_s * (segment + 1) / (self.storage.segments.size + 1), 0
         while True:
             yield self.plane.until(at_s)
-            other = (slot + 1 + turn % (self.width - 1)) % self.width if self.width > 1 else slot
-            turn += 1
-            answer = yield self.plane.submit(GOSSIP, leg=segment * self.width + other)
-            if answer.ok:
-                self.plane.gossip(self.storage.volume, segment, segment - slot + other)
-            self._read_from(segment, segment - slot + other, able=answer.ok)
-            at_s = max(at_s + interval_s, float(self.plane.env.now))
+            others = [other for other in self._slots(group) if other != slot]
+            if slot in self._slots(group) and others:
+                other = others[turn % len(others)]
+                turn += 1
+                answer = yield self.plane.submit(GOSSIP, leg=segment * self.width + other)
+                self._hear(segment, self._segment(group, other), ok=answer.ok)
+            at_s = max(at_s + interval_s, self.now)
 
-    def _read_from(self, mine: int, other: int, *, able: bool) -> None:
-        """Read from a segment or not, from now on; of whom nobody answers, all are read from."""
-        if able and not self.answers[mine]:
-            self._set(mine, able=True)
-        if able != self.answers[other] and self.answers[mine]:
-            self._set(other, able=able)
+    def _hear(self, mine: int, other: int, *, ok: bool) -> None:
+        """What one knows of another after it has asked."""
+        if ok:
+            self.heard_s[other] = self.now
+            if self.complete[mine] and self.complete[other]:
+                self.plane.gossip(self.storage.volume, mine, other)
+        lost_s = 3.0 * self.storage.parameters.gossip_s * self.quorum.copies
+        for segment in (mine, other):
+            able = self.now - self.heard_s[segment] <= lost_s
+            if able != self.answers[segment]:
+                self.answers[segment] = able
+                self._read_from(segment // self.width)
 
-    def _set(self, segment: int, *, able: bool) -> None:
-        self.answers[segment] = able
-        group = segment // self.width
-        row = range(group * self.width, (group + 1) * self.width)
-        alive = [each for each in row if self.answers[each]] or list(row)
+    def _read_from(self, group: int) -> None:
+        """Read from those of a group that answer; of whom nobody does, all are read from."""
+        row = [self._segment(group, slot) for slot in self.members[group]]
+        alive = [each for each in row if self.answers[each] and self.complete[each]] or row
         for slot in range(self.width):
             self.plane.assign(self.storage.read_from, group, slot, alive[slot % len(alive)])
+
+    # ------------------------------------------------------------ who belongs to a group
+
+    def _segment(self, group: int, slot: int) -> int:
+        return group * self.width + slot
+
+    def _slots(self, group: int) -> list[int]:
+        """All that take part, those that are about to as well."""
+        joining = self.joining[group]
+        return self.members[group] + ([] if joining is None else [joining[1]])
+
+    def _old_and_new(self, group: int) -> tuple[list[int], list[int]]:
+        """The members as they are, and as they are to be."""
+        old, joining = self.members[group], self.joining[group]
+        new = list(old)
+        if joining is not None:
+            new[joining[0]] = joining[1]
+        return old, new
+
+    def _mind(self, group: int) -> Process:
+        """Replace who is lost, one at a time."""
+        repair = self.storage.parameters.repair
+        assert repair is not None
+        at_s = repair.check_s * (group + 1) / (len(self.groups) + 1)
+        while True:
+            yield self.plane.until(at_s)
+            for place, slot in enumerate(self.members[group]):
+                if self.now - self.heard_s[self._segment(group, slot)] > repair.lost_s:
+                    yield from self._replace(group, place, repair.copy_s)
+                    break
+            at_s = max(at_s + repair.check_s, self.now)
+
+    def _replace(self, group: int, place: int, copy_s: float) -> Process:
+        """Put a new segment of the same zone in the place of a lost one, unless that answers before it has its copy."""
+        old = self._segment(group, self.members[group][place])
+        new = self._spare(group, old)
+        if new is None:
+            return
+        self.plane.wipe(self.storage.volume, new)
+        self.joining[group] = (place, new % self.width)
+        self._suffice(group)
+        self.plane.up(self.storage.in_group, new)
+        self.plane.note(f"group {group}: segment {new} is to take the place of {old}")
+        began_s, kept_s = self.now, self.heard_s[old]
+        while self.heard_s[old] == kept_s and self.now - began_s < COPIES_MOST * copy_s:
+            yield self.plane.until(self.now + copy_s)
+            has_copy = yield from self._copy(group, new)
+            if has_copy and self.heard_s[old] == kept_s:
+                self.complete[new], self.members[group][place] = True, new % self.width
+                break
+        left = old if self.complete[new] else new
+        self.joining[group], self.complete[left] = None, False
+        self._suffice(group)
+        self.plane.down(self.storage.in_group, left, "refuse")
+        self.plane.note(f"group {group}: segment {left} is left out, after {self.now - began_s:.1f} s")
+        self._read_from(group)
+
+    def _spare(self, group: int, lost: int) -> int | None:
+        """A segment that belongs to nobody, in the zone of a lost one."""
+        zone = self.storage.segments.zone
+        free = [self._segment(group, slot) for slot in range(self.width) if slot not in self.members[group]]
+        return next((segment for segment in free if zone(segment) == zone(lost)), None)
+
+    def _copy(self, group: int, new: int) -> Generator[simpy.Event, Any, bool]:
+        """Take what each member has, of so many that nothing durable is missed; returns whether they were enough."""
+        having = 0
+        for slot in self.members[group]:
+            source = self._segment(group, slot)
+            if self.complete[source] and self.answers[source]:
+                answer = yield self.plane.submit(GOSSIP, leg=new * self.width + slot)
+                if answer.ok:
+                    self.heard_s[source] = self.now
+                    self.plane.gossip(self.storage.volume, new, source)
+                    having |= 1 << slot
+        return self.quorum.reads(self.width, self.members[group])[having]
+
+    def _suffice(self, group: int) -> None:
+        """Records are durable by the old members and by the new."""
+        old, new = self._old_and_new(group)
+        table = both(self.quorum.writes(self.width, old), self.quorum.writes(self.width, new))
+        self.plane.suffice(self.storage.volume, group, table)
 
 
 def _by_leg(group: Group, members: list[int]) -> Choose:
