@@ -82,6 +82,7 @@ class _Routes:
 
     def __init__(self, parameters: AuroraParameters, region: Region, instances: Instances, storage: Storage) -> None:
         self.p, self.region, self.instances, self.storage = parameters, region, instances, storage
+        self.everyone = Quorum("replicas", max(1, parameters.replicas), 0)
 
     def write(self) -> Steps:
         """To the writer, which answers when the record is durable, and tells its replicas."""
@@ -120,15 +121,14 @@ class _Routes:
         return Travel(network, clients, nodes), Travel(network, nodes, clients)
 
     def _tell_replicas(self) -> Steps:
-        count = self.p.replicas
-        if not count:
+        if not self.p.replicas:
             return ()
         i = self.instances
         leg = Route(
             Choose(i.others, "leg"), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
             Serve(i.redo, Constant(value=self.p.instance.apply_s)), Choose(i.view, 0), Apply(i.copies),
         )  # fmt: skip
-        return (Fork(Quorum("replicas", count, 0), leg),)
+        return (Fork(self.everyone, leg),)
 
 
 def _watch(plane: Plane, upkeep: Upkeep, failover: FailoverParameters | None) -> Any:

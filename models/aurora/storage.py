@@ -99,6 +99,8 @@ class Storage:
         channel_of: The connections of a group.
         segment_of: The segment of a connection.
         read_from: The segments that are read from.
+        channel: Sends, batch by batch.
+        everyone: Nobody waits for all segments of a group.
         in_group: Refuses where a segment is no member of its group.
         copies: What the volume has, first, and what each instance has.
         volume: The log.
@@ -118,6 +120,8 @@ class Storage:
     channel_of: Membership
     segment_of: Membership
     read_from: Membership
+    channel: Station
+    everyone: Quorum
     in_group: Station
     copies: Copies
     volume: Volume
@@ -142,6 +146,7 @@ class Storage:
             Membership(groups, (tuple(range(count)),)), Membership(channels, rows, of=groups),
             Membership(segments, tuple((index,) for index in range(size)), of=channels),
             Membership(segments, tuple((row[: quorum.copies] * 2)[:width] for row in rows), of=groups),
+            Station("channel", channels, rounds=True), Quorum("segments", width, 0),
             Station("in group", channels, UNLIMITED),
             copies,
             Volume(
@@ -155,7 +160,7 @@ class Storage:
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""
         p, network = self.parameters, self.region.network
-        send = Serve(Station("channel", self.channels, rounds=True), NO_TIME, once_s=p.send_s)
+        send = Serve(self.channel, NO_TIME, once_s=p.send_s)
         write = Serve(self.disk, NO_TIME, once_s=p.write_s / (1.0 - p.background))
         leg = Route(
             Choose(self.channel_of, "leg"), Pass(self.in_group), send, Choose(self.segment_of, 0),
@@ -164,7 +169,7 @@ class Storage:
         )  # fmt: skip
         return (
             Choose(self.page, "key"), Order(self.copies), Allocate(self.volume),
-            Fork(Quorum("segments", self.width, 0), leg), Await(self.volume),
+            Fork(self.everyone, leg), Await(self.volume),
         )  # fmt: skip
 
     def read(self) -> Steps:

@@ -27,14 +27,14 @@ from models.aurora.instances import Instances
 from models.aurora.quorums import Table, both, either
 from models.aurora.storage import Storage
 from models.kernel.laws import seconds
-from models.kernel.parts import Group, Membership
+from models.kernel.parts import Group, Membership, everybody
 from models.kernel.plane import Plane
 from models.kernel.steps import Choose, Serve, Travel
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
 Process = Generator[simpy.Event, Any, None]
-GOSSIP, ASK, HEALTH = "gossip", "how far a segment is", "health check"
+GOSSIP, ASK, HEALTH, PARTS = "gossip", "how far a segment is", "health check", "parts"
 PATIENCE_S = 1.0
 """Until a question has failed; assumed: 0.2 to 5 s."""
 COPIES_MOST = 10.0
@@ -58,7 +58,8 @@ class Upkeep:
 
     def talk(self) -> Mapping[str, Operation]:
         """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions by instance
-        and segment, of health checks by zone and instance.
+        and segment, of health checks by zone and instance. Nobody asks for `parts`: it leads through all that control
+        looks at or rewrites.
         """
         network, segments, peers = self.region.network, self.storage.segments, self.peers
         nodes, monitors, width = self.instances.nodes, self.monitors, self.width
@@ -80,7 +81,12 @@ class Upkeep:
             Serve(self.instances.cpu, seconds(0.0)), Travel(network, nodes, monitors),
         )  # fmt: skip
         client = Client(PATIENCE_S)
-        return {GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), HEALTH: Operation(check, client)}
+        from_client = (Choose(everybody(self.region.clients)), Choose(self.instances.writer, 0))
+        parts = Route(*from_client, *self.storage.commit(), *self.storage.read())
+        return {
+            GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), HEALTH: Operation(check, client),
+            PARTS: Operation(parts),
+        }  # fmt: skip
 
 
 class Segments:
