@@ -145,7 +145,9 @@ class Failover:
             if self.writer == instance and not self.busy:
                 self.plane.note(f"instance {instance} is there again, and still the writer")
                 self.busy = True
+                self.plane.down(self.instances.in_service, instance, "refuse")
                 yield from self._recover(instance)
+                self.plane.up(self.instances.in_service, instance)
                 self.busy = False
 
     def _recover(self, instance: int) -> Process:

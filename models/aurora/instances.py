@@ -23,7 +23,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.kernel.laws import ExponentialSeconds, Positive, SecondsLaw
-from models.kernel.parts import Cache, Copies, Group, Membership, Station
+from models.kernel.parts import UNLIMITED, Cache, Copies, Group, Membership, Station
 from models.kernel.registry import Parameters, parameter
 from models.region import Region
 
@@ -64,6 +64,8 @@ class Instances:
         readers: The reader endpoint.
         others: The instances that a writer sends its log to.
         here: The instance that something has gone to.
+        role: An instance's entry among those that may answer.
+        in_service: Refuses where an instance may not answer.
     """
 
     nodes: Group
@@ -79,6 +81,8 @@ class Instances:
     readers: Membership
     others: Membership
     here: Membership
+    role: Membership
+    in_service: Station
 
     @classmethod
     def of(cls, region: Region, parameters: InstanceParameters, replicas: int) -> Instances:
@@ -101,4 +105,6 @@ class Instances:
             Membership(nodes, (readers,) * region.zones, of=region.clients),
             Membership(peers, tuple(tuple(o for o in everyone if o != each) or (each,) for each in everyone), of=nodes),
             Membership(nodes, tuple((each,) for each in everyone), of=peers),
+            Membership(peers, tuple((each,) for each in everyone), of=nodes),
+            Station("in service", peers, UNLIMITED),
         )  # fmt: skip

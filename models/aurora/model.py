@@ -20,7 +20,7 @@ from models.kernel.laws import Constant, seconds
 from models.kernel.parts import Quorum
 from models.kernel.plane import Plane
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
-from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Read, Serve, Travel
+from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Pass, Read, Serve, Travel
 from models.kernel.system import Operation, Route, System
 from models.region import Region, RegionParameters
 
@@ -92,7 +92,7 @@ class _Routes:
         send = Serve(self.instances.card, seconds(card_s * copies), 1)
         work = Serve(self.instances.cpu, p.write_s)
         return (
-            Choose(self.instances.writer, 0), there, work, send, *self.storage.commit(), Fill(self.instances.buffer),
+            Choose(self.instances.writer, 0), *there, work, send, *self.storage.commit(), Fill(self.instances.buffer),
             *self._tell_replicas(), back,
         )  # fmt: skip
 
@@ -105,7 +105,7 @@ class _Routes:
         if self.p.read_from == "writer":
             return (
                 Choose(self.instances.writer, 0),
-                there,
+                *there,
                 work,
                 look,
                 Choose(self.instances.volume_view, 0),
@@ -113,12 +113,14 @@ class _Routes:
                 back,
             )
         return (
-            Choose(self.instances.readers, "random"), there, work, look, Choose(self.instances.view, 0), read, back,
+            Choose(self.instances.readers, "random"), *there, work, look, Choose(self.instances.view, 0), read, back,
         )  # fmt: skip
 
-    def _ways(self) -> tuple[Travel, Travel]:
+    def _ways(self) -> tuple[Steps, Travel]:
+        """To an instance that may answer, and back."""
         network, clients, nodes = self.region.network, self.region.clients, self.instances.nodes
-        return Travel(network, clients, nodes), Travel(network, nodes, clients)
+        serves = (Choose(self.instances.role, 0), Pass(self.instances.in_service))
+        return (Travel(network, clients, nodes), *serves), Travel(network, nodes, clients)
 
     def _tell_replicas(self) -> Steps:
         if not self.p.replicas:

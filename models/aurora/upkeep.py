@@ -29,7 +29,7 @@ from models.aurora.storage import Storage
 from models.kernel.laws import seconds
 from models.kernel.parts import Group, Membership, everybody
 from models.kernel.plane import Plane
-from models.kernel.steps import Choose, Serve, Travel
+from models.kernel.steps import Choose, Pass, Serve, Travel
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
@@ -81,7 +81,10 @@ class Upkeep:
             Serve(self.instances.cpu, seconds(0.0)), Travel(network, nodes, monitors),
         )  # fmt: skip
         client = Client(PATIENCE_S)
-        from_client = (Choose(everybody(self.region.clients)), Choose(self.instances.writer, 0))
+        from_client = (
+            Choose(everybody(self.region.clients)), Choose(self.instances.writer, 0), Choose(self.instances.role, 0),
+            Pass(self.instances.in_service),
+        )  # fmt: skip
         parts = Route(*from_client, *self.storage.commit(), *self.storage.read())
         return {
             GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), HEALTH: Operation(check, client),
@@ -204,16 +207,15 @@ class Segments:
             yield self.plane.until(at_s)
             for place, slot in enumerate(self.members[group]):
                 if self.now - self.heard_s[self._segment(group, slot)] > repair.lost_s:
-                    yield from self._replace(group, place, repair.copy_s)
-                    break
+                    new = yield from self._spare(group, self._segment(group, slot))
+                    if new is not None:
+                        yield from self._replace(group, place, new, repair.copy_s)
+                        break
             at_s = max(at_s + repair.check_s, self.now)
 
-    def _replace(self, group: int, place: int, copy_s: float) -> Process:
-        """Put a new segment of the same zone in the place of a lost one, unless that answers before it has its copy."""
+    def _replace(self, group: int, place: int, new: int, copy_s: float) -> Process:
+        """Put a new segment in the place of a lost one, unless that answers before it has its copy."""
         old = self._segment(group, self.members[group][place])
-        new = self._spare(group, old)
-        if new is None:
-            return
         self.plane.wipe(self.storage.volume, new)
         self.joining[group] = (place, new % self.width)
         self._suffice(group)
@@ -233,11 +235,16 @@ class Segments:
         self.plane.note(f"group {group}: segment {left} is left out, after {self.now - began_s:.1f} s")
         self._read_from(group)
 
-    def _spare(self, group: int, lost: int) -> int | None:
-        """A segment that belongs to nobody, in the zone of a lost one."""
+    def _spare(self, group: int, lost: int) -> Generator[simpy.Event, Any, int | None]:
+        """A segment that belongs to nobody, in the zone of a lost one, and is there."""
         zone = self.storage.segments.zone
-        free = [self._segment(group, slot) for slot in range(self.width) if slot not in self.members[group]]
-        return next((segment for segment in free if zone(segment) == zone(lost)), None)
+        for slot in range(self.width):
+            spare = self._segment(group, slot)
+            if slot not in self.members[group] and zone(spare) == zone(lost):
+                answer = yield self.plane.submit(GOSSIP, leg=spare * self.width + slot)
+                if answer.ok:
+                    return spare
+        return None
 
     def _copy(self, group: int, new: int) -> Generator[simpy.Event, Any, bool]:
         """Take what each member has, of so many that nothing durable is missed; returns whether they were enough."""
