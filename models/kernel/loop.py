@@ -28,6 +28,7 @@ from models.kernel.codes import (
     OP_FILL,
     OP_FIT,
     OP_FORK,
+    OP_GUARD,
     OP_LEAVE,
     OP_LOOKUP,
     OP_OCCUPY,
@@ -80,7 +81,7 @@ from models.kernel.steps.choose import choose, redirect
 from models.kernel.steps.each import each
 from models.kernel.steps.fork import fork, join_leg
 from models.kernel.steps.hold import enter, leave, pass_by
-from models.kernel.steps.instead import by_attempt, catch
+from models.kernel.steps.instead import by_attempt, catch, guard
 from models.kernel.steps.log import append, receive
 from models.kernel.steps.lookup import drop, fill, fit, look_up, peek
 from models.kernel.steps.occupy import occupy, release
@@ -337,6 +338,8 @@ def walk(w: Any, i: int) -> None:
             index = redirect(w, token, site)
         elif op == OP_CATCH:
             index = catch(token, site)
+        elif op == OP_GUARD:
+            index = guard(token, site)
         elif op == OP_ATTEMPT:
             index = by_attempt(token, site)
         elif op == OP_RELEASE:

@@ -62,6 +62,7 @@ from models.kernel.steps.admit import TRIES, BucketState
 from models.kernel.steps.each import PartsState
 from models.kernel.steps.fork import QuorumState
 from models.kernel.steps.hold import RoomState
+from models.kernel.steps.instead import _Guard
 from models.kernel.steps.log import LogState
 from models.kernel.steps.travel import _Delay
 from models.kernel.steps.volume import VolumeState
@@ -753,6 +754,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ],
     "a draw is one bit off": changed(Draws, "function", one_bit_off),
     "who is wrong is not redirected": changed(Redirect, "bind", lambda _: lambda *_: lambda token: token.site),
+    "what has failed before goes another way": changed(_Guard, "bind", lambda _: lambda *_: lambda token: token.site),
     "what has failed goes no other way": changed(Try, "bind", lambda _: lambda *_: lambda token: token.site),
     "what is too large is not turned away": changed(Fit, "bind", lambda _: lambda *_: lambda token: token.site),
     "a later attempt goes the first way": changed(Attempt, "bind", lambda _: lambda *_: lambda token: token.site),

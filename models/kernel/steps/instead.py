@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import OP_ATTEMPT, OP_CATCH
+from models.kernel.codes import OP_ATTEMPT, OP_CATCH, OP_GUARD
 from models.kernel.steps.base import Step
 from models.kernel.system import Route
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Try(Step):
     """Go a way and, where it fails, another way instead, as if nothing had been wrong; both go on behind.
 
-    A walk that is lost on the first way without a word is lost: nobody tells it to go another way.
+    What has failed before stays so, and goes neither way. A walk that is lost on the first way without a word is lost:
+    nobody tells it to go another way.
 
     Args:
         then: The way that is gone first.
@@ -43,7 +44,8 @@ class Try(Step):
 
         instead = program.flatten(self.instead, after, depth)
         catch = program.add(Site(self, self.op, c=self.error, next=after, other=instead, carries=1))
-        return program.flatten(self.then, catch, depth)
+        then = program.flatten(self.then, catch, depth)
+        return program.add(Site(_Guard(), OP_GUARD, next=then, other=after, carries=1))
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         instead, kind = site.other, site.c
@@ -55,6 +57,20 @@ class Try(Step):
             return token.site
 
         return catch
+
+
+class _Guard(Step):
+    """Who has failed already goes past what follows."""
+
+    op = OP_GUARD
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        past = site.other
+
+        def guard(token: Token) -> int:
+            return past if token.error else token.site
+
+        return guard
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +114,11 @@ def by_attempt(token: Any, site: Any) -> int:
     if token.attempt < site.c:
         return int(site.next)
     return int(site.other)
+
+
+def guard(token: Any, site: Any) -> int:
+    """Compiled form of `_Guard`."""
+    return int(site.other if token.error else site.next)
 
 
 def catch(token: Any, site: Any) -> int:
