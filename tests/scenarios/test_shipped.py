@@ -20,6 +20,11 @@ from bench.simulate import choose_engine
 from tests.tools.command import process
 
 SHORT = {
+    "aurora_failover": (),
+    "aurora_quorum": ("replications=3", "duration_s=10.0"),
+    "aurora_repair": (),
+    "aurora_zone_loss": ("replications=3",),
+    "aurora_zone_plus_one": ("replications=3",),
     "cache_evictions": ("duration_s=30.0",),
     "cache_stampede": ("replications=2", "duration_s=35.0", "windows=70"),
     "cache_trace": (),
@@ -56,6 +61,11 @@ SHORT = {
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
 SWITCHED_OFF = {
+    "aurora_failover": ("systems.replica.failover=off", "with a replica, writes go on"),
+    "aurora_quorum": ("systems.one_dead.storage.quorum={ write = 5, read = 2 }", "a dead copy is hardly noticed"),
+    "aurora_repair": ("systems.repaired.storage.repair.lost_s=1000.0", "who replaces a segment in the time"),
+    "aurora_zone_loss": ("systems.writer.failover=off", "with the writer gone, a replica is one"),
+    "aurora_zone_plus_one": ("systems.repaired.storage.repair.lost_s=1000.0", "a segment that is replaced makes four"),
     "cache_evictions": ("systems.doubling.slabs.growth_factor=1.25", "chunks that double leave half"),
     "cache_stampede": ("systems.leases.leases=off", "with leases one client fetches"),
     "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),
