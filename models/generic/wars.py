@@ -1,0 +1,123 @@
+"""Partial quorums: writes and reads ask all copies and wait for some, so that a read may miss the last write.
+
+Four delays, each one way and each drawn anew for each copy: of a write to the copy (W), of its acknowledgement back
+(A), of a read's request to the copy (R), of its response back (S). A write orders the next version of its object, sends
+it to all copies and is acknowledged when so many have answered; the others get it later. A read asks all copies as well
+and returns the newest version among the first answers. Where fewer than all copies are needed for a write and a read
+together, and one more, none of the copies that answer a read need have the last write.
+
+Source:
+    Bailis, Venkataraman, Franklin, Hellerstein and Stoica, Probabilistically bounded staleness for practical partial
+    quorums, PVLDB 5(8), 2012: the model WARS, section 4, and the fits of table 3, which are taken as the paper's own
+    simulator and later public code by its first author have them, but for the shape of YMMR's W (3.35 in the paper as
+    recalled; a public simulator has 3.5).
+
+Limits:
+    Delays are independent of one another, of the load and of the object. Nobody repairs: a write spreads by its own
+    messages alone, which all arrive. Versions are in the order in which coordinators begin to write.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from models.kernel.laws import (
+    ComponentSeconds,
+    ExponentialSeconds,
+    Law,
+    MixtureSeconds,
+    NonNegative,
+    ParetoSeconds,
+    SecondsLaw,
+    seconds,
+)
+from models.kernel.parts import Copies, Group, Network, Quorum, everybody
+from models.kernel.registry import Parameters, parameter
+from models.kernel.steps import Apply, Choose, Fork, Order, Read, Step, Travel
+from models.kernel.system import Route
+
+READ = "read"
+"""The operation that reads; all others write."""
+PBS = "PBS, PVLDB 5(8), 2012, table 3"
+MS = 1e-3
+
+
+class Delays(Parameters):
+    """One-way delays between a coordinator and a copy."""
+
+    write: SecondsLaw = parameter(..., "seconds of a write to a copy (W)")
+    acknowledge: SecondsLaw = parameter(..., "seconds of its acknowledgement back (A)")
+    read: SecondsLaw = parameter(..., "seconds of a read's request to a copy (R)")
+    respond: SecondsLaw = parameter(..., "seconds of its response back (S)")
+    between_zones_s: NonNegative = parameter(
+        0.0,
+        "more seconds each way to copies in other zones; each copy is in one of its own, requests start in any of them",
+        assumed="0: one zone",
+    )
+
+
+def _fit(share: float, minimum_ms: float, shape: float, rate_per_ms: float) -> Law:
+    """So much of a Pareto body, and an exponential tail for the rest."""
+    body = ComponentSeconds(weight=share, law=ParetoSeconds(minimum_s=minimum_ms * MS, shape=shape))
+    tail = ComponentSeconds(weight=1.0 - share, law=ExponentialSeconds(mean_s=MS / rate_per_ms))
+    return MixtureSeconds(components=[body, tail])
+
+
+def _delays(write: Law, others: Law, between_zones_s: float = 0.0) -> Delays:
+    """A = R = S, as all of the fits have it."""
+    return Delays(write=write, acknowledge=others, read=others, respond=others, between_zones_s=between_zones_s)
+
+
+_SSD, _DISK = _fit(0.9122, 0.235, 10.0, 1.66), _fit(0.38, 1.05, 1.51, 0.183)
+DelaysName = Literal["lnkd-ssd", "lnkd-disk", "ymmr", "wan"]
+FITTED: dict[DelaysName, Delays] = {
+    "lnkd-ssd": _delays(_SSD, _SSD),
+    "lnkd-disk": _delays(_DISK, _SSD),
+    "ymmr": _delays(_fit(0.939, 3.0, 3.35, 0.0028), _fit(0.982, 1.5, 3.8, 0.0217)),
+    "wan": _delays(_DISK, _SSD, between_zones_s=0.075),
+}
+"""Fits to what was measured at LinkedIn (Voldemort on SSDs, and on disks behind a cache of the file system) and Yammer
+(Riak); and LinkedIn's disks in three places 75 ms apart.
+"""
+
+
+class PartialQuorums:
+    """Copies, and the ways to them.
+
+    Args:
+        count: Copies.
+        delays: How long messages are under way.
+    """
+
+    def __init__(self, count: int, delays: Delays) -> None:
+        apart = delays.between_zones_s > 0.0
+        zones = tuple(range(count)) if apart else ()
+        self.count = count
+        self.coordinators = Group("coordinators", count if apart else 1, zones, fails=False)
+        self.nodes = Group("copies", count, zones)
+        self.members = everybody(self.nodes)
+        self.versions = Copies("versions", self.members)
+        self.between = Network("between zones", seconds(0.0), seconds(delays.between_zones_s), count) if apart else None
+        self.ways = {
+            name: Network(name, getattr(delays, name)) for name in ("write", "acknowledge", "read", "respond")
+        }  # fmt: skip
+
+    def route(self, operation: str, quorum: Quorum) -> Route:
+        """A read or a write, from a coordinator to all copies; done when so many have answered."""
+        if operation == READ:
+            return Route(self._home, self._ask(quorum, "read", Read(self.versions), "respond"))
+        return Route(self._home, Order(self.versions), self._ask(quorum, "write", Apply(self.versions), "acknowledge"))
+
+    @property
+    def _home(self) -> Choose:
+        return Choose(everybody(self.coordinators), "random" if self.coordinators.size > 1 else 0)
+
+    def _ask(self, quorum: Quorum, there: str, what: Step, back: str) -> Fork:
+        """There and back; across zones, that much longer."""
+        return Fork(quorum, Route(
+            Choose(self.members, "leg"), *self._across(self.coordinators, self.nodes), Travel(self.ways[there]),
+            what, Travel(self.ways[back]), *self._across(self.nodes, self.coordinators),
+        ))  # fmt: skip
+
+    def _across(self, source: Group, target: Group) -> tuple[Step, ...]:
+        return () if self.between is None else (Travel(self.between, source, target),)
