@@ -96,7 +96,7 @@ class PartialQuorums:
         self.coordinators = Group("coordinators", count if apart else 1, zones, fails=False)
         self.nodes = Group("copies", count, zones)
         self.members = everybody(self.nodes)
-        self.versions = Copies("versions", self.members)
+        self.versions = Copies("versions", self.members, led=False)
         self.between = Network("between zones", seconds(0.0), seconds(delays.between_zones_s), count) if apart else None
         self.ways = {
             name: Network(name, getattr(delays, name)) for name in ("write", "acknowledge", "read", "respond")

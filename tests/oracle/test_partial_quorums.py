@@ -222,6 +222,25 @@ def test_the_newest_of_the_first_answers_counts(engine: str, needed: int, stale:
     assert ages == pytest.approx(stale, rel=1 / 64)
 
 
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize(("led", "kept", "lost"), [(True, 0, 1), (False, 1, 0)])
+def test_any_copy_keeps_a_write_where_none_leads(engine: str, led: bool, kept: int, lost: int) -> None:
+    """Copy 0 would have the write at 9 s; the run ends at 8 s."""
+    group = Group("copies", 3)
+    members, way = everybody(group), Station("ways", group, 0)
+    copies = Copies("versions", members, led=led)
+    legs = tuple(
+        Route(Choose(members, copy), Serve(way, Constant(value=time_s)), Apply(copies))
+        for copy, time_s in enumerate((8.0, 0.1, 0.2))
+    )
+    system = System({"write": Operation(Route(Order(copies), Fork(Quorum("write", 3, 2), legs)))})
+
+    (outcome,) = replicate(system, recorded((1.0, "write")), Span(0.0, 4.0, 8.0, 4), 1, engine)
+
+    assert outcome.counters["writes.acknowledged"] == 1
+    assert (outcome.counters["writes.kept"], outcome.counters["writes.lost"]) == (kept, lost)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"read_needed": 2}, {"delays": "wan", "read_needed": 4}, {"delays": "wan", "leader": True},

@@ -1053,7 +1053,7 @@ def partial_quorum_case() -> Case:
     """
     group, client = Group("copies", 3, (0, 1, 2)), Group("client", 3, (0, 1, 2))
     members = everybody(group)
-    copies, far = Copies("versions", members), Network("net", grid(0), grid(2), 3)
+    copies, far = Copies("versions", members, led=False), Network("net", grid(0), grid(2), 3)
     there, back = Travel(far, client, group), Travel(far, group, client)
     door, late = Station("door", group, 0), Serve(Station("way", group, 0), LAWS[12])
     asked = Fork(
