@@ -56,10 +56,10 @@ class Delays(Parameters):
     )
 
 
-def _fit(share: float, minimum_ms: float, shape: float, rate_per_ms: float) -> Law:
-    """So much of a Pareto body, and an exponential tail for the rest."""
-    body = ComponentSeconds(weight=share, law=ParetoSeconds(minimum_s=minimum_ms * MS, shape=shape))
-    tail = ComponentSeconds(weight=1.0 - share, law=ExponentialSeconds(mean_s=MS / rate_per_ms))
+def _fit(minimum_ms: float, shape: float, share: float, rate_per_ms: float) -> Law:
+    """A Pareto body, with an exponential tail of such a share."""
+    body = ComponentSeconds(weight=1.0 - share, law=ParetoSeconds(minimum_s=minimum_ms * MS, shape=shape))
+    tail = ComponentSeconds(weight=share, law=ExponentialSeconds(mean_s=MS / rate_per_ms))
     return MixtureSeconds(components=[body, tail])
 
 
@@ -68,12 +68,12 @@ def _delays(write: Law, others: Law, between_zones_s: float = 0.0) -> Delays:
     return Delays(write=write, acknowledge=others, read=others, respond=others, between_zones_s=between_zones_s)
 
 
-_SSD, _DISK = _fit(0.9122, 0.235, 10.0, 1.66), _fit(0.38, 1.05, 1.51, 0.183)
+_SSD, _DISK = _fit(0.235, 10.0, 0.0878, 1.66), _fit(1.05, 1.51, 0.62, 0.183)
 DelaysName = Literal["lnkd-ssd", "lnkd-disk", "ymmr", "wan"]
 FITTED: dict[DelaysName, Delays] = {
     "lnkd-ssd": _delays(_SSD, _SSD),
     "lnkd-disk": _delays(_DISK, _SSD),
-    "ymmr": _delays(_fit(0.939, 3.0, 3.35, 0.0028), _fit(0.982, 1.5, 3.8, 0.0217)),
+    "ymmr": _delays(_fit(3.0, 3.35, 0.061, 0.0028), _fit(1.5, 3.8, 0.018, 0.0217)),
     "wan": _delays(_DISK, _SSD, between_zones_s=0.075),
 }
 """Fits to what was measured at LinkedIn (Voldemort on SSDs, and on disks behind a cache of the file system) and Yammer
