@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from models.generic.wars import FITTED, PBS, READ, Delays, DelaysName, PartialQuorums
 from models.kernel.laws import ExponentialSeconds, SecondsLaw
 from models.kernel.parts import Group, Quorum, Station, everybody
+from models.kernel.predicates import Table, at_least, both, members
 from models.kernel.registry import ClientParameters, Model, Parameters, Servers, parameter, servers_of
 from models.kernel.steps import Choose, Fork, Serve
 from models.kernel.system import Operation, Route, System
@@ -64,9 +65,9 @@ class CopiesParameters(Parameters):
         return self
 
 
-def leader_and(copies: int, needed: int) -> tuple[bool, ...]:
-    """Truth table over sets of copies: copy 0 and `needed` in all."""
-    return tuple(bool(answered & 1) and answered.bit_count() >= needed for answered in range(1 << copies))
+def leader_and(copies: int, needed: int) -> Table:
+    """Copy 0 and `needed` in all."""
+    return both(at_least(copies, 1, among=members(0)), at_least(copies, needed))
 
 
 def build(parameters: CopiesParameters, operations: tuple[str, ...]) -> System:
@@ -81,15 +82,15 @@ def _alike(parameters: CopiesParameters, operations: tuple[str, ...]) -> dict[st
     copies, needed = parameters.copies, parameters.needed
     group = Group("copies", copies)
     station = Station("copies", group, servers_of(parameters.servers))
-    members = everybody(group)
+    everyone = everybody(group)
     laws = parameters.legs or [parameters.leg] * copies
     quorum = (
         Quorum("quorum", copies, table=leader_and(copies, needed)) if parameters.leader
         else Quorum("quorum", copies, needed)
     )  # fmt: skip
     legs = (
-        Route(Choose(members, "leg"), Serve(station, parameters.leg)) if parameters.legs is None
-        else tuple(Route(Choose(members, index), Serve(station, law)) for index, law in enumerate(laws))
+        Route(Choose(everyone, "leg"), Serve(station, parameters.leg)) if parameters.legs is None
+        else tuple(Route(Choose(everyone, index), Serve(station, law)) for index, law in enumerate(laws))
     )  # fmt: skip
     return {name: Route(Fork(quorum, legs)) for name in operations}
 
