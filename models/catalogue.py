@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models import dax, dynamodb, elasticache
+from models.aurora import durability
 from models.generic import cache_aside, copies, queue
 from models.kernel.registry import Model
 
@@ -16,5 +17,6 @@ MODELS: dict[str, Model] = {
         dax.model(dynamodb.BACKEND),
         elasticache.memcached(dynamodb.BACKEND),
         elasticache.redis(dynamodb.BACKEND),
+        durability.MODEL,
     )
 }

@@ -50,6 +50,11 @@ def either(*tables: Table) -> Table:
     return tuple(any(entries) for entries in zip(*tables, strict=True))
 
 
+def without(table: Table, lost: int) -> Table:
+    """What satisfies a table while some copies count for nothing."""
+    return tuple(table[held & ~lost] for held in range(len(table)))
+
+
 def meets(one: Table, other: Table) -> bool:
     """Whether no set that satisfies the one can miss a set that satisfies the other: they have a copy in common.
 

@@ -20,6 +20,7 @@ from bench.simulate import choose_engine
 from tests.tools.command import process
 
 SHORT = {
+    "aurora_durability": ("replications=4",),
     "cache_stampede": ("replications=2", "duration_s=35.0", "windows=70"),
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=2", "duration_s=15.0"),
@@ -56,6 +57,7 @@ SHORT = {
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
 SWITCHED_OFF = {
+    "aurora_durability": ("systems.four_of_six.scheme=two_of_three", "a zone and one more copy may be lost"),
     "cache_stampede": ("systems.leases.leases=off", "with leases one client fetches"),
     "cache_trace": ("systems.lru.policy=fifo", "LRU keeps what is in use"),
     "dax_vs_dynamodb": ("systems.dax.item_ttl_s=0.001", "half of all reads come back at least twice as fast"),
