@@ -17,8 +17,8 @@ Source:
 Limits:
     How often segments and zones fail is not published. Copies fail independently of one another, and are repaired so,
     all at once if need be; a repair goes on in a dark zone, and needs nobody that it could copy from. What was lost
-    below a read's quorum is there again when its repairs are over, as if restored from a backup. Nobody changes the
-    quorum while a zone is dark.
+    below a read's quorum is there again when its repairs are over, as if restored from a backup. What a copy has begun
+    with when it fails is answered. Nobody changes the quorum while a zone is dark.
 """
 
 from __future__ import annotations
@@ -156,14 +156,18 @@ class DurabilityParameters(Parameters):
 
 
 def build(parameters: DurabilityParameters, operations: tuple[str, ...]) -> System:
-    """Requests go to all copies; one that has failed, or whose zone is dark, refuses."""
+    """Requests go to all copies; one that has failed, or whose zone is dark, refuses.
+
+    What has failed is kept in books beside the nodes, so that faults of a scenario can hit these as well.
+    """
     scheme = SCHEMES[parameters.scheme]
-    zones = Group("zones", max(scheme.zones) + 1, fails=False)
-    copies = Group("copies", scheme.copies, fails=False)
-    power, segments = Station("power", zones, 0), Station("segments", copies, 0)
+    nodes = Group("copies", scheme.copies, scheme.zones)
+    copies = everybody(nodes)
+    books, zones = Group("segments", scheme.copies, fails=False), Group("zones", max(scheme.zones) + 1, fails=False)
+    segments, power = Station("segments", books, 0), Station("power", zones, 0)
     leg = Route(
-        Choose(everybody(copies), "leg"), Choose(Membership(zones, (scheme.zones,)), "leg"), Pass(power),
-        Serve(segments, parameters.leg),
+        Choose(copies, "leg"), Choose(everybody(books), "leg"), Choose(Membership(zones, (scheme.zones,)), "leg"),
+        Pass(power), Pass(segments), Serve(Station("copies", nodes, 0), parameters.leg),
     )  # fmt: skip
     quorums = {
         "write": Quorum("write quorum", scheme.copies, table=scheme.write),
@@ -183,8 +187,8 @@ class Wear:
         plane: Where they happen.
         parameters: How often, and how long.
         scheme: What a read needs.
-        segments: The copies' station.
-        power: The zones'.
+        segments: Where the books are on copies that have failed.
+        power: And on zones that are dark.
     """
 
     def __init__(
@@ -243,7 +247,7 @@ class Wear:
 
 MODEL = Model(
     name="aurora_durability",
-    summary="copies of a segment that fail and are repaired, in zones that go dark, over years",
+    summary="copies that fail and are repaired, in zones that go dark",
     parameters=DurabilityParameters,
     build=build,
     operations=("read", "write"),

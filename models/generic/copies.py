@@ -42,8 +42,8 @@ class CopiesParameters(Parameters):
     servers: Servers = parameter("unlimited", "servers of each copy", assumed="no queueing")
     delays: Delays | DelaysName | None = parameter(
         None,
-        f"one-way delays, instead of `leg`, by themselves or as fitted ({PBS}); then copies hold versions that reads "
-        "return",
+        "one-way delays, instead of `leg`; then copies hold versions, which reads return; or as fitted, "
+        f"{', '.join(FITTED)} ({PBS})",
         example="lnkd-disk",
     )
     read_needed: Annotated[int, Field(ge=1, le=MAX_COPIES)] | None = parameter(

@@ -40,20 +40,32 @@ READ = "read"
 """The operation that reads; all others write."""
 PBS = "PBS, PVLDB 5(8), 2012, table 3"
 MS = 1e-3
+EXAMPLE = {"kind": "exponential", "mean_s": 0.001}
 
 
 class Delays(Parameters):
     """One-way delays between a coordinator and a copy."""
 
-    write: SecondsLaw = parameter(..., "seconds of a write to a copy (W)")
-    acknowledge: SecondsLaw = parameter(..., "seconds of its acknowledgement back (A)")
-    read: SecondsLaw = parameter(..., "seconds of a read's request to a copy (R)")
-    respond: SecondsLaw = parameter(..., "seconds of its response back (S)")
+    write: SecondsLaw = parameter(..., "seconds of a write to a copy (W)", example=EXAMPLE)
+    acknowledge: SecondsLaw | None = parameter(
+        None, "seconds of its acknowledgement back (A); none: as `write`", example=EXAMPLE
+    )
+    read: SecondsLaw | None = parameter(
+        None, "seconds of a read's request to a copy (R); none: as `acknowledge`", example=EXAMPLE
+    )
+    respond: SecondsLaw | None = parameter(None, "seconds of its response back (S); none: as `read`", example=EXAMPLE)
     between_zones_s: NonNegative = parameter(
         0.0,
         "more seconds each way to copies in other zones; each copy is in one of its own, requests start in any of them",
         assumed="0: one zone",
     )
+
+    def networks(self) -> dict[str, Network]:
+        """The ways, by what is under way on them."""
+        acknowledge = self.acknowledge or self.write
+        read = self.read or acknowledge
+        laws = {"write": self.write, "acknowledge": acknowledge, "read": read, "respond": self.respond or read}
+        return {name: Network(name, law) for name, law in laws.items()}
 
 
 def _fit(minimum_ms: float, shape: float, share: float, rate_per_ms: float) -> Law:
@@ -63,20 +75,15 @@ def _fit(minimum_ms: float, shape: float, share: float, rate_per_ms: float) -> L
     return MixtureSeconds(components=[body, tail])
 
 
-def _delays(write: Law, others: Law, between_zones_s: float = 0.0) -> Delays:
-    """A = R = S, as all of the fits have it."""
-    return Delays(write=write, acknowledge=others, read=others, respond=others, between_zones_s=between_zones_s)
-
-
 _SSD, _DISK = _fit(0.235, 10.0, 0.0878, 1.66), _fit(1.05, 1.51, 0.62, 0.183)
 DelaysName = Literal["lnkd-ssd", "lnkd-disk", "ymmr", "wan"]
 FITTED: dict[DelaysName, Delays] = {
-    "lnkd-ssd": _delays(_SSD, _SSD),
-    "lnkd-disk": _delays(_DISK, _SSD),
-    "ymmr": _delays(_fit(3.0, 3.35, 0.061, 0.0028), _fit(1.5, 3.8, 0.018, 0.0217)),
-    "wan": _delays(_DISK, _SSD, between_zones_s=0.075),
+    "lnkd-ssd": Delays(write=_SSD),
+    "lnkd-disk": Delays(write=_DISK, acknowledge=_SSD),
+    "ymmr": Delays(write=_fit(3.0, 3.35, 0.061, 0.0028), acknowledge=_fit(1.5, 3.8, 0.018, 0.0217)),
+    "wan": Delays(write=_DISK, acknowledge=_SSD, between_zones_s=0.075),
 }
-"""Fits to what was measured at LinkedIn (Voldemort on SSDs, and on disks behind a cache of the file system) and Yammer
+"""Fits to what was measured at LinkedIn (Voldemort on SSDs, and on spinning disks) and Yammer
 (Riak); and LinkedIn's disks in three places 75 ms apart.
 """
 
@@ -98,9 +105,7 @@ class PartialQuorums:
         self.members = everybody(self.nodes)
         self.versions = Copies("versions", self.members, led=False)
         self.between = Network("between zones", seconds(0.0), seconds(delays.between_zones_s), count) if apart else None
-        self.ways = {
-            name: Network(name, getattr(delays, name)) for name in ("write", "acknowledge", "read", "respond")
-        }  # fmt: skip
+        self.ways = delays.networks()
 
     def route(self, operation: str, quorum: Quorum) -> Route:
         """A read or a write, from a coordinator to all copies; done when so many have answered."""

@@ -76,6 +76,7 @@ ESCAPES: dict[str, str] = {
     "dynamodb.scaling:DECREASES_PER_DAY": "never binds: four at any time and one an hour come to no more in a day",
     "dynamodb.failover:MAJORITY.left.right": "a third of three replicas, rounded down, is half of them, rounded down",
     "generic.copies:MAX_COPIES": BOUND,
+    "generic.wars:EXAMPLE.mean_s": "what a draft shows",
     "kernel.charges:Hourly.units": SAID,
     "kernel.priming:MOST.left": "bounds the past of caches that never settle",
     "kernel.priming:MOST.right": "likewise",
@@ -258,10 +259,11 @@ MATTERS: dict[str, tuple[str, ...]] = {
     "partial_quorums": (
         "generic.wars:MS", "generic.wars:Delays.between_zones_s", "generic.wars:_SSD.0", "generic.wars:_SSD.1",
         "generic.wars:_SSD.2", "generic.wars:_SSD.3", "generic.wars:_DISK.0", "generic.wars:_DISK.1",
-        "generic.wars:_DISK.2", "generic.wars:_DISK.3", "generic.wars:FITTED.ymmr.0.0",
-        "generic.wars:FITTED.ymmr.0.1", "generic.wars:FITTED.ymmr.0.2", "generic.wars:FITTED.ymmr.0.3",
-        "generic.wars:FITTED.ymmr.1.0", "generic.wars:FITTED.ymmr.1.1", "generic.wars:FITTED.ymmr.1.2",
-        "generic.wars:FITTED.ymmr.1.3", "generic.wars:FITTED.wan.between_zones_s",
+        "generic.wars:_DISK.2", "generic.wars:_DISK.3", "generic.wars:FITTED.ymmr.write.0",
+        "generic.wars:FITTED.ymmr.write.1", "generic.wars:FITTED.ymmr.write.2", "generic.wars:FITTED.ymmr.write.3",
+        "generic.wars:FITTED.ymmr.acknowledge.0", "generic.wars:FITTED.ymmr.acknowledge.1",
+        "generic.wars:FITTED.ymmr.acknowledge.2", "generic.wars:FITTED.ymmr.acknowledge.3",
+        "generic.wars:FITTED.wan.between_zones_s",
     ),
     "retries_lost": (
         "kernel.registry:QuotaParameters.capacity", "kernel.registry:QuotaParameters.cost",

@@ -20,7 +20,7 @@ from bench.simulate import choose_engine
 from tests.tools.command import process
 
 SHORT = {
-    "aurora_durability": ("replications=4",),
+    "aurora_durability": (),
     "cache_stampede": ("replications=2", "duration_s=35.0", "windows=70"),
     "cache_trace": (),
     "dax_vs_dynamodb": ("replications=2", "duration_s=15.0"),
