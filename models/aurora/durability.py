@@ -112,6 +112,9 @@ def outlook(scheme: Scheme, repairs: Repairs) -> Outlook:
     Args:
         scheme: Copies in zones, and which of them suffice.
         repairs: How often they fail, and how long repairs take.
+
+    Limits:
+        Probabilities of loss are approximations, and good where repairs are fast (`loss_probability`).
     """
     up = repairs.availability, scheme.zones, repairs.zone_availability
     loss_s, dark_s = mean_time_to_loss_s(scheme.read, repairs, scheme.zones), repairs.zone_repair_s

@@ -3,14 +3,14 @@
 Four delays, each one way and each drawn anew for each copy: of a write to the copy (W), of its acknowledgement back
 (A), of a read's request to the copy (R), of its response back (S). A write orders the next version of its object, sends
 it to all copies and is acknowledged when so many have answered; the others get it later. A read asks all copies as well
-and returns the newest version among the first answers. Where fewer than all copies are needed for a write and a read
-together, and one more, none of the copies that answer a read need have the last write.
+and returns the newest version among the first answers. Where a write and a read together wait for no more copies than
+there are, none of those that answer a read need have the last write.
 
 Source:
     Bailis, Venkataraman, Franklin, Hellerstein and Stoica, Probabilistically bounded staleness for practical partial
-    quorums, PVLDB 5(8), 2012: the model WARS, section 4, and the fits of table 3, which are taken as the paper's own
-    simulator and later public code by its first author have them, but for the shape of YMMR's W (3.35 in the paper as
-    recalled; a public simulator has 3.5).
+    quorums, PVLDB 5(8), 2012: the model WARS, section 4, and the fits of table 3, checked against public code by its
+    first author; that has 3.5 for the shape of YMMR's W, not 3.35. As there, a client of the far copies is in any of
+    the three places, for a write and for a read independently.
 
 Limits:
     Delays are independent of one another, of the load and of the object. Nobody repairs: a write spreads by its own

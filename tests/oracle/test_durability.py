@@ -7,10 +7,13 @@ stands on the same formulas, whose terms are worked out by hand here.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.run import run as run_scenario
+from bench.scenario.load import load
 from models.aurora.durability import LOST, SCHEMES, YEAR_S, DurabilityParameters, SchemeName, build, outlook
 from models.kernel.arrivals import Poisson
 from models.kernel.closed_forms import Repairs
@@ -92,6 +95,51 @@ def test_both_engines_see_the_same_failures() -> None:
         name: o.errors for name, o in other.operations.items()
     }
     assert sum(o.ok for o in one.operations.values()) > 100
+
+
+FAULTS = """
+schema = 1
+name = "zone-and-one"
+question = "A zone is lost, and later one more copy: who can still read and write?"
+replications = 1
+duration_s = 400.0
+workload = { arrivals = { kind = "poisson", rate_per_s = 20.0 }, mix = { read = 0.5, write = 0.5 } }
+
+[systems.six]
+model = "aurora_durability"
+
+[systems.three]
+model = "aurora_durability"
+scheme = "two_of_three"
+
+[[faults]]
+at_s = 100.0
+until_s = 300.0
+kind = "zone-down"
+target = "*.zones[1]"
+how = "refuse"
+
+[[faults]]
+at_s = 200.0
+until_s = 300.0
+kind = "node-down"
+target = "*.copies[0]"
+how = "refuse"
+"""
+
+
+def test_faults_come_to_copies_as_well(tmp_path: Path) -> None:
+    """With a zone lost all go on; with one more copy six can be read, and three no more; all are well in the end."""
+    (tmp_path / "faults.toml").write_text(FAULTS, "utf-8")
+
+    outcomes = run_scenario(load(tmp_path / "faults.toml", ()), "compiled").outcomes
+
+    quarters = {
+        (name, operation): each.window_errors.reshape(4, -1).sum(axis=1) > 0
+        for name, (outcome,) in outcomes.items() for operation, each in outcome.operations.items()
+    }  # fmt: skip
+    assert quarters.pop(("six", "read")).tolist() == [False] * 4
+    assert [each.tolist() for each in quarters.values()] == [[False, False, True, False]] * 3
 
 
 def test_a_zone_and_one_more_copy() -> None:
