@@ -17,5 +17,6 @@ MODELS: dict[str, Model] = {
         elasticache.memcached(dynamodb.BACKEND),
         elasticache.redis(dynamodb.BACKEND),
         aurora.MODEL,
+        aurora.DURABILITY,
     )
 }

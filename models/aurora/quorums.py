@@ -14,15 +14,15 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from models.kernel.predicates import Table, at_least, both, either, meets, members
 from models.kernel.registry import Parameters, parameter
 
 A17 = "Verbitski and others, SIGMOD 2017"
-Table = tuple[bool, ...]
 
 
 class QuorumParameters(Parameters):
@@ -42,9 +42,9 @@ class QuorumParameters(Parameters):
     def _meet(self) -> QuorumParameters:
         if max(self.write, self.read, self.full or 0) > self.copies:
             raise ValueError(f"write, read and full must be at most copies = {self.copies}")
-        members = range(self.copies)
-        writes, reads = self.writes(self.copies, members), self.reads(self.copies, members)
-        if not self.unsafe_quorum and not (meet(writes, reads) and meet(writes, writes)):
+        every = range(self.copies)
+        writes, reads = self.writes(self.copies, every), self.reads(self.copies, every)
+        if not self.unsafe_quorum and not (meets(writes, reads) and meets(writes, writes)):
             raise ValueError(
                 f"a set of {self.write} of {self.copies} copies and one of {self.read} need not meet, or two of "
                 f"{self.write} need not: acknowledged writes may be lost; take more than "
@@ -56,39 +56,14 @@ class QuorumParameters(Parameters):
         """Whether the member at some place of its group is full; those of a zone take turns."""
         return self.full is None or place in sorted(range(self.copies), key=lambda each: (each % 2, each))[: self.full]
 
-    def writes(self, width: int, members: Sequence[int]) -> Table:
+    def writes(self, width: int, slots: Sequence[int]) -> Table:
         """Sets of slots that make a record durable, where some slots are members, in the order of their places."""
-        full = _mask(slot for place, slot in enumerate(members) if self.is_full(place))
-        everyone, by_full = _mask(members), self.full is not None
-        return tuple(
-            (having & everyone).bit_count() >= self.write or (by_full and having & full == full)
-            for having in range(1 << width)
-        )
+        enough = at_least(width, self.write, members(*slots))
+        return enough if self.full is None else either(enough, at_least(width, self.full, self._full(slots)))
 
-    def reads(self, width: int, members: Sequence[int]) -> Table:
+    def reads(self, width: int, slots: Sequence[int]) -> Table:
         """Sets of slots that find every record that is durable."""
-        full = _mask(slot for place, slot in enumerate(members) if self.is_full(place))
-        everyone = _mask(members)
-        return tuple(
-            (having & everyone).bit_count() >= self.read and bool(having & full) for having in range(1 << width)
-        )
+        return both(at_least(width, self.read, members(*slots)), at_least(width, 1, self._full(slots)))
 
-
-def both(one: Table, other: Table) -> Table:
-    """Sets that are enough for either."""
-    return tuple(first and second for first, second in zip(one, other, strict=True))
-
-
-def either(one: Table, other: Table) -> Table:
-    """Sets that are enough for one of the two."""
-    return tuple(first or second for first, second in zip(one, other, strict=True))
-
-
-def meet(one: Table, other: Table) -> bool:
-    """Whether each set of the one table has something in common with each of the other."""
-    sets, others = ([having for having, enough in enumerate(table) if enough] for table in (one, other))
-    return all(mine & theirs for mine in sets for theirs in others)
-
-
-def _mask(slots: Iterable[int]) -> int:
-    return sum(1 << slot for slot in slots)
+    def _full(self, slots: Sequence[int]) -> int:
+        return members(*(slot for place, slot in enumerate(slots) if self.is_full(place)))

@@ -24,11 +24,11 @@ from typing import Any
 import simpy
 
 from models.aurora.instances import Instances
-from models.aurora.quorums import Table, both, either
 from models.aurora.storage import Storage
 from models.kernel.laws import seconds
 from models.kernel.parts import Group, Membership, everybody
 from models.kernel.plane import Plane
+from models.kernel.predicates import Table, both, either
 from models.kernel.steps import Choose, Pass, Serve, Travel
 from models.kernel.system import Client, Operation, Route
 from models.region import Region

@@ -224,7 +224,7 @@ class CompiledPlane(Controlled):
             self.env.process(control(self))
         self.env.run(until=self.env.at(self.span.end_s, FIRST))
         if self.program.copies is not None:
-            self.f["ledger_audit"](self.w, -1, True, 1)
+            self.f["ledger_audit"](self.w, -1, True, self.program.copies.keepers)
         left = self.w.requests[(self.w.requests["settled"] == 0) & (self.w.requests["measured"] == 1)]
         np.add.at(self.tally.unfinished, left["operation"], 1)
 

@@ -5,9 +5,10 @@ keys, and 0 is the original that nobody has written. A version is superseded whe
 acknowledged, and a read is stale if the version that it returns was superseded before the read began; its age is the
 time between.
 
-An acknowledged write is superseded by a newer one, or else kept if the copy that leads its key has it, or lost. That is
-looked into when another copy begins to lead, as it would be hidden by the next write, and when the run has ended. What
-a copy had that was in memory is lost with its node, unless another copy has it or may yet get it.
+An acknowledged write is superseded by a newer one, or else kept if the copy that leads its key has it (or any copy,
+where none leads), or lost. That is looked into when another copy begins to lead, as it would be hidden by the next
+write, and when the run has ended. What a copy had that was in memory is lost with its node, unless another copy has it
+or may yet get it.
 
 `LedgerState` is the SimPy form; the functions below it are the compiled form.
 

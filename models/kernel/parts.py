@@ -303,7 +303,7 @@ class Room:
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """Copies of all objects on the members of some rows, of which the first slot leads; a system has one such set.
+    """Copies of all objects on the members of some rows, of which the first slot may lead; a system has one such set.
 
     Args:
         name: Unique within the system.
@@ -312,6 +312,7 @@ class Copies:
         volatile: Whether a member's copy is gone when faults take its node down.
         replicated: Whether what a node had when it was lost may be under way to others, so that what became of it shows
             when one of them leads, or the same again.
+        led: Whether the first of a row leads, so that what it lacks in the end is lost; else any of them keeps a write.
     """
 
     name: str
@@ -319,6 +320,7 @@ class Copies:
     by_key: Membership | None = None
     volatile: bool = False
     replicated: bool = False
+    led: bool = True
 
     def __post_init__(self) -> None:
         width = self.members.width
@@ -326,6 +328,11 @@ class Copies:
             raise ValueError(f"copies {self.name}: members of a row must differ by their number modulo {width}")
         if self.by_key is not None and len(self.by_key.rows) != 1:
             raise ValueError(f"copies {self.name}: one row finds a key's row")
+
+    @property
+    def keepers(self) -> int:
+        """First members of a row, one of which must have a write in the end."""
+        return 1 if self.led else self.members.width
 
 
 @dataclass(frozen=True, eq=False)

@@ -370,7 +370,7 @@ class SimpyPlane(Controlled):
             if request.measured:
                 self.recorder.unfinished(request.operation, request.attempts)
         if self.ledger is not None:
-            self.ledger.audit(-1, final=True)
+            self.ledger.audit(-1, final=True, width=self.ledger.part.keepers)
         self.recorder.finish()
 
     def _next_arrival(self, index: int) -> None:

@@ -42,9 +42,9 @@ DAX = (
 DYNAMODB = (
     "dynamodb_leader_failover", "dynamodb_hot_partition", "dynamodb_burst", "sdk_retry_modes", "dynamodb_autoscaling",
 )  # fmt: skip
-GENERIC = ("cache_trace", "retry_storm", "quorum_copies", "queue_mmc")
+GENERIC = ("cache_trace", "retry_storm", "quorum_copies", "quorum_staleness", "queue_mmc")
 USED = {
-    "generic": ("defaults", *GENERIC),
+    "generic": ("defaults", *GENERIC, "partial_quorums"),
     "region": (*DYNAMODB, *DAX),
     "dax": (*DAX, "dax_crowded", "dax_memory", "dax_queries", "node_types"),
     "dynamodb": (
@@ -82,6 +82,7 @@ ESCAPES: dict[str, str] = {
     "dynamodb.failover:MAJORITY.left.right": "a third of three replicas, rounded down, is half of them, rounded down",
     "elasticache.redis:MASTERS_LEAST": BOUND,
     "generic.copies:MAX_COPIES": BOUND,
+    "generic.wars:EXAMPLE.mean_s": "what a draft shows",
     "kernel.charges:Hourly.units": SAID,
     "kernel.priming:MOST.left": "bounds the past of caches that never settle",
     "kernel.priming:MOST.right": "likewise",
@@ -269,6 +270,15 @@ MATTERS: dict[str, tuple[str, ...]] = {
         "dax.prices:_R5.xlarge", "dax.prices:_R5.2xlarge", "dax.prices:_R5.4xlarge", "dax.prices:_R5.8xlarge",
         "dax.prices:_R5.12xlarge", "dax.prices:_R5.16xlarge", "dax.prices:_R5.24xlarge", "dax.prices:R4_LARGE",
         "dax.prices:R7I_TO_R5",
+    ),
+    "partial_quorums": (
+        "generic.wars:MS", "generic.wars:Delays.between_zones_s", "generic.wars:_SSD.0", "generic.wars:_SSD.1",
+        "generic.wars:_SSD.2", "generic.wars:_SSD.3", "generic.wars:_DISK.0", "generic.wars:_DISK.1",
+        "generic.wars:_DISK.2", "generic.wars:_DISK.3", "generic.wars:FITTED.ymmr.write.0",
+        "generic.wars:FITTED.ymmr.write.1", "generic.wars:FITTED.ymmr.write.2", "generic.wars:FITTED.ymmr.write.3",
+        "generic.wars:FITTED.ymmr.acknowledge.0", "generic.wars:FITTED.ymmr.acknowledge.1",
+        "generic.wars:FITTED.ymmr.acknowledge.2", "generic.wars:FITTED.ymmr.acknowledge.3",
+        "generic.wars:FITTED.wan.between_zones_s",
     ),
     "retries_lost": (
         "kernel.registry:QuotaParameters.capacity", "kernel.registry:QuotaParameters.cost",

@@ -16,13 +16,14 @@ import pytest
 from pydantic import ValidationError
 
 from models import catalogue
-from models.aurora.quorums import QuorumParameters, both, either, meet
+from models.aurora.quorums import QuorumParameters
 from models.kernel.arrivals import ConstantArrivals
 from models.kernel.closed_forms.quorums import k_of_n_mean_s, k_of_n_quantile_s
 from models.kernel.faults import Fault, Interrupt, StationFault, schedule
 from models.kernel.keys import UniformKeys
 from models.kernel.laws import Constant
 from models.kernel.outcome import Outcome
+from models.kernel.predicates import both, either, meets, satisfied_by_losses
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Workload
@@ -146,19 +147,13 @@ def test_a_busy_segment_writes_what_has_come_in_one_go() -> None:
 # ---------------------------------------------------------------- sets
 
 
-def count(table: tuple[bool, ...], gone: int) -> tuple[int, int]:
-    """Of the sets that so many copies leave over: how many suffice, and how many there are."""
-    left = [having for having in range(64) if having.bit_count() == 6 - gone]
-    return sum(table[having] for having in left), len(left)
-
-
 def test_all_subsets_of_lost_copies() -> None:
     """Writable and readable, as reckoned for 4 of 6 and 3 of 6."""
     quorum, members = QuorumParameters(), range(6)
     writes, reads = quorum.writes(6, members), quorum.reads(6, members)
 
-    assert [count(writes, gone) for gone in range(7)] == [(1, 1), (6, 6), (15, 15), (0, 20), (0, 15), (0, 6), (0, 1)]
-    assert [count(reads, gone) for gone in range(7)] == [(1, 1), (6, 6), (15, 15), (20, 20), (0, 15), (0, 6), (0, 1)]
+    assert satisfied_by_losses(writes) == ((1, 1), (6, 6), (15, 15), (0, 20), (0, 15), (0, 6), (0, 1))
+    assert satisfied_by_losses(reads) == ((1, 1), (6, 6), (15, 15), (20, 20), (0, 15), (0, 6), (0, 1))
 
 
 def test_full_and_tail_segments_by_enumeration() -> None:
@@ -172,8 +167,8 @@ def test_full_and_tail_segments_by_enumeration() -> None:
         there = {place for place in members if having >> place & 1}
         assert writes[having] == (len(there) >= 4 or full <= there)
         assert reads[having] == (len(there) >= 3 and bool(full & there))
-    assert meet(writes, reads)
-    assert meet(writes, writes)
+    assert meets(writes, reads)
+    assert meets(writes, writes)
 
 
 def test_both_sets_meet_either_set_while_a_member_changes() -> None:
@@ -182,9 +177,9 @@ def test_both_sets_meet_either_set_while_a_member_changes() -> None:
     writes = both(quorum.writes(7, old), quorum.writes(7, new))
     reads = either(quorum.reads(7, old), quorum.reads(7, new))
 
-    assert meet(writes, reads)
-    assert meet(writes, writes)
-    assert not meet(quorum.writes(7, old), either(quorum.reads(7, old), quorum.reads(7, new)))
+    assert meets(writes, reads)
+    assert meets(writes, writes)
+    assert not meets(quorum.writes(7, old), either(quorum.reads(7, old), quorum.reads(7, new)))
 
 
 @pytest.mark.parametrize("quorum", [{"write": 3}, {"read": 2}, {"copies": 4, "write": 2, "read": 3}, {"copies": 3}])

@@ -32,7 +32,7 @@ from models.kernel.codes import MAX_OCCUPIED
 from models.kernel.entries import Entry
 from models.kernel.keys import Zipf, zipf_table
 from models.kernel.laws import Exponential
-from models.kernel.ledger import LedgerState
+from models.kernel.ledger import READ, WROTE, LedgerState
 from models.kernel.parts import CACHE_POLICIES, Group, Quorum, Station
 from models.kernel.program import Site
 from models.kernel.recorder import Recorder
@@ -55,6 +55,7 @@ from models.kernel.steps import (
     Serve,
     Try,
     admit,
+    fork,
     lookup,
     serve,
 )
@@ -83,6 +84,7 @@ from tests.strategies.systems import (
     moved_case,
     occupied_case,
     older_case,
+    partial_quorum_case,
     restored_case,
     returning_case,
     rounds_case,
@@ -128,8 +130,21 @@ def test_engines_agree(case: Case) -> None:
         moved_case(),
         volume_case(),
         volume_case(limit=2),
+        partial_quorum_case(),
     ],
-    ids=["busy", "expiring", "several", "living", "log", "rounds", "restored", "moved", "volume", "limited"],
+    ids=[
+        "busy",
+        "expiring",
+        "several",
+        "living",
+        "log",
+        "rounds",
+        "restored",
+        "moved",
+        "volume",
+        "limited",
+        "partial",
+    ],
 )
 def test_engines_agree_on_what_was_thought_of(case: Case) -> None:
     agree(case)
@@ -183,7 +198,7 @@ def by_hand() -> list[Case]:
     some = (
         several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
         living_case, log_case, partial(log_case, replicated=False), rounds_case, restored_case, moved_case,
-        volume_case, partial(volume_case, limit=2), partial(volume_case, needed=4),
+        volume_case, partial(volume_case, limit=2), partial(volume_case, needed=4), partial_quorum_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]
@@ -417,6 +432,17 @@ def first_part_read_nothing(join: Callable[..., None]) -> Callable[..., None]:
         join(parts, part, token)
 
     return change
+
+
+def last_leg_alone(leg: Token, walk: Token) -> None:
+    """The leg that answers last has the last word."""
+    if leg.access == READ and walk.access != WROTE:
+        walk.version, walk.access = leg.version, READ
+
+
+def newest_of_all(leg: Token, walk: Token) -> None:
+    if leg.access == READ:
+        walk.version, walk.access = max(walk.version, leg.version), READ
 
 
 def lost_with_all(vanish: Callable[..., None]) -> Callable[..., None]:
@@ -869,6 +895,9 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "nothing is no work": changed(
         Serve, "bind", lambda bind: lambda step, plane, site: bind(step, plane, replace(site, d=0))
     ),
+    "a walk has not read what its legs have": lambda patch: patch.setattr(fork, "bring_version", lambda *_: None),
+    "a walk has read what its last leg has": lambda patch: patch.setattr(fork, "bring_version", last_leg_alone),
+    "a walk that writes has read what its legs have": lambda patch: patch.setattr(fork, "bring_version", newest_of_all),
     "a walk has not read what its first part has": changed(PartsState, "join", first_part_read_nothing),
     "parts have one key": changed(PartsState, "__init__", one_key_for_all),
     "a lost part is not missed": changed(PartsState, "__init__", after(goes_on_without)),

@@ -20,6 +20,7 @@ from bench.simulate import choose_engine
 from tests.tools.command import process
 
 SHORT = {
+    "aurora_durability": (),
     "aurora_failover": (),
     "aurora_quorum": ("replications=3", "duration_s=10.0"),
     "aurora_repair": (),
@@ -52,6 +53,7 @@ SHORT = {
     "redis_snapshot": (),
     "retry_storm": ("replications=2",),
     "quorum_copies": ("replications=6", "duration_s=50.0"),
+    "quorum_staleness": ("replications=3",),
     "session_store": (),
     "session_store_zone_loss": (),
     "sdk_retry_modes": ("replications=2", "duration_s=70.0", "windows=70"),
@@ -61,6 +63,7 @@ SHORT = {
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
 SWITCHED_OFF = {
+    "aurora_durability": ("systems.four_of_six.scheme=two_of_three", "a zone and one more copy may be lost"),
     "aurora_failover": ("systems.replica.failover=off", "with a replica, writes go on"),
     "aurora_quorum": ("systems.one_dead.storage.quorum={ write = 5, read = 2 }", "a dead copy is hardly noticed"),
     "aurora_repair": ("systems.repaired.storage.repair.lost_s=1000.0", "who replaces a segment in the time"),
@@ -96,6 +99,7 @@ SWITCHED_OFF = {
     "redis_snapshot": ("systems.primary.replication.fork_s_per_gib=0.0", "a node of 4.8 GiB stands still"),
     "retry_storm": ("systems.one_retry.client.max_attempts=1", "one retry each keeps the outage alive"),
     "quorum_copies": ("systems.four_of_six.needed=6", "4 of 6: mean"),
+    "quorum_staleness": ("systems.majorities.read_needed=1", "with majorities of both, none is"),
     "session_store": ("systems.multi_az.failover=off", "with a replica nobody logs in again"),
     "session_store_zone_loss": ("systems.multi_az.failover=off", "and fifteen seconds later all is well"),
     "sdk_retry_modes": ("systems.standard.client.mode=legacy", "a retry quota keeps"),

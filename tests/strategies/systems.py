@@ -1052,6 +1052,33 @@ def older_case() -> Case:
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def partial_quorum_case() -> Case:
+    """A case by hand in which writes come to three copies at different times, and reads ask all for the newer of the
+    first two; some look at one copy before, and some writes look at all.
+    """
+    group, client = Group("copies", 3, (0, 1, 2)), Group("client", 3, (0, 1, 2))
+    members = everybody(group)
+    copies, far = Copies("versions", members, led=False), Network("net", grid(0), grid(2), 3)
+    there, back = Travel(far, client, group), Travel(far, group, client)
+    door, late = Station("door", group, 0), Serve(Station("way", group, 0), LAWS[12])
+    asked = Fork(
+        Quorum("read quorum", 3, 2),
+        Route(Choose(members, "leg"), there, Serve(door, LAWS[8]), Read(copies), Serve(door, grid(1)), back),
+    )
+    written = Fork(Quorum("write quorum", 3, 1), Route(Choose(members, "leg"), there, late, Apply(copies), back))
+    home = Choose(everybody(client), "random")
+    operations = {
+        "read": Operation(Route(home, asked)),
+        "look": Operation(Route(home, Choose(members, "random"), Read(copies), asked)),
+        "write": Operation(Route(home, Order(copies), written)),
+        "change": Operation(Route(home, asked, Order(copies), asked, written)),
+    }
+    script = (Act(20 * GRID_S, "down", (group, 0, "refuse")), Act(24 * GRID_S, "up", (group, 0)))
+    mix = {"read": 0.4, "look": 0.2, "write": 0.3, "change": 0.1}
+    work = Workload(Poisson(rate_per_s=0.5 / GRID_S), UniformKeys(count=2), SIZES[0], mix)
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 5)
+
+
 def waiting_case() -> Case:
     """A case by hand in which many wait for one who holds their key, and the room is cleared time and again."""
     node = Group("node")

@@ -1,4 +1,4 @@
-"""What theory says about parts and routes: waits, hit ratios, quorum times, saturation; exact unless labelled.
+"""What theory says about parts and routes: waits, hit ratios, quorums, repairs, saturation; exact unless labelled.
 
 A closed form reads the same stations and loads that the engines simulate, so it tells where a system saturates before
 anything runs and stands as an oracle beside what ran. A name that begins with `approximate_` is a known approximation;
@@ -48,6 +48,12 @@ from models.kernel.closed_forms.quorums import (
     leader_and_first_level,
     leader_and_first_mean_s,
 )
+from models.kernel.closed_forms.reliability import (
+    Repairs,
+    loss_probability,
+    mean_time_to_loss_s,
+    unavailability,
+)
 from models.kernel.closed_forms.retries import (
     load_amplification,
     mean_attempts,
@@ -59,6 +65,7 @@ __all__ = [
     "AsymptoticBounds",
     "BoundedQueue",
     "ClosedNetwork",
+    "Repairs",
     "StationDemand",
     "approximate_capacity_items",
     "approximate_clock_hit_ratio",
@@ -79,10 +86,12 @@ __all__ = [
     "leader_and_first_level",
     "leader_and_first_mean_s",
     "load_amplification",
+    "loss_probability",
     "lru_characteristic_time",
     "lru_hit_ratio",
     "machine_repair",
     "mean_attempts",
+    "mean_time_to_loss_s",
     "mg1_wait_mean_s",
     "mm1_response_quantile_s",
     "mmc_response_mean_s",
@@ -93,6 +102,7 @@ __all__ = [
     "perfect_frequency_hit_ratio",
     "retry_bucket_amplification_max",
     "ttl_hit_ratio",
+    "unavailability",
     "utilization",
     "vulnerable_rates_per_s",
 ]

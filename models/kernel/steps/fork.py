@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.codes import GONE, OP_FORK, PARKED
+from models.kernel.ledger import READ, WROTE
 from models.kernel.parts import Quorum
 from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token
 from models.kernel.station import vanish
@@ -31,7 +32,8 @@ class Fork(Step):
     """Send one walk down each leg; go on when the legs that have answered satisfy the quorum.
 
     Legs that come later finish their work unnoticed. A leg that fails counts against the quorum; when it can no longer
-    be reached, the request fails with that leg's error. A quorum that needs nobody makes the legs detached work.
+    be reached, the request fails with that leg's error. A quorum that needs nobody makes the legs detached work. Of the
+    versions that legs have read when they answer, the newest is what the walk has read, unless it writes.
 
     Args:
         quorum: Which answers suffice.
@@ -112,6 +114,7 @@ def join(plane: SimpyPlane, token: Token, parent: Token) -> None:
             plane.ready.append(parent)
             return
     else:
+        bring_version(token, parent)
         parent.answered |= 1 << token.leg
         if quorum.met(parent.answered):
             parent.join += 1
@@ -120,6 +123,12 @@ def join(plane: SimpyPlane, token: Token, parent: Token) -> None:
     if parent.outstanding == 0:
         parent.join += 1
         plane.vanish(parent)
+
+
+def bring_version(leg: Any, walk: Any) -> None:
+    """What a leg that answers has read, its walk has read too, unless it has a newer version, or writes; both forms."""
+    if leg.access == READ and walk.access != WROTE:
+        walk.version, walk.access = max(walk.version, leg.version), READ
 
 
 def fork(w: Any, i: int, token: Any, site: Any) -> int:
@@ -213,6 +222,7 @@ def join_leg(w: Any, token: Any) -> None:
             ready_put(w.clock[0], w.tokens, up)
             return
     else:
+        bring_version(token, parent)
         parent.answered |= bit
         if quorum_met(w, parent.quorum, parent.answered):
             parent.join += 1
