@@ -41,7 +41,14 @@ ENDS_S, COPIES, WIDTH = 5.0, 6, 9
 ROUNDS, SCHEDULES = 20, 500
 FAST: dict[str, Any] = {
     "replicas": 2,
-    "failover": {"check_s": 0.1, "failure_limit": 2, "promote_s": 0.05, "create_s": 0.2, "name_s": 0.05},
+    "failover": {
+        "check_s": 0.1,
+        "failure_limit": 2,
+        "promote_s": 0.05,
+        "create_s": 0.2,
+        "name_s": 0.05,
+        "open_s": 0.02,
+    },
     "storage": {"protection_groups": 1, "gossip_s": 0.1, "repair": {"check_s": 0.1, "lost_s": 0.5, "copy_s": 0.3}},
     "client": {"timeout_s": 0.5},
     "region": {"near": {"kind": "exponential", "mean_s": 0.004}, "far": {"kind": "exponential", "mean_s": 0.012}},
@@ -152,7 +159,7 @@ class Cluster:
             self.met["promoted in a zone's loss"] += "is promoted" in text and any(
                 f.at_s <= at_s <= f.until_s for f in zones
             )
-            self.met["cut off"] += int((re.search(r"(\d+) records that were not", text) or [0, 0])[1])
+            self.met["cut off"] += int((re.search(r"(\d+) records cut off", text) or [0, 0])[1])
             changing += "is to take the place" in text
         begun = [at_s for at_s, text in outcome.notes if "is to take the place" in text]
         ended = [at_s for at_s, text in outcome.notes if "is left out" in text]
