@@ -144,7 +144,7 @@ def _watch(plane: Plane, upkeep: Upkeep, failover: FailoverParameters | None) ->
 
 MODEL = Model(
     name="aurora",
-    summary="Aurora: a writer and replicas on a volume of six copies over three zones",
+    summary="Aurora: a writer and its replicas on one volume of six copies",
     parameters=AuroraParameters,
     build=build,
     operations=OPERATIONS,
