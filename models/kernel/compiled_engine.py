@@ -926,6 +926,7 @@ class CompiledPlane(Controlled):
         suffices = np.zeros((rows, 1 if part is None else len(part.suffices)), np.int64)
         if part is not None:
             volume["width"], volume["limit"], volume["term"], volume["spare"] = part.width, part.limit, 1, capacity - 1
+            volume["followed"] = part.copies is not None
             volume["appends"] = sum(site.op == OP_ALLOCATE for site in self.program.sites)
             leaders["term"], leaders[0]["leads"], copies["term"], suffices[:] = 1, 1, 1, part.suffices
         return {

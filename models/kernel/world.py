@@ -85,8 +85,9 @@ them fill a line of a processor's cache."""
 ROOM = _record("base waited")
 LOG = _record("end leads bytes head tail")
 """A member's log; `head` to `tail` wait for records in front of theirs, in order."""
-VOLUME = _record("width limit term records spare appends queued")
-"""What there is of records: `appends` is how many one walk may append, beside those `queued` for a number."""
+VOLUME = _record("width limit term records spare appends queued followed")
+"""What there is of records: `appends` is how many one walk may append, beside those `queued` for a number; `followed`:
+the first copy has what the volume has."""
 WRITER = _record("leads term last durable first outstanding head tail")
 """A volume's writer; `head` to `tail` wait for a number."""
 SEGMENT_OF = _record("term end head tail")

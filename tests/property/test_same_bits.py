@@ -130,6 +130,7 @@ def test_engines_agree(case: Case) -> None:
         moved_case(),
         volume_case(),
         volume_case(limit=2),
+        volume_case(followed=False),
         partial_quorum_case(),
     ],
     ids=[
@@ -143,6 +144,7 @@ def test_engines_agree(case: Case) -> None:
         "moved",
         "volume",
         "limited",
+        "unfollowed",
         "partial",
     ],
 )

@@ -34,10 +34,10 @@ def written(volume: Volume, copies: Copies, name: str) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def volume_case(needed: int = 3, limit: int = 6) -> Case:
+def volume_case(needed: int = 3, limit: int = 6, *, followed: bool = True) -> Case:
     """Two writers, the second of which takes over and is taken over from while the first goes on."""
     copies = Copies("copies", Membership(Group("volume copies", 1), ((0,),)))
-    volume = Volume("volume", WRITERS, PAGES, SEGMENTS, sufficing(WIDTH, needed), limit, copies)
+    volume = Volume("volume", WRITERS, PAGES, SEGMENTS, sufficing(WIDTH, needed), limit, copies if followed else None)
     both = Membership(WRITERS, ((0, 1),))
     operations = {
         "write": Operation(Route(Choose(LEADING, 0), *written(volume, copies, "write")), Client(30 * GRID_S)),

@@ -507,7 +507,7 @@ def volume_allocate(w: Any, number: int, i: int, row: int) -> None:
             w.records[back].follow = new
         else:
             w.firsts[row] = new
-        if w.ledger[0].width:
+        if volume.followed:
             record.over = ledger_get(w, LEADER, token.key)
             ledger_put(w, LEADER, token.key, token.version)
     if writer.outstanding:
@@ -664,7 +664,7 @@ def volume_cut_off(w: Any, last: int) -> int:
         elif record.cut == 0:
             record.cut = volume.term
             count += 1
-            if w.ledger[0].width:
+            if volume.followed:
                 ledger_undo(w, LEADER, record.key, record.version, record.over)
         at -= 1
     return count
