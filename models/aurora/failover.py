@@ -30,7 +30,6 @@ from models.kernel.registry import Parameters, parameter
 
 GUIDE = "Aurora guide (2023)"
 Interval = Annotated[float, Field(ge=0.01, le=100_000)]
-NOBODY = -1
 
 
 class FailoverParameters(Parameters):
@@ -183,7 +182,7 @@ class _Hearing:
         """One more has; one that has no copy of all yet does not count."""
         if self.segments.complete[segment] and not self.enough.triggered:
             self.heard.add(segment)
-            if all(self.segments.reads(group)[self._having(group)] for group in self.segments.groups):
+            if all(self.segments.reads[group][self._having(group)] for group in self.segments.groups):
                 self.enough.succeed()
 
     def _having(self, group: int) -> int:

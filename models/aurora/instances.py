@@ -27,7 +27,6 @@ from models.kernel.parts import UNLIMITED, Cache, Copies, Group, Membership, Sta
 from models.kernel.registry import Parameters, parameter
 from models.region import Region
 
-GUIDE = "Aurora guide (2023)"
 REPLICAS_MOST = 15
 
 

@@ -2,7 +2,7 @@
 
 A write takes CPU time, gets its number, and is acknowledged when the volume is durable up to it (`storage`). A read
 takes CPU time and, if the object is not in memory, a way to the volume. Who writes, and who finds out that it must be
-another, is in `failover`; how segments are minded, in `repair`.
+another, is in `failover`; how segments are minded, in `upkeep`.
 """
 
 from __future__ import annotations

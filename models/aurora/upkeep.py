@@ -28,7 +28,7 @@ from models.aurora.storage import Storage
 from models.kernel.laws import seconds
 from models.kernel.parts import Group, Membership, everybody
 from models.kernel.plane import Plane
-from models.kernel.predicates import Table, both, either
+from models.kernel.predicates import both, either
 from models.kernel.steps import Choose, Pass, Serve, Travel
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
@@ -110,6 +110,8 @@ class Segments:
         """The place that is being filled anew, and the slot that is to have it."""
         self.complete = [slot < self.quorum.copies for _ in self.groups for slot in range(self.width)]
         """Whether a segment has had its copy of all."""
+        self.reads = [self.quorum.reads(self.width, members) for members in self.members]
+        """Sets of each group's slots that find all that is durable."""
         self.heard_s = [0.0] * self.storage.segments.size
         self.answers = [True] * self.storage.segments.size
 
@@ -138,11 +140,6 @@ class Segments:
     def check(self, zone: int, instance: int) -> simpy.Event:
         """A monitor asks whether an instance is there."""
         return self.plane.submit(HEALTH, leg=zone * self.upkeep.instances.nodes.size + instance)
-
-    def reads(self, group: int) -> Table:
-        """Sets of a group's slots that find all that is durable."""
-        old, new = self._old_and_new(group)
-        return either(self.quorum.reads(self.width, old), self.quorum.reads(self.width, new))
 
     # ------------------------------------------------------------ gossip
 
@@ -260,8 +257,9 @@ class Segments:
         return self.quorum.reads(self.width, self.members[group])[having]
 
     def _suffice(self, group: int) -> None:
-        """Records are durable by the old members and by the new."""
+        """Records are durable by the old members and by the new, and found by the one or the other."""
         old, new = self._old_and_new(group)
+        self.reads[group] = either(self.quorum.reads(self.width, old), self.quorum.reads(self.width, new))
         table = both(self.quorum.writes(self.width, old), self.quorum.writes(self.width, new))
         self.plane.suffice(self.storage.volume, group, table)
 
