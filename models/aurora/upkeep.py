@@ -29,7 +29,7 @@ from models.kernel.laws import seconds
 from models.kernel.parts import Group, Membership, everybody
 from models.kernel.plane import Plane
 from models.kernel.predicates import both, either
-from models.kernel.steps import Choose, Pass, Serve, Travel
+from models.kernel.steps import Choose, Pass, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
@@ -67,17 +67,17 @@ class Upkeep:
         work = Serve(self.storage.disk, seconds(0.0), once_s=self.storage.parameters.write_s)
         back = Membership(segments, tuple((each,) for each in range(self.size)), of=peers)
         gossip = Route(
-            _by_leg(peers, [mine for mine, _ in pairs]), _by_leg(segments, [other for _, other in pairs]),
+            by_leg(peers, [mine for mine, _ in pairs]), by_leg(segments, [other for _, other in pairs]),
             Travel(network, peers, segments), work, Travel(network, segments, peers), Choose(back, 0), work,
         )  # fmt: skip
         ask = Route(
-            _by_leg(nodes, [each for each in range(nodes.size) for _ in range(self.size)]),
-            _by_leg(segments, list(range(self.size)) * nodes.size), Serve(self.instances.cpu, seconds(0.0)),
+            by_leg(nodes, [each for each in range(nodes.size) for _ in range(self.size)]),
+            by_leg(segments, list(range(self.size)) * nodes.size), Serve(self.instances.cpu, seconds(0.0)),
             Travel(network, nodes, segments), work, Travel(network, segments, nodes),
         )  # fmt: skip
         check = Route(
-            _by_leg(monitors, [zone for zone in range(monitors.size) for _ in range(nodes.size)]),
-            _by_leg(nodes, list(range(nodes.size)) * monitors.size), Travel(network, monitors, nodes),
+            by_leg(monitors, [zone for zone in range(monitors.size) for _ in range(nodes.size)]),
+            by_leg(nodes, list(range(nodes.size)) * monitors.size), Travel(network, monitors, nodes),
             Serve(self.instances.cpu, seconds(0.0)), Travel(network, nodes, monitors),
         )  # fmt: skip
         client = Client(PATIENCE_S)
@@ -262,7 +262,3 @@ class Segments:
         self.reads[group] = either(self.quorum.reads(self.width, old), self.quorum.reads(self.width, new))
         table = both(self.quorum.writes(self.width, old), self.quorum.writes(self.width, new))
         self.plane.suffice(self.storage.volume, group, table)
-
-
-def _by_leg(group: Group, members: list[int]) -> Choose:
-    return Choose(Membership(group, (tuple(members),)), "leg")

@@ -32,10 +32,9 @@ from pydantic import Field, model_validator
 
 from models.dax.cluster import HIT_UNITS, PRIMARY, Cluster, equal_shares, without
 from models.kernel.laws import NonNegative
-from models.kernel.parts import Group, Membership
 from models.kernel.plane import Plane, when_answered
 from models.kernel.registry import Parameters, parameter
-from models.kernel.steps import Choose, Travel
+from models.kernel.steps import Choose, Travel, by_leg
 from models.kernel.system import Client, Control, Operation, Route
 
 Process = Generator[simpy.Event, Any, None]
@@ -88,11 +87,11 @@ def probes(cluster: Cluster, parameters: DaxMembershipParameters) -> dict[str, O
     links = [(source, target) for source in range(nodes.size) for target in range(nodes.size)]
     work, network = cluster.work(HIT_UNITS), region.network
     there_and_back = Route(
-        _by_leg(region.clients, [zone for zone, _ in pairs]), _by_leg(nodes, [node for _, node in pairs]),
+        by_leg(region.clients, [zone for zone, _ in pairs]), by_leg(nodes, [node for _, node in pairs]),
         Travel(network, region.clients, nodes), work, Travel(network, nodes, region.clients),
     )  # fmt: skip
     message = Route(
-        _by_leg(nodes, [source for source, _ in links]), cluster.alive, _by_leg(cluster.peers, [t for _, t in links]),
+        by_leg(nodes, [source for source, _ in links]), cluster.alive, by_leg(cluster.peers, [t for _, t in links]),
         Travel(network, nodes, cluster.peers), cluster.arrive(), work,
     )  # fmt: skip
     views = Route(Choose(region.everywhere), Choose(cluster.readers, 0), Choose(cluster.writers, 0))
@@ -103,10 +102,6 @@ def probes(cluster: Cluster, parameters: DaxMembershipParameters) -> dict[str, O
         MESSAGE: Operation(message, Client(parameters.primary_timeout_s)),
         VIEWS: Operation(views),
     }
-
-
-def _by_leg(group: Group, members: list[int]) -> Choose:
-    return Choose(Membership(group, (tuple(members),)), "leg")
 
 
 def watchers(cluster: Cluster, parameters: DaxMembershipParameters) -> tuple[Control, ...]:

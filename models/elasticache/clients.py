@@ -34,7 +34,6 @@ from models.elasticache.looks import (
     PROBE_BYTES,
     Interval,
     Process,
-    by_leg,
     heard_from,
     look,
     look_leg,
@@ -43,7 +42,7 @@ from models.kernel.laws import Positive, seconds
 from models.kernel.parts import UNLIMITED, Group, Membership, Station
 from models.kernel.plane import Plane
 from models.kernel.registry import Parameters, parameter
-from models.kernel.steps import Choose, Serve, Travel
+from models.kernel.steps import Choose, Serve, Travel, by_leg
 from models.kernel.system import Client, Control, Operation, Route
 from models.region import Region
 

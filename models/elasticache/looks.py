@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import simpy
 from pydantic import Field
 
-from models.kernel.parts import Group, Membership
+from models.kernel.parts import Group
 from models.kernel.plane import Plane
-from models.kernel.steps import Choose, Step, Travel
+from models.kernel.steps import Step, Travel, by_leg
 from models.kernel.system import Route
 from models.region import Region
 
@@ -41,11 +41,6 @@ def look(region: Region, source: Group, nodes: Group, *work: Step) -> Route:
         by_leg(source, [zone for zone, _ in pairs]), by_leg(nodes, [node for _, node in pairs]),
         Travel(region.network, source, nodes), *work, Travel(region.network, nodes, source),
     )  # fmt: skip
-
-
-def by_leg(group: Group, members: list[int]) -> Choose:
-    """The member of a group that a leg's number stands for."""
-    return Choose(Membership(group, (tuple(members),)), "leg")
 
 
 def heard_from(plane: Plane, nodes: Group, zones: int, node: int) -> Generator[simpy.Event, Any, bool]:

@@ -29,14 +29,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.elasticache.looks import Process, by_leg
+from models.elasticache.looks import Process
 from models.elasticache.roles import Fleet, Node
 from models.elasticache.snapshots import Saver, SnapshotParameters, at_intervals
 from models.kernel.laws import NonNegative, Positive, seconds
 from models.kernel.parts import Group, Station
 from models.kernel.plane import Image, Position
 from models.kernel.registry import Parameters, parameter
-from models.kernel.steps import Serve
+from models.kernel.steps import Serve, by_leg
 from models.kernel.system import Client, Operation, Route
 
 CONF, FSYNC = "redis.conf of Redis 7", "fsync"

@@ -29,7 +29,7 @@ from typing import Annotated
 from pydantic import Field
 
 from models.elasticache.commands import Commands, Steps
-from models.elasticache.looks import Process, by_leg
+from models.elasticache.looks import Process
 from models.elasticache.replication import Shards
 from models.elasticache.roles import NOWHERE, Fleet, Node
 from models.elasticache.sharding import rebalanced
@@ -38,7 +38,7 @@ from models.kernel.outcome import IntArray
 from models.kernel.parts import UNLIMITED, Cache, Membership, Station
 from models.kernel.plane import when_answered
 from models.kernel.registry import Parameters, parameter
-from models.kernel.steps import Choose, Occupy, Pass, Peek, Redirect, Serve, Travel
+from models.kernel.steps import Choose, Occupy, Pass, Peek, Redirect, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
 
 MIGRATE, HANDED_ON = "MIGRATE", "moved objects"

@@ -7,7 +7,7 @@ ended.
 
 from models.kernel.steps.admit import Admit, At
 from models.kernel.steps.base import Step
-from models.kernel.steps.choose import Choose, Redirect
+from models.kernel.steps.choose import Choose, Redirect, by_leg
 from models.kernel.steps.each import Each
 from models.kernel.steps.fork import Fork
 from models.kernel.steps.hold import Hold, Pass
@@ -23,5 +23,5 @@ from models.kernel.steps.volume import Allocate, Await, Persist, Report
 __all__ = [
     "Admit", "Allocate", "Append", "Apply", "At", "Attempt", "Await", "Choose", "Drop", "Each", "Fill", "Fit", "Fork",
     "Hold", "Lookup", "Occupy", "Order", "Pass", "Peek", "Persist", "Read", "Receive", "Redirect", "Report", "Serve",
-    "Step", "Travel", "Try",
+    "Step", "Travel", "Try", "by_leg",
 ]  # fmt: skip

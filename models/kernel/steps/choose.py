@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from models.kernel.codes import OP_CHOOSE, OP_REDIRECT
 from models.kernel.laws import PLAIN
-from models.kernel.parts import Membership
+from models.kernel.parts import Group, Membership
 from models.kernel.random import mix
 from models.kernel.slots import standard_draw
 from models.kernel.steps.base import Step
@@ -67,6 +67,11 @@ class Choose(Step):
             return then(token)
 
         return choose
+
+
+def by_leg(group: Group, members: list[int]) -> Choose:
+    """The member of a group that a leg's number stands for."""
+    return Choose(Membership(group, (tuple(members),)), "leg")
 
 
 @dataclass(frozen=True, eq=False)
