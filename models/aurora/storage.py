@@ -5,36 +5,66 @@ the first record is on its way at once, and those that come meanwhile go togethe
 writes what has come since to its disk, all in one go, and answers; a hole is filled from its like, which it asks time
 and again. Nobody waits for a segment but the commit, and that for enough of them.
 
-What a segment does in the background (sort, coalesce, back up) takes a share of its disk.
+A read asks one segment: of those that the writer knows, from their answers, to have all of the group that is durable,
+the one that has answered the instance fastest. When that takes too long, one more is asked as well, and the first
+answer counts. Several are asked as a matter of course in a recovery alone; `reads` shows what it would cost.
+
+What a segment does in the background (sort, coalesce, back up, collect garbage, scrub) is put off while it has writes
+to do, and so no write waits for it; `background` shows what it would be like if it were done in turn.
 
 Source:
-    Verbitski and others, SIGMOD 2017, sections 2 and 3: segments of 10 GB, what is done in the foreground; SIGMOD 2018,
-    section 2: boxcars, reads from one segment that is known to be complete.
+    Verbitski and others, SIGMOD 2017, sections 2 and 3: segments of 10 GB, what is done in the foreground, background
+    work that gives way to it, the limit of records; SIGMOD 2018, sections 2 and 3: boxcars, reads from one segment that
+    is known to be complete, of lowest latency, with probes and hedges. Aurora guide (2023): backup is continuous, is
+    done by storage nodes, and has no effect on performance.
 
 Limits:
     A record ends its mini-transaction. A group's segments stand on storage nodes of their own. Pages are not made of
-    records: a read takes its time whatever it needs, and finds what is durable. A reader asks any segment that answers,
-    as if it knew which is complete; it does not hedge.
+    records: a read takes its time whatever it needs, and finds what is durable. A replica knows at once what its writer
+    has heard. What an instance learns of a segment's speed, it learns from probes, not from its reads; where nothing
+    can fail nobody probes, and the nearest is the one of the reader's zone. Background work that gives way has the disk
+    as if it had no writes: it is put off and made up for in no time, so that both must be less busy than one together.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.aurora.quorums import A17, QuorumParameters
-from models.kernel.laws import LognormalSeconds, NonNegative, SecondsLaw, seconds
-from models.kernel.parts import UNLIMITED, Copies, Group, Membership, Quorum, Station, Volume
-from models.kernel.registry import Parameters, Servers, parameter, servers_of
-from models.kernel.steps import Allocate, Await, Choose, Fork, Order, Pass, Persist, Report, Serve, Step, Travel
+from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, Positive, SecondsLaw, seconds
+from models.kernel.parts import UNLIMITED, Bucket, Copies, Group, Membership, Quorum, Station, Volume
+from models.kernel.registry import MAX_SERVERS, Parameters, Servers, parameter, servers_of
+from models.kernel.steps import (
+    Admit,
+    Allocate,
+    Await,
+    Choose,
+    Find,
+    Fork,
+    Needed,
+    Occupy,
+    Order,
+    Pass,
+    Persist,
+    Report,
+    Seek,
+    Serve,
+    Step,
+    Travel,
+)
 from models.kernel.system import Route
 from models.region import Region
 
 Steps = tuple[Step, ...]
 NO_TIME = seconds(0.0)
 Interval = Annotated[float, Field(ge=0.001, le=100_000)]
+Reads = Literal["nearest", "any", "quorum"]
+A18 = "Verbitski and others, SIGMOD 2018"
 
 
 class RepairParameters(Parameters):
@@ -45,6 +75,18 @@ class RepairParameters(Parameters):
         10.0, "seconds without an answer until a segment is taken to be lost", assumed="5 to 300 s: not published"
     )
     copy_s: Interval = parameter(10.0, "seconds to copy a segment", source=f"{A17}: 10 GB at 10 Gbit/s in 10 s")
+
+
+class BackgroundParameters(Parameters):
+    """What a segment does with each record beside having it: sort, coalesce, back up, collect garbage, scrub."""
+
+    work: SecondsLaw = parameter(
+        ConstantSeconds(value_s=0.0001), "seconds of the disk for each record", assumed="0.00001 to 0.001"
+    )
+    way: Literal["gives_way", "in_turn"] = parameter(
+        "gives_way", "whether it is put off while there are writes to do, or has its turn among them",
+        source=f"{A17}, section 3: background work correlates negatively with the foreground",
+    )  # fmt: skip
 
 
 class StorageParameters(Parameters):
@@ -64,16 +106,31 @@ class StorageParameters(Parameters):
     write_s: NonNegative = parameter(
         0.00002, "seconds that a segment's disk is busy with a batch", assumed="0.00001 to 0.0001"
     )
-    background: Annotated[float, Field(ge=0, lt=1)] = parameter(
-        0.0, "share of a segment's disk that work in the background takes", assumed="0 to 0.5"
+    record_s: NonNegative = parameter(
+        0.000001, "seconds that it is busy with each record of a batch", assumed="0 to 0.00001: NVMe, small records"
+    )
+    background: BackgroundParameters | None = parameter(
+        None,
+        "what is done in the background; none: it gives way, and makes no difference",
+        example={"way": "in_turn"},
+    )
+    reads: Reads = parameter(
+        "nearest",
+        "whom a read asks: of the segments known to be complete the one that answers fastest, or any; or always as "
+        "many as a recovery, of whom the last counts",
+        source=f"{A18}, section 3: one segment, of lowest latency",
+    )
+    hedge_s: Positive | None = parameter(
+        0.01, "seconds without an answer after which one more segment is asked; none: never",
+        assumed="0.002 to 0.05: it is published that, not when; later than nearly all answers",
+    )  # fmt: skip
+    probe_s: Interval = parameter(
+        1.0, "seconds between an instance's looks at how fast segments answer", assumed="0.1 to 10 s: now and then"
     )
     read: SecondsLaw = parameter(
         LognormalSeconds(median_s=0.0005, p99_s=0.002), "seconds of a segment to read a page", assumed="0.0002 to 0.005"
     )
     readers: Servers = parameter(32, "pages that a segment reads at once", assumed="8 to 128")
-    record_bytes: Annotated[int, Field(ge=0, le=100_000)] = parameter(
-        200, "bytes of a record beside what is written", assumed="100 to 400"
-    )
     lsn_limit: Annotated[int, Field(ge=1, le=10**9)] = parameter(
         10_000_000, "records that may be allocated and not durable", source=f"{A17}: LSN allocation limit"
     )
@@ -98,15 +155,25 @@ class Storage:
         page: The group of a key.
         channel_of: The connections of a group.
         segment_of: The segment of a connection.
-        read_from: The segments that are read from.
+        read_from: The segments of a group that are read from.
+        order: The same, as each instance prefers them.
         channel: Sends, batch by batch.
         everyone: Nobody waits for all segments of a group.
         in_group: Refuses where a segment is no member of its group.
         copies: What the volume has, first, and what each instance has.
         volume: The log.
+        outstanding: Where the writer keeps its records that are not durable yet; how full it is, is counted where the
+            limit is no more than a station can have servers.
         disk: Where a segment writes, batch by batch.
         flash: Where what it has written gets to.
         readers: Where it reads.
+        spare: What its disk has to spare for work that gives way.
+        detached: Nobody waits for work in the background.
+        patience: How long an instance waits for a segment.
+        first: One answer is enough.
+        enough: As many as a recovery asks.
+        asked: Counts segments that were asked for a page.
+        hedged: Counts those that were asked because another one was slow.
     """
 
     region: Region
@@ -120,19 +187,28 @@ class Storage:
     channel_of: Membership
     segment_of: Membership
     read_from: Membership
+    order: Membership
     channel: Station
     everyone: Quorum
     in_group: Station
     copies: Copies
     volume: Volume
+    outstanding: Station
     disk: Station
     flash: Station
     readers: Station
+    spare: Station
+    detached: Quorum
+    patience: Station
+    first: Quorum
+    enough: Quorum
+    asked: Bucket
+    hedged: Bucket
 
     @classmethod
     def of(cls, region: Region, parameters: StorageParameters, instances: Group, copies: Copies) -> Storage:
         """A volume that nobody has written to."""
-        quorum, count = parameters.quorum, parameters.protection_groups
+        quorum, count, limit = parameters.quorum, parameters.protection_groups, parameters.lsn_limit
         spare = 0 if parameters.repair is None else region.zones
         width = quorum.copies + spare
         size = count * width
@@ -145,37 +221,113 @@ class Storage:
             region, parameters, width, instances, groups, segments, channels,
             Membership(groups, (tuple(range(count)),)), Membership(channels, rows, of=groups),
             Membership(segments, tuple((index,) for index in range(size)), of=channels),
-            Membership(segments, tuple((row[: quorum.copies] * 2)[:width] for row in rows), of=groups),
+            Membership(segments, tuple(padded(with_pages(quorum, row), width) for row in rows), of=groups),
+            Membership(
+                segments,
+                tuple(
+                    first_order(region, parameters, instances.zone(each), rows, zones, each)
+                    for each in range(instances.size)
+                ),
+                of=instances,
+            ),
             Station("channel", channels, rounds=True), Quorum("segments", width, 0),
             Station("in group", channels, UNLIMITED),
             copies,
             Volume(
                 "volume", instances, groups, segments, quorum.writes(width, range(quorum.copies)),
-                parameters.lsn_limit, copies,
+                limit, copies,
             ),
+            Station("outstanding records", instances, limit if limit <= MAX_SERVERS else UNLIMITED),
             Station("log disk", segments, rounds=True), Station("flash", segments, UNLIMITED),
-            Station("page disk", segments, servers_of(parameters.readers)),
+            Station("page disk", segments, servers_of(parameters.readers)), Station("background", segments),
+            Quorum("background", 1, 0), Station("patience", instances, UNLIMITED), Quorum("hedged read", 2, 1),
+            Quorum("quorum read", quorum.read, quorum.read), Bucket("segment reads", instances, 0.0, math.inf),
+            Bucket("hedged reads", instances, 0.0, math.inf),
         )  # fmt: skip
 
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""
         p, network = self.parameters, self.region.network
         send = Serve(self.channel, NO_TIME, once_s=p.send_s)
-        write = Serve(self.disk, NO_TIME, once_s=p.write_s / (1.0 - p.background))
+        write = Serve(self.disk, seconds(p.record_s), once_s=p.write_s)
         leg = Route(
             Choose(self.channel_of, "leg"), Pass(self.in_group), send, Choose(self.segment_of, 0),
             Travel(network, self.instances, self.segments), write, Serve(self.flash, p.persist), Persist(self.volume),
-            Travel(network, self.segments, self.instances), Report(self.volume),
+            *self._background(), Travel(network, self.segments, self.instances), Report(self.volume),
         )  # fmt: skip
         return (
             Choose(self.page, "key"), Order(self.copies), Allocate(self.volume),
-            Fork(self.everyone, leg), Await(self.volume),
+            Occupy(self.outstanding, Route(Fork(self.everyone, leg), Await(self.volume))),
         )  # fmt: skip
 
+    def _background(self) -> Steps:
+        """What a segment does with a record that it has, when it has the time or in its turn."""
+        background = self.parameters.background
+        if background is None:
+            return ()
+        where = self.spare if background.way == "gives_way" else self.disk
+        return (Fork(self.detached, Route(Serve(where, background.work))),)
+
     def read(self) -> Steps:
-        """From an instance to a segment that has the page, and back."""
+        """From an instance to a segment that has the page, and back; to another one, where that takes too long."""
+        p, page, ask = self.parameters, Choose(self.page, "key"), (Admit((self.asked,)), *self.ask_for_page())
+        if p.reads == "quorum":
+            return page, Fork(self.enough, Route(Choose(self.read_from, "leg"), *ask))
+        complete: Steps = (Find(self.volume),)
+        ask = (*ask[:-1], *complete, ask[-1])
+        if p.reads == "nearest":
+            seek: Steps = (page, Seek(self.volume, self.order))
+        else:
+            seek = (page, Choose(self.read_from, "random"), Seek(self.volume, self.order, "kept"))
+        if p.hedge_s is None:
+            return *seek, *ask
+        late = (
+            Serve(self.patience, seconds(p.hedge_s)), Needed(), Admit((self.hedged,)),
+            Seek(self.volume, self.order, "other"),
+        )  # fmt: skip
+        return *seek, Fork(self.first, (Route(*ask), Route(*late, *ask)))
+
+    def ask_for_page(self) -> Steps:
+        """To a segment, and back."""
         network = self.region.network
         return (
-            Choose(self.page, "key"), Choose(self.read_from, "random"), Travel(network, self.instances, self.segments),
-            Serve(self.readers, self.parameters.read), Travel(network, self.segments, self.instances),
+            Travel(network, self.instances, self.segments), Serve(self.readers, self.parameters.read),
+            Travel(network, self.segments, self.instances),
         )  # fmt: skip
+
+
+def with_pages(quorum: QuorumParameters, row: tuple[int, ...]) -> tuple[int, ...]:
+    """Segments of a group, in the order of their places, that have pages and not the log alone."""
+    return tuple(segment for place, segment in enumerate(row[: quorum.copies]) if quorum.is_full(place))
+
+
+def padded(members: Sequence[int], width: int) -> tuple[int, ...]:
+    """As many slots, over and over the same members."""
+    return tuple(members[slot % len(members)] for slot in range(width))
+
+
+def distance_s(region: Region, parameters: StorageParameters, zone: int, other: int) -> float:
+    """Mean seconds until a segment of some other zone has answered a read, or one of the same."""
+    network = region.network
+    way = network.near if zone == other or network.far is None else network.far
+    return 2.0 * way.mean() + parameters.read.mean()
+
+
+def preferred(members: Sequence[int], instance: int, took_s: Callable[[int], float]) -> tuple[int, ...]:
+    """Segments of a group in the order in which an instance asks them: by time; those that are alike by turns."""
+    first = instance % len(members)
+    return tuple(sorted((*members[first:], *members[:first]), key=took_s))
+
+
+def first_order(
+    region: Region, parameters: StorageParameters, zone: int, rows: tuple[tuple[int, ...], ...], zones: tuple[int, ...],
+    instance: int,
+) -> tuple[int, ...]:  # fmt: skip
+    """All segments, row by row, as an instance of some zone prefers them before it has asked any."""
+    order: list[int] = []
+    for row in rows:
+        able = with_pages(parameters.quorum, row)
+        order += padded(
+            preferred(able, instance, lambda each: distance_s(region, parameters, zone, zones[each])), len(row)
+        )
+    return tuple(order)

@@ -1,19 +1,19 @@
 """What the volume does by itself: segments fill their holes from their like, and lost ones are replaced.
 
 Time and again each segment asks another one of its group, one after the other, and takes what that one has and it has
-not. One that nobody of its group has had an answer from for so long is taken to be lost: it is not read from, and where
-segments are replaced, a new one of its zone is to take its place. From then on a record is durable only when enough
-have it with the old one and with the new one. The new one takes a copy of all, which takes its time; then the old one
-is left out. If the old one answers before that, the new one is left out instead. A recovery asks enough with the one
-or with the other, and counts none that has no copy yet.
+not. One that nobody of its group has had an answer from for so long is taken to be lost: where segments are replaced, a
+new one of its zone is to take its place. From then on a record is durable only when enough have it with the old one and
+with the new one. The new one takes a copy of all, which takes its time; then the old one is left out. If the old one
+answers before that, the new one is left out instead. A recovery asks enough with the one or with the other, and counts
+none that has no copy yet.
 
 Source:
     Verbitski and others, SIGMOD 2017, sections 2 and 3: gossip, 10 GB in 10 s; SIGMOD 2018, section 4: membership
     changes in two steps, epochs.
 
 Limits:
-    What is missing comes with the answer, whatever it is. Whoever reads learns at once which segments answer. One
-    segment of a group is replaced at a time. Who belongs to a group is known to all who ask, and is never lost.
+    What is missing comes with the answer, whatever it is. One segment of a group is replaced at a time. Who belongs to
+    a group is known to all who ask, and is never lost.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from typing import Any
 import simpy
 
 from models.aurora.instances import Instances
-from models.aurora.storage import Storage
+from models.aurora.nearness import PROBE, Nearness
+from models.aurora.storage import Storage, padded
 from models.kernel.laws import seconds
 from models.kernel.parts import Group, Membership, everybody
 from models.kernel.plane import Plane
 from models.kernel.predicates import both, either
-from models.kernel.steps import Choose, Pass, Serve, Travel, by_leg
+from models.kernel.steps import Choose, Pass, Seek, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
@@ -75,6 +76,7 @@ class Upkeep:
             by_leg(segments, list(range(self.size)) * nodes.size), Serve(self.instances.cpu, seconds(0.0)),
             Travel(network, nodes, segments), work, Travel(network, segments, nodes),
         )  # fmt: skip
+        probe = Route(*ask.steps[:3], *self.storage.ask_for_page())
         check = Route(
             by_leg(monitors, [zone for zone in range(monitors.size) for _ in range(nodes.size)]),
             by_leg(nodes, list(range(nodes.size)) * monitors.size), Travel(network, monitors, nodes),
@@ -85,10 +87,11 @@ class Upkeep:
             Choose(everybody(self.region.clients)), Choose(self.instances.writer, 0), Choose(self.instances.role, 0),
             Pass(self.instances.in_service),
         )  # fmt: skip
-        parts = Route(*from_client, *self.storage.commit(), *self.storage.read())
+        orders = Choose(self.storage.read_from, 0), Seek(self.storage.volume, self.storage.order)
+        parts = Route(*from_client, *self.storage.commit(), *self.storage.read(), *orders)
         return {
-            GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), HEALTH: Operation(check, client),
-            PARTS: Operation(parts),
+            GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), PROBE: Operation(probe, client),
+            HEALTH: Operation(check, client), PARTS: Operation(parts),
         }  # fmt: skip
 
 
@@ -114,6 +117,7 @@ class Segments:
         """Sets of each group's slots that find all that is durable."""
         self.heard_s = [0.0] * self.storage.segments.size
         self.answers = [True] * self.storage.segments.size
+        self.nearness = Nearness(plane, upkeep.instances, self.storage, self._able, PATIENCE_S)
 
     @property
     def now(self) -> float:
@@ -127,6 +131,7 @@ class Segments:
                 self.plane.down(self.storage.in_group, self._segment(group, slot), "refuse")
         for segment in range(self.storage.segments.size):
             self.plane.env.process(self._gossip(segment))
+        self.nearness.start()
         if self.storage.parameters.repair is not None:
             for group in self.groups:
                 self.plane.env.process(self._mind(group))
@@ -165,17 +170,18 @@ class Segments:
                 self.plane.gossip(self.storage.volume, mine, other)
         lost_s = 3.0 * self.storage.parameters.gossip_s * self.quorum.copies
         for segment in (mine, other):
-            able = self.now - self.heard_s[segment] <= lost_s
-            if able != self.answers[segment]:
-                self.answers[segment] = able
-                self._read_from(segment // self.width)
+            self.answers[segment] = self.now - self.heard_s[segment] <= lost_s
+
+    def _able(self, group: int) -> list[int]:
+        """Members of a group that have pages."""
+        slots = (slot for place, slot in enumerate(self.members[group]) if self.quorum.is_full(place))
+        return [self._segment(group, slot) for slot in slots]
 
     def _read_from(self, group: int) -> None:
-        """Read from those of a group that answer; of whom nobody does, all are read from."""
-        row = [self._segment(group, slot) for slot in self.members[group]]
-        alive = [each for each in row if self.answers[each] and self.complete[each]] or row
-        for slot in range(self.width):
-            self.plane.assign(self.storage.read_from, group, slot, alive[slot % len(alive)])
+        """Others belong to a group, and are read from."""
+        for slot, segment in enumerate(padded(self._able(group), self.width)):
+            self.plane.assign(self.storage.read_from, group, slot, segment)
+        self.nearness.arrange(group)
 
     # ------------------------------------------------------------ who belongs to a group
 

@@ -6,8 +6,8 @@ from __future__ import annotations
     OP_END, OP_CHOOSE, OP_VIA, OP_DELAY, OP_SERVE, OP_LOOKUP, OP_FILL, OP_DROP, OP_ADMIT, OP_FORK, OP_ORDER, OP_APPLY,
     OP_READ, OP_ENTER, OP_LEAVE, OP_PASS, OP_EACH, OP_OCCUPY, OP_RELEASE, OP_CATCH, OP_REDIRECT, OP_ATTEMPT,
     OP_APPEND, OP_RECEIVE, OP_PEEK, OP_FIT, OP_GUARD,
-    OP_ALLOCATE, OP_PERSIST, OP_REPORT, OP_AWAIT,
-) = range(31)  # fmt: skip
+    OP_ALLOCATE, OP_PERSIST, OP_REPORT, OP_AWAIT, OP_SEEK, OP_FIND, OP_NEEDED,
+) = range(34)  # fmt: skip
 
 PARKED = -1
 """The walk waits; whoever wakes it goes on at the site's next."""

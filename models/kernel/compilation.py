@@ -49,7 +49,7 @@ LOOP = tuple(Entry(function) for function in (
     caches.cache_save, caches.cache_restore, caches.cache_sizes, caches.cache_move,
     hold.room_clear, log.log_go, ledger.ledger_audit, ledger.ledger_copy, ledger.ledger_save,
     volume.volume_halt, volume.volume_interrupt, volume.volume_recover, volume.volume_gossip, volume.volume_wipe,
-    volume.volume_suffice,
+    volume.volume_suffice, volume.volume_learn,
     ledger.ledger_restore, ledger.ledger_move, ledger.ledger_share, ledger.ledger_begin,
 ))  # fmt: skip
 """What acts on a world."""

@@ -564,6 +564,13 @@ class CompiledPlane(Controlled):
         self.f["volume_wipe"](self.w, segment)
         self._drain()
 
+    def learn(self, volume: Volume, writer: int, segment: int) -> None:
+        self._check_volume(volume, volume.writers, writer)
+        self._check_volume(volume, volume.segments, segment)
+        self._control()
+        self.f["volume_learn"](self.w, writer, segment)
+        self._drain()
+
     def suffice(self, volume: Volume, row: int, table: Sequence[bool]) -> None:
         self._check_volume(volume, volume.rows, row)
         check_table(f"volume {volume.name}", volume.width, table)
@@ -933,7 +940,8 @@ class CompiledPlane(Controlled):
             "volume": volume, "writers": leaders, "segments_of": copies,
             "records": np.zeros(capacity, world.RECORD), "firsts": np.zeros(rows, np.int64),
             "lasts": np.zeros((writers, rows), np.int64), "points": np.zeros((writers, rows), np.int64),
-            "known": np.zeros((writers, segments), np.int64), "suffices": suffices,
+            "stable": np.zeros((writers, rows), np.int64), "known": np.zeros((writers, segments), np.int64),
+            "suffices": suffices,
         }  # fmt: skip
 
     def _memberships(self) -> Any:

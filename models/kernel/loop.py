@@ -26,11 +26,13 @@ from models.kernel.codes import (
     OP_EACH,
     OP_ENTER,
     OP_FILL,
+    OP_FIND,
     OP_FIT,
     OP_FORK,
     OP_GUARD,
     OP_LEAVE,
     OP_LOOKUP,
+    OP_NEEDED,
     OP_OCCUPY,
     OP_ORDER,
     OP_PASS,
@@ -41,6 +43,7 @@ from models.kernel.codes import (
     OP_REDIRECT,
     OP_RELEASE,
     OP_REPORT,
+    OP_SEEK,
     OP_SERVE,
     OP_VIA,
 )
@@ -79,7 +82,7 @@ from models.kernel.steps.admit import admit
 from models.kernel.steps.ahead import go_ahead
 from models.kernel.steps.choose import choose, redirect
 from models.kernel.steps.each import each
-from models.kernel.steps.fork import fork, join_leg
+from models.kernel.steps.fork import fork, join_leg, needed
 from models.kernel.steps.hold import enter, leave, pass_by
 from models.kernel.steps.instead import by_attempt, catch, guard
 from models.kernel.steps.log import append, receive
@@ -88,7 +91,7 @@ from models.kernel.steps.occupy import occupy, release
 from models.kernel.steps.serve import serve
 from models.kernel.steps.travel import delay, via
 from models.kernel.steps.versions import apply, order, read
-from models.kernel.steps.volume import allocate, persist, report, wait_durable
+from models.kernel.steps.volume import allocate, find, persist, report, seek, wait_durable
 from models.kernel.system import THROTTLED, TIMEOUT
 from models.kernel.timers import start_timer, stop_timer, timed_out
 
@@ -356,6 +359,12 @@ def walk(w: Any, i: int) -> None:
             index = allocate(w, i, token, site)
         elif op == OP_AWAIT:
             index = wait_durable(w, i, token, site)
+        elif op == OP_SEEK:
+            index = seek(w, token, site)
+        elif op == OP_FIND:
+            index = find(w, token, site)
+        elif op == OP_NEEDED:
+            index = needed(w, i, token, site)
         elif op == OP_FIT:
             index = fit(w, token, site)
         else:

@@ -196,6 +196,9 @@ class Plane(Protocol):
     def gossip(self, volume: Volume, target: int, source: int) -> None:
         """A segment takes what another one of its row has, unless that is of an older term."""
 
+    def learn(self, volume: Volume, writer: int, segment: int) -> None:
+        """A segment's answer tells a writer that leads how far the segment is, if it is of the writer's term."""
+
     def interrupt(self, volume: Volume, group: Group, member: int) -> None:
         """The process of a volume's writer or segment dies: a writer halts, and a segment loses what came early; what
         it is complete up to is on its disk.

@@ -4,14 +4,14 @@ The flattened routes are read for how often a request visits each station and ho
 members are chosen says how that spreads, down to the hottest. Caches are predicted by characteristic times.
 
 Limits:
-    No faults, retries, rejections or timeouts; each cache is judged by the lookups of one site, under independent
-    references at the mean rate, and as reads alone; what follows a fork waits for a leg of mean length, and so it is
-    with items that are asked for at once. A station that works in rounds is taken to serve one by one, without what a
-    round does once for all, and so to be less busy than it is. Where a result has several pages, they are taken to be
-    alike, and to have one key. Keys are as popular as before the first insert. Redis's sampled LRU is taken as LRU, a
-    few thousandths below which it lies; its LFU as a perfect one, which it comes to within some per cents of, as long
-    as keys are used more often than counters fall, and not at all otherwise; Memcached's segments as LRU among objects
-    that are all of mean size, which they often beat by some per cents.
+    No faults, retries, rejections or timeouts; no legs that may not be needed; each cache is judged by the lookups of
+    one site, under independent references at the mean rate, and as reads alone; what follows a fork waits for a leg of
+    mean length, and so it is with items that are asked for at once. A station that works in rounds is taken to serve
+    one by one, without what a round does once for all, and so to be less busy than it is. Where a result has several
+    pages, they are taken to be alike, and to have one key. Keys are as popular as before the first insert. Redis's
+    sampled LRU is taken as LRU, a few thousandths below which it lies; its LFU as a perfect one, which it comes to
+    within some per cents of, as long as keys are used more often than counters fall, and not at all otherwise;
+    Memcached's segments as LRU among objects that are all of mean size, which they often beat by some per cents.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ from models.kernel.codes import (
     OP_EACH,
     OP_FORK,
     OP_LOOKUP,
+    OP_NEEDED,
     OP_OCCUPY,
     OP_REDIRECT,
+    OP_SEEK,
     OP_SERVE,
     OP_VIA,
 )
@@ -55,6 +57,7 @@ from models.kernel.random import Stream, mix
 from models.kernel.sources import Workload, items_of
 from models.kernel.steps.admit import LOOKS
 from models.kernel.steps.choose import KEY, LEG, SLOT
+from models.kernel.steps.volume import KEPT, OTHER
 
 MAX_DEPTH = 400
 """Sites in a row; more is a route that leads in circles."""
@@ -266,6 +269,8 @@ class _Reader:
         took_s, after = 0.0, site.next
         if site.op in (OP_CHOOSE, OP_REDIRECT):
             chosen = {**chosen, program.group(program.memberships[site.a].group): self._choice(site, chosen, walk)}
+        elif site.op == OP_SEEK and site.b != KEPT:
+            chosen = {**chosen, program.group(program.memberships[site.a].group): self._sought(site, chosen)}
         elif site.op == OP_VIA:
             chosen = {**chosen, site.d: self._links(site, chosen)}
         elif site.op == OP_DELAY:
@@ -286,8 +291,9 @@ class _Reader:
             legs = [
                 self._follow(entry, weight, chosen, replace(walk, leg=leg), depth + 1)
                 for leg, entry in enumerate(entries)
+                if not any(each.op == OP_NEEDED for each in program.reached([entry]))
             ]
-            took_s = 0.0 if program.quorums[site.c].needed == 0 else float(np.mean(legs))
+            took_s = float(np.mean(legs)) if legs and program.quorums[site.c].needed != 0 else 0.0
         elif site.op == OP_EACH:
             count, part = self._parts(site, walk)
             took_s = self._follow(site.a, weight * count, chosen, part, depth + 1) * (count if site.c else 1.0)
@@ -316,6 +322,15 @@ class _Reader:
         elif site.b in (LEG, SLOT):
             slot_share = _one(membership.width, (walk.leg if site.b == LEG else site.c) % membership.width)
         return as_floats(np.bincount(rows.ravel(), np.outer(row_share, slot_share).ravel(), membership.group.size))
+
+    def _sought(self, site: Site, chosen: dict[int, FloatArray]) -> FloatArray:
+        """Probability of each segment where the first or second of each order has what is durable."""
+        program, table = self.program, self.program.memberships[site.a]
+        assert program.volume is not None
+        width, place = program.volume.width, min(int(site.b == OTHER), program.volume.width - 1)
+        whose = chosen[program.group(table.of)] if table.of is not None else np.ones(1)
+        shares = np.outer(whose, chosen[site.d]).ravel()
+        return as_floats(np.bincount(np.array(table.rows)[:, place::width].ravel(), shares, table.group.size))
 
     def _by_key(self, width: int, popularity: FloatArray) -> FloatArray:
         """How likely a key belongs to each slot."""

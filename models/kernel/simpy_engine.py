@@ -816,6 +816,12 @@ class SimpyPlane(Controlled):
         self._volume(volume, volume.segments, segment).wipe(segment)
         self._drain()
 
+    def learn(self, volume: Volume, writer: int, segment: int) -> None:
+        self._control()
+        self._check_volume(volume, volume.writers, writer)
+        self._volume(volume, volume.segments, segment).learn(writer, segment)
+        self._drain()
+
     def suffice(self, volume: Volume, row: int, table: Sequence[bool]) -> None:
         check_table(f"volume {volume.name}", volume.width, table)
         self._control()

@@ -85,7 +85,7 @@ them fill a line of a processor's cache."""
 ROOM = _record("base waited")
 LOG = _record("end leads bytes head tail")
 """A member's log; `head` to `tail` wait for records in front of theirs, in order."""
-VOLUME = _record("width limit term records spare appends queued followed")
+VOLUME = _record("width limit term newest records spare appends queued followed")
 """What there is of records: `appends` is how many one walk may append, beside those `queued` for a number; `followed`:
 the first copy has what the volume has."""
 WRITER = _record("leads term last durable first outstanding head tail")
@@ -180,6 +180,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("firsts", INT, 1),  # rows: their first record
     ("lasts", INT, 2),  # writers x rows: the last record that each appended
     ("points", INT, 2),  # writers x rows: up to where each knows that they are complete
+    ("stable", INT, 2),  # writers x rows: the last record of each that the volume is durable up to
     ("known", INT, 2),  # writers x segments: how far each knows that they are
     ("suffices", INT, 2),  # rows x sets of segments
     ("ledger", LEDGER, 1),  # one

@@ -48,6 +48,7 @@ from models.kernel.steps import (
     Each,
     Fit,
     Fork,
+    Needed,
     Pass,
     Peek,
     Persist,
@@ -709,6 +710,18 @@ def waits_for_ever(_: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
+def known_still(wipe: Callable[..., None]) -> Callable[..., None]:
+    """Writers take a segment that has nothing to be as far as it was."""
+
+    def change(volume: VolumeState, number: int) -> None:
+        known = [list(writer.known) for writer in volume.writers]
+        wipe(volume, number)
+        for writer, before in zip(volume.writers, known, strict=True):
+            writer.known = before
+
+    return change
+
+
 def restored_as_new(restore: Callable[..., None]) -> Callable[..., None]:
     """Nothing is remembered of what objects were used for."""
 
@@ -845,6 +858,14 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "nobody gossips": lambda patch: patch.setattr(VolumeState, "gossip", lambda *_: None),
     "what was cut off is valid": lambda patch: patch.setattr(VolumeState, "valid", lambda _, end, __: end),
     "what is old is kept": lambda patch: patch.setattr(VolumeState, "drop_old", VolumeState.release),
+    "any segment is asked": lambda patch: patch.setattr(VolumeState, "seek", lambda _, __, order, *___: order[0]),
+    "a segment has all there is": lambda patch: patch.setattr(VolumeState, "has", lambda *_: True),
+    "who reads knows what it heard itself": lambda patch: patch.setattr(
+        VolumeState, "knower", lambda volume, number: volume.writers[number]
+    ),
+    "nobody learns from an answer": lambda patch: patch.setattr(VolumeState, "learn", lambda *_: None),
+    "a new segment is taken for the old one": changed(VolumeState, "wipe", known_still),
+    "what nobody needs is done": changed(Needed, "bind", lambda _: lambda *_: lambda token: token.site),
     "a new segment knows all": lambda patch: patch.setattr(VolumeState, "wipe", lambda *_: None),
     "what outlasts its node does not": changed(SimpyPlane, "down", emptied),
     "a round takes one alone": changed(StationState, "take_all", one_alone),

@@ -89,10 +89,12 @@ from models.kernel.steps import (
     Drop,
     Each,
     Fill,
+    Find,
     Fit,
     Fork,
     Hold,
     Lookup,
+    Needed,
     Occupy,
     Order,
     Pass,
@@ -102,6 +104,7 @@ from models.kernel.steps import (
     Receive,
     Redirect,
     Report,
+    Seek,
     Serve,
     Step,
     Travel,
@@ -542,7 +545,7 @@ def routes(
     vacant = [part for part in parts.stations if part not in occupied and not part.rounds]
     kinds += ["occupy"] * (depth < 2 and bool(vacant))
     kinds += ["order", "apply", "read"] * bool(parts.copies)
-    kinds += ["persist", *["write"] * (2 * (depth < 2))] * bool(parts.volume)
+    kinds += ["persist", "seek", *["write"] * (2 * (depth < 2))] * bool(parts.volume)
     kinds += ["append", "receive", *["replicate"] * (depth < 2)] * bool(parts.logs)
     kinds += ["admit"] * bool(parts.buckets) + ["fork", "each"] * (depth < 2)
     steps: list[Step] = []
@@ -598,6 +601,8 @@ def routes(
         elif kind == "persist":
             assert parts.volume is not None
             steps.append(draw(st.sampled_from([Persist, Report, Await]))(parts.volume))
+        elif kind == "seek":
+            steps += draw(sought(parts))
         elif kind == "write":
             steps += draw(written(parts, depth))
         elif kind == "replicate":
@@ -650,11 +655,13 @@ def forks(draw: DrawFn, parts: Pieces, depth: int) -> Fork:
     else:
         quorum = Quorum(name, legs, draw(st.integers(0, legs)))
     parts.quorums.append(quorum)
+    needed = (Needed(),) * draw(st.integers(0, 1))
     if draw(st.booleans()):
-        route = draw(routes(parts, depth + 1))
+        before, behind = draw(routes(parts, depth + 1)), draw(routes(parts, depth + 1))
         membership = draw(st.sampled_from(parts.memberships))
-        return Fork(quorum, Route(Choose(membership, "leg"), *route.steps))
-    return Fork(quorum, tuple(draw(routes(parts, depth + 1)) for _ in range(legs)))
+        return Fork(quorum, Route(Choose(membership, "leg"), *before.steps, *needed, *behind.steps))
+    first, *others = (draw(routes(parts, depth + 1)) for _ in range(legs))
+    return Fork(quorum, (first, *(Route(*other.steps, *needed, *first.steps) for other in others)))
 
 
 @st.composite
@@ -667,6 +674,20 @@ def replications(draw: DrawFn, parts: Pieces, depth: int) -> tuple[Step, ...]:
     before, behind = draw(routes(parts, depth + 1)), draw(routes(parts, depth + 1))
     leg = Route(*before.steps, Choose(everybody(log.group), "leg"), Receive(log), *behind.steps)
     return (Append(log), Fork(quorum, leg))
+
+
+@st.composite
+def sought(draw: DrawFn, parts: Pieces) -> tuple[Step, ...]:
+    """A segment that is to have what is durable, in an order of anybody's own."""
+    volume = parts.volume
+    assert volume is not None
+    of = draw(st.sampled_from([None, *parts.groups]))
+    segments = range(volume.segments.size)
+    orders = tuple(tuple(draw(st.permutations(segments))) for _ in range(1 if of is None else of.size))
+    row = Choose(Membership(volume.rows, (tuple(range(volume.rows.size)),)), draw(st.sampled_from(["key", 0, 1])))
+    which = draw(st.sampled_from(["first", "kept", "other"]))
+    found = (Find(volume),) * draw(st.integers(0, 1))
+    return (row, Seek(volume, Membership(volume.segments, orders, of), which), *found)
 
 
 @st.composite
@@ -834,6 +855,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         choices += [
             ("extent", lambda: (volume, each)), ("outstanding", lambda: (volume, writer)),
             ("halt", lambda: (volume, writer)), ("wipe", lambda: (volume, each)),
+            *[("learn", lambda: (volume, writer, each))] * 2,
             ("interrupt", lambda: (volume, volume.segments, each)),
             *[("recover", lambda: (volume, writer, draw(some)))] * 2, *[("gossip", lambda: (volume, each, like))] * 2,
             ("suffice", lambda: (volume, each // width, sufficing(width, draw(st.integers(1, width))))),

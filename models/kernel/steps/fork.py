@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.kernel.codes import GONE, OP_FORK, PARKED
+from models.kernel.codes import GONE, OP_FORK, OP_NEEDED, PARKED
 from models.kernel.ledger import READ, WROTE
 from models.kernel.parts import Quorum
 from models.kernel.slots import AHEAD, free_token, heap_put, ready_put, start_leg, take_token
@@ -79,6 +79,30 @@ class Fork(Step):
             return PARKED
 
         return fork
+
+
+@dataclass(frozen=True, eq=False)
+class Needed(Step):
+    """A leg ends here without a word where its walk has gone on without it: what would be done in vain is not done.
+
+    Whoever is not on a leg goes on.
+    """
+
+    op = OP_NEEDED
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        return program.add(Site(self, self.op, next=after))
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        def needed(token: Token) -> int:
+            if token.parent is not None and token.parent.join != token.parent_join:
+                plane.vanish(token)
+                return GONE
+            return token.site
+
+        return needed
 
 
 class QuorumState:
@@ -189,6 +213,14 @@ def fork_ahead(w: Any, i: int, token: Any, site: Any) -> int:
     token.site, token.origin = index, origin
     heap_put(clock, w.heap, now, since, -1, AHEAD, i, token.stamp)
     return PARKED
+
+
+def needed(w: Any, i: int, token: Any, site: Any) -> int:
+    """Compiled form of `Needed`."""
+    if token.parent >= 0 and w.tokens[token.parent].join != token.parent_join:
+        vanish(w, i)
+        return GONE
+    return int(site.next)
 
 
 def quorum_met(w: Any, index: int, answered: int) -> bool:

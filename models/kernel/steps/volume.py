@@ -10,6 +10,10 @@ A writer that begins a term has asked segments how far they are. It takes all re
 those has; what follows is cut off, whoever has it, and those segments take nothing of older terms any more. A segment
 that was not asked learns of that from another one, or from a record of the new term that follows its end.
 
+Whoever reads asks one segment, of those that are known from answers to have all of their row that the volume is durable
+up to: the writer knows what it has heard; others know what the newest writer has. A segment that lacks something of
+that all the same, or is of a newer term than the writer that asks, refuses.
+
 `VolumeState` is the SimPy form; the functions below it are the compiled form.
 
 Source:
@@ -19,7 +23,7 @@ Source:
 Limits:
     Every record ends a mini-transaction, so that VDL is VCL. What a writer needs to know for a new term (which record
     follows which in the volume, what an older term cut off) is in the records and segments that it has asked; here it
-    stands in one table.
+    stands in one table. What the newest writer knows, those that read beside it know at once.
 """
 
 from __future__ import annotations
@@ -28,11 +32,11 @@ from bisect import insort
 from collections import deque
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from models.kernel.codes import GONE, OP_ALLOCATE, OP_AWAIT, OP_PERSIST, OP_REPORT, PARKED
+from models.kernel.codes import GONE, OP_ALLOCATE, OP_AWAIT, OP_FIND, OP_PERSIST, OP_REPORT, OP_SEEK, PARKED
 from models.kernel.ledger import LEADER, ledger_get, ledger_put, ledger_undo
-from models.kernel.parts import Volume
+from models.kernel.parts import Membership, Volume
 from models.kernel.slots import ready_put
 from models.kernel.station import vanish
 from models.kernel.steps.base import Step
@@ -50,6 +54,9 @@ if TYPE_CHECKING:
 NOTHING = 0
 """The record in front of the first one."""
 NUMBER = attrgetter("record")
+Which = Literal["first", "kept", "other"]
+FIRST, KEPT, OTHER = range(3)
+WHICH = {"first": FIRST, "kept": KEPT, "other": OTHER}
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +186,84 @@ class Await(Step):
         return wait
 
 
+@dataclass(frozen=True, eq=False)
+class Seek(Step):
+    """Choose a segment of the chosen row that is known to have all that is durable; the walk's record is the last of
+    that. Where none is known, one is tried.
+
+    Args:
+        volume: Of which volume.
+        order: The segments of each row, row by row, in the order in which they are preferred.
+        which: The first that there is; the one that is chosen already, if it will do, and else the first; or the first
+            other than that.
+    """
+
+    volume: Volume
+    order: Membership
+    which: Which = "first"
+    op = OP_SEEK
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        program.volume_of(self.volume)
+        if self.order.group is not self.volume.segments or self.order.width != self.volume.segments.size:
+            raise ValueError(f"{program.name}: an order of preference has all segments of volume {self.volume.name}")
+        return program.add(
+            Site(
+                self, self.op, a=program.membership(self.order), b=WHICH[self.which],
+                c=program.group(self.volume.writers), d=program.group(self.volume.rows), next=after,
+            )
+        )  # fmt: skip
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        assert plane.volume is not None
+        volume, table, which, writers, rows = plane.volume, plane.memberships[site.a], site.b, site.c, site.d
+
+        def seek(token: Token) -> int:
+            row = token.members[rows]
+            order = table.rows[token.members[table.of] if table.of >= 0 else 0]
+            writer = volume.knower(token.members[writers])
+            token.record = writer.stable[row]
+            chosen = token.members[table.group]
+            if which != KEPT or writer.known[chosen] < token.record:
+                first = row * volume.width
+                token.members[table.group] = volume.seek(
+                    writer, order[first : first + volume.width], token.record, chosen if which == OTHER else -1
+                )
+            return token.site
+
+        return seek
+
+
+@dataclass(frozen=True, eq=False)
+class Find(Step):
+    """The chosen segment has the walk's record and all of its row in front of it; or it refuses."""
+
+    volume: Volume
+    op = OP_FIND
+
+    def place(self, program: Program, after: int, depth: int) -> int:
+        from models.kernel.program import Site
+
+        program.volume_of(self.volume)
+        return program.add(
+            Site(self, self.op, a=program.group(self.volume.writers), b=program.group(self.volume.segments), next=after)
+        )
+
+    def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
+        assert plane.volume is not None
+        volume, writers, segments = plane.volume, site.a, site.b
+
+        def find(token: Token) -> int:
+            writer, segment = volume.writers[token.members[writers]], volume.segments[token.members[segments]]
+            if not volume.has(segment, token.record) or (writer.leads and writer.term < segment.term):
+                token.error = REFUSED
+            return token.site
+
+        return find
+
+
 class Record:
     """A record: of which term, in which row; those in front of it, in its row and in the volume, and that behind it in
     its row; the next one of its writer; what it writes, and over which version; the term that cut it off, or 0.
@@ -195,13 +280,15 @@ class Record:
 
 class Writer:
     """What a writer knows: the last record, up to where the volume is durable, the first that is not; the last of each
-    row, up to where each row is complete, how far each segment is; and who waits for a number.
+    row, up to where each row is complete, the last of it that is durable, how far each segment is; and who waits for a
+    number.
     """
 
     def __init__(self, rows: int, segments: int, term: int, *, leads: bool) -> None:
         self.leads, self.term, self.outstanding = leads, term, 0
         self.last = self.durable = self.first = NOTHING
-        self.lasts, self.points, self.known = [NOTHING] * rows, [NOTHING] * rows, [NOTHING] * segments
+        self.lasts, self.points, self.stable = [NOTHING] * rows, [NOTHING] * rows, [NOTHING] * rows
+        self.known = [NOTHING] * segments
         self.queue: deque[Token] = deque()
 
 
@@ -219,7 +306,7 @@ class VolumeState:
     def __init__(self, plane: SimpyPlane, part: Volume, ledger: LedgerState | None) -> None:
         self.plane, self.limit, self.width, self.ledger = plane, part.limit, part.width, ledger
         rows, segments = part.rows.size, part.segments.size
-        self.term = 1
+        self.term, self.newest = 1, 0
         self.writers = [Writer(rows, segments, 1, leads=number == 0) for number in range(part.writers.size)]
         self.segments = [Segment(1) for _ in range(segments)]
         self.tables = [list(part.suffices)] * rows
@@ -297,7 +384,8 @@ class VolumeState:
             record = self.records[number]
             if number > writer.points[record.row]:
                 break
-            writer.durable, writer.first = number, record.next
+            writer.durable = writer.stable[record.row] = number
+            writer.first = record.next
             writer.outstanding -= 1
             if record.waiter is not None:
                 self.plane.ready.append(record.waiter)
@@ -306,6 +394,21 @@ class VolumeState:
             token = writer.queue.popleft()
             self.allocate(writer, token, token.answered)
             self.plane.ready.append(token)
+
+    def knower(self, number: int) -> Writer:
+        """Who knows how far segments are, for one that reads: itself while it leads, else the newest writer."""
+        return self.writers[number if self.writers[number].leads else self.newest]
+
+    def seek(self, writer: Writer, order: Sequence[int], record: int, but: int) -> int:
+        """The first in an order that is known to have a record; or the first of all; not some one, where others are."""
+        others = [member for member in order if member != but]
+        return next((member for member in others if writer.known[member] >= record), others[0] if others else but)
+
+    def has(self, segment: Segment, record: int) -> bool:
+        """Whether a segment has a record that is durable: it is no further than the segment's end, nor of a newer term
+        than all that the segment has.
+        """
+        return record <= segment.end and self.records[record].term <= segment.term
 
     # ------------------------------------------------------------ for control
 
@@ -347,6 +450,7 @@ class VolumeState:
                 missing = follow
         durable = self.records[missing].prior if missing else max(best)
         self.term += 1
+        self.newest = number
         count = self.cut_off(durable)
         for row in range(rows):
             while best[row] > durable:
@@ -356,7 +460,7 @@ class VolumeState:
             else:
                 self.firsts[row] = NOTHING
         writer.leads, writer.term, writer.last, writer.durable = True, self.term, durable, durable
-        writer.lasts, writer.points = best, list(best)
+        writer.lasts, writer.points, writer.stable = best, list(best), list(best)
         writer.known = [NOTHING] * len(self.segments)
         for each in asked:
             segment = self.segments[each]
@@ -399,9 +503,17 @@ class VolumeState:
             self.drop_old(mine)
 
     def wipe(self, number: int) -> None:
-        """A segment has nothing any more."""
+        """A segment has nothing any more, and writers know it."""
         self.interrupt(number)
         self.segments[number].term, self.segments[number].end = 0, NOTHING
+        for writer in self.writers:
+            writer.known[number] = NOTHING
+
+    def learn(self, number: int, index: int) -> None:
+        """A writer learns how far a segment is."""
+        writer, segment = self.writers[number], self.segments[index]
+        if writer.leads and segment.term == writer.term:
+            self.hear(writer, index, segment.end)
 
     def interrupt(self, number: int) -> None:
         """What came early to a segment is lost."""
@@ -418,7 +530,8 @@ class VolumeState:
                 self.complete(writer, row)
 
 
-# The compiled form. `w.volume` is one record; `w.records` by number; `w.lasts`, `w.points` and `w.known` by writer.
+# The compiled form. `w.volume` is one record; `w.records` by number; `w.lasts`, `w.points`, `w.stable` and `w.known` by
+# writer.
 
 
 def allocate(w: Any, i: int, token: Any, site: Any) -> int:
@@ -488,6 +601,50 @@ def wait_durable(w: Any, i: int, token: Any, site: Any) -> int:
         return int(site.next)
     record.waiter = i + 1
     return PARKED
+
+
+def seek(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Seek`."""
+    table, row = w.memberships[site.a], token.members[site.d]
+    number, chosen = volume_knower(w, token.members[site.c]), token.members[table.group]
+    token.record = w.stable[number, row]
+    if site.b != KEPT or w.known[number, chosen] < token.record:
+        whose = token.members[table.of] if table.of >= 0 else 0
+        first = table.start + whose * table.width + row * w.volume[0].width
+        token.members[table.group] = volume_seek(w, number, first, token.record, chosen if site.b == OTHER else -1)
+    return int(site.next)
+
+
+def find(w: Any, token: Any, site: Any) -> int:
+    """Compiled form of `Find`."""
+    writer, index = w.writers[token.members[site.a]], token.members[site.b]
+    if not volume_has(w, index, token.record) or (writer.leads and writer.term < w.segments_of[index].term):
+        token.error = REFUSED
+    return int(site.next)
+
+
+def volume_knower(w: Any, number: int) -> int:
+    """Compiled form of `VolumeState.knower`."""
+    return int(number if w.writers[number].leads else w.volume[0].newest)
+
+
+def volume_seek(w: Any, number: int, first: int, record: int, but: int) -> int:
+    """Compiled form of `VolumeState.seek`, of the slots of a table from some one on."""
+    other = but
+    for slot in range(first, first + w.volume[0].width):
+        member = w.slots[slot]
+        if member != but:
+            if w.known[number, member] >= record:
+                return int(member)
+            if other == but:
+                other = member
+    return int(other)
+
+
+def volume_has(w: Any, index: int, record: int) -> bool:
+    """Compiled form of `VolumeState.has`."""
+    segment = w.segments_of[index]
+    return bool(record <= segment.end and w.records[record].term <= segment.term)
 
 
 def volume_allocate(w: Any, number: int, i: int, row: int) -> None:
@@ -572,6 +729,7 @@ def volume_advance(w: Any, number: int) -> None:
         if following > w.points[number, record.row]:
             break
         writer.durable, writer.first = following, record.next
+        w.stable[number, record.row] = following
         writer.outstanding -= 1
         if record.waiter:
             ready_put(w.clock[0], w.tokens, record.waiter - 1)
@@ -629,6 +787,7 @@ def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray, newest:
     if missing:
         durable = w.records[missing].prior
     volume.term += 1
+    volume.newest = number
     count = volume_cut_off(w, durable)
     for row in range(best.shape[0]):
         while best[row] > durable:
@@ -639,6 +798,7 @@ def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray, newest:
             w.firsts[row] = NOTHING
         w.lasts[number, row] = best[row]
         w.points[number, row] = best[row]
+        w.stable[number, row] = best[row]
     writer.leads, writer.term, writer.last, writer.durable = 1, volume.term, durable, durable
     for index in range(w.known.shape[1]):
         w.known[number, index] = NOTHING
@@ -705,6 +865,16 @@ def volume_wipe(w: Any, index: int) -> None:
     """Compiled form of `VolumeState.wipe`."""
     volume_interrupt(w, index)
     w.segments_of[index].term, w.segments_of[index].end = 0, NOTHING
+    for number in range(w.writers.shape[0]):
+        w.known[number, index] = NOTHING
+
+
+def volume_learn(w: Any, number: int, index: int) -> None:
+    """Compiled form of `VolumeState.learn`."""
+    writer, segment = w.writers[number], w.segments_of[index]
+    if writer.leads and segment.term == writer.term and segment.end > w.known[number, index]:
+        w.known[number, index] = segment.end
+        volume_complete(w, number, index // w.volume[0].width)
 
 
 def volume_interrupt(w: Any, index: int) -> None:
