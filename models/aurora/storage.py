@@ -120,8 +120,8 @@ class StorageParameters(Parameters):
         "many as a recovery, of whom the last counts",
         source=f"{A18}, section 3: one segment, of lowest latency",
     )
-    hedge_s: Positive | None = parameter(
-        0.01, "seconds without an answer after which one more segment is asked; none: never",
+    hedge_s: Positive | Literal["off"] = parameter(
+        0.01, "seconds without an answer after which one more segment is asked; off: never",
         assumed="0.002 to 0.05: it is published that, not when; later than nearly all answers",
     )  # fmt: skip
     probe_s: Interval = parameter(
@@ -279,7 +279,7 @@ class Storage:
             seek: Steps = (page, Seek(self.volume, self.order))
         else:
             seek = (page, Choose(self.read_from, "random"), Seek(self.volume, self.order, "kept"))
-        if p.hedge_s is None:
+        if p.hedge_s == "off":
             return *seek, *ask
         late = (
             Serve(self.patience, seconds(p.hedge_s)), Needed(), Admit((self.hedged,)),

@@ -20,8 +20,10 @@ from bench.simulate import choose_engine
 from tests.tools.command import process
 
 SHORT = {
+    "aurora_backpressure": (),
     "aurora_durability": (),
     "aurora_failover": (),
+    "aurora_grey_segment": (),
     "aurora_quorum": ("replications=3", "duration_s=10.0"),
     "aurora_read_scaling": (),
     "aurora_repair": (),
@@ -65,8 +67,10 @@ SHORT = {
 """What to set for a run of a few seconds; the queue needs all of its length to keep within 2 %."""
 
 SWITCHED_OFF = {
+    "aurora_backpressure": ("systems.held.storage.lsn_limit=100_000", "then the writer is held"),
     "aurora_durability": ("systems.four_of_six.scheme=two_of_three", "a zone and one more copy may be lost"),
     "aurora_failover": ("systems.replica.failover=off", "with a replica, writes go on"),
+    "aurora_grey_segment": ("systems.nearest.storage.probe_s=1000.0", "who asks the nearest, and looks"),
     "aurora_quorum": ("systems.one_dead.storage.quorum={ write = 5, read = 2 }", "a dead copy is hardly noticed"),
     "aurora_read_scaling": ("systems.fifteen.replicas=4", "fifteen fifteen times"),
     "aurora_replica_lag": ("systems.too_slow.instance.apply_s=0.0001", "and one that cannot keep up"),
