@@ -151,6 +151,8 @@ MODEL = Model(
     limits=(
         "a write is one record, and commits at once: no locks, no transactions of several statements",
         "pages are not made of records; a read finds what is durable",
+        "a replica knows at once how far its writer has heard that segments are",
+        "work in the background that gives way is made up for in no time, as long as a disk has any left",
         "how Aurora finds a lost writer, and how long each stage takes, is not published",
     ),
 )

@@ -58,9 +58,9 @@ class Upkeep:
         self.monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
 
     def talk(self) -> Mapping[str, Operation]:
-        """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions by instance
-        and segment, of health checks by zone and instance. Nobody asks for `parts`: it leads through all that control
-        looks at or rewrites.
+        """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions and
+        probes by instance and segment, of health checks by zone and instance. Nobody asks for `parts`: it leads through
+        all that control looks at or rewrites.
         """
         network, segments, peers = self.region.network, self.storage.segments, self.peers
         nodes, monitors, width = self.instances.nodes, self.monitors, self.width
