@@ -248,8 +248,8 @@ class Storage:
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""
         p, network = self.parameters, self.region.network
-        send = Serve(self.channel, NO_TIME, once_s=p.send_s)
-        write = Serve(self.disk, seconds(p.record_s), once_s=p.write_s)
+        send = Serve(self.channel, NO_TIME, once=seconds(p.send_s))
+        write = Serve(self.disk, seconds(p.record_s), once=seconds(p.write_s))
         leg = Route(
             Choose(self.channel_of, "leg"), Pass(self.in_group), send, Choose(self.segment_of, 0),
             Travel(network, self.instances, self.segments), write, Serve(self.flash, p.persist), Persist(self.volume),
