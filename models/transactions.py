@@ -21,6 +21,20 @@ class TransactionParameters(Parameters):
     writes: Annotated[int, Field(ge=1, le=100)] = parameter(
         1, "statements of a write that write", assumed="1; SysBench has 4 (two updates, a delete, an insert)"
     )
+    pages: Annotated[float, Field(gt=0, le=100)] = parameter(
+        1.0, "pages that such a statement changes",
+        assumed="1 to 4; SysBench 1.6: a row's own, and those of its index for two of four",
+    )  # fmt: skip
+
+    @property
+    def changed(self) -> float:
+        """Pages that a write changes."""
+        return self.writes * self.pages
+
+    @property
+    def found(self) -> int:
+        """Pages that are brought, one after the other, where a write finds nothing in memory."""
+        return max(1, round(self.changed))
 
     def work(self, cpu: Station, read: Law, write: Law) -> tuple[Step, ...]:
         """All its statements, one after the other."""

@@ -1,7 +1,8 @@
 """Aurora: a writer and its replicas on one volume of six copies over three zones.
 
 A write takes CPU time and, as a read does, a way to the volume if its page is not in memory; it gets its number, and is
-acknowledged when the volume is durable up to it (`storage`). Who writes, and who finds out that it must be another, is in `failover`; how segments are minded, in `upkeep`.
+acknowledged when the volume is durable up to it (`storage`). Who writes, and who finds out that it must be another, is
+in `failover`; how segments are minded, in `upkeep`.
 """
 
 from __future__ import annotations
@@ -95,14 +96,14 @@ class _Routes:
         send = Serve(self.instances.card, seconds(card_s * copies), 1)
         work = self.p.transaction.work(self.instances.cpu, p.read_s, p.write_s)
         return (
-            Choose(self.instances.writer, 0), *there, *work, self._page(), send, *self.storage.commit(), Fill(self.instances.buffer),
-            *self._tell_replicas(), back,
+            Choose(self.instances.writer, 0), *there, *work, self._pages(self.p.transaction.found), send,
+            *self.storage.commit(), Fill(self.instances.buffer), *self._tell_replicas(), back,
         )  # fmt: skip
 
     def read(self) -> Steps:
         """To the writer, or to a replica, which looks in its memory and then asks the volume."""
         p, there, back = self.p.instance, *self._ways()
-        work, look = Serve(self.instances.cpu, p.read_s), self._page()
+        work, look = Serve(self.instances.cpu, p.read_s), self._pages()
         read = Read(self.instances.copies)
         if self.p.read_from == "writer":
             return (
@@ -118,9 +119,9 @@ class _Routes:
             Choose(self.instances.readers, "random"), *there, work, look, Choose(self.instances.view, 0), read, back,
         )  # fmt: skip
 
-    def _page(self) -> Lookup:
+    def _pages(self, count: int = 1) -> Lookup:
         buffer = self.instances.buffer
-        return Lookup(buffer, Route(*self.storage.read(), Fill(buffer)))
+        return Lookup(buffer, Route(*self.storage.read() * count, Fill(buffer)))
 
     def _ways(self) -> tuple[Steps, Travel]:
         """To an instance that may answer, and back."""
@@ -134,7 +135,8 @@ class _Routes:
         i = self.instances
         leg = Route(
             Choose(i.others, "leg"), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
-            Serve(i.redo, Constant(value=self.p.instance.apply_s)), Choose(i.view, 0), Apply(i.copies),
+            Serve(i.stream, self.p.instance.stream), Serve(i.redo, Constant(value=self.p.instance.apply_s)),
+            Choose(i.view, 0), Apply(i.copies),
         )  # fmt: skip
         return (Fork(self.everyone, leg),)
 

@@ -118,7 +118,7 @@ class Database:
         there, back = self._ways()
         whom = Choose(i.writer, 0) if self.p.read_from == "primary" else Choose(i.readers, "random")
         work = Serve(i.cpu, self.p.instance.work(self.p.instance.read_s))
-        return (whom, *there, work, self._page(), Read(i.copies), back)
+        return (whom, *there, work, self._pages(), Read(i.copies), back)
 
     def write(self, change: Steps) -> Steps:
         """To the primary, which has the page, changes it, and answers when the log is where it must be."""
@@ -126,13 +126,13 @@ class Database:
         there, back = self._ways()
         work = self.p.transaction.work(i.cpu, p.work(p.read_s), p.work(p.write_s))
         return (
-            Choose(i.writer, 0), *there, *work, self._page(), Order(i.copies), *change, *self._commit(),
-            *self._tell_replicas(), back,
+            Choose(i.writer, 0), *there, *work, self._pages(self.p.transaction.found), Order(i.copies), *change,
+            *self._commit(), *self._tell_replicas(), back,
         )  # fmt: skip
 
-    def _page(self) -> Lookup:
+    def _pages(self, count: int = 1) -> Lookup:
         buffer = self.instances.buffer
-        return Lookup(buffer, Route(*self.volumes.read(), Fill(buffer)))
+        return Lookup(buffer, Route(*self.volumes.read() * count, Fill(buffer)))
 
     def _ways(self) -> tuple[Steps, Travel]:
         """To an instance that may answer, and back."""

@@ -11,8 +11,8 @@ A primary whose standby does not answer waits for it, or goes on alone after a w
 counted again when it is back and has a copy.
 
 Source:
-    RDS guide, "Multi-AZ deployments": failover typically in 60 to 120 s, the name's record is changed; PostgreSQL manual:
-    a primary whose synchronous standby is gone waits.
+    RDS guide, "Multi-AZ deployments": failover typically in 60 to 120 s, the name's record is changed; PostgreSQL
+    manual: a primary whose synchronous standby is gone waits.
 
 Limits:
     How RDS finds failures, and how long each stage takes, is not published. A lost primary is fenced at once by those
@@ -101,10 +101,13 @@ class Failover:
                 self.plane.note(f"instance {node}, the primary, does not answer")
                 yield from self._fail_over(node)
                 failures = 0
-            if node == self.standby and self.alone_after_s is not None and failures:
-                if failures * self.p.check_s >= self.alone_after_s:
-                    self._go_alone("the standby does not answer")
+            if node == self.standby and self._has_waited(failures):
+                self._go_alone("the standby does not answer")
             at_s = max(at_s + self.p.check_s, self.now)
+
+    def _has_waited(self, failures: int) -> bool:
+        after_s = self.alone_after_s
+        return after_s is not None and failures > 0 and failures * self.p.check_s >= after_s
 
     def _go_alone(self, why: str) -> None:
         """Nobody waits for the standby any more."""

@@ -31,18 +31,15 @@ from models.rds.volumes import Steps
 
 FLUSHES = 2
 """Of a commit: its log, and its binlog."""
-CLEANERS = 256
+CLEANERS = 8
 """Pages that the page cleaner has in hand; what matters is their rate."""
 
 
 class PageParameters(Parameters):
     """What happens to pages that are changed."""
 
-    per_write: Positive = parameter(
-        1.6, "pages that a statement changes", assumed="SysBench: a row's own, and those of its index for two of four"
-    )
     dirty: Annotated[int, Field(ge=1, le=100_000_000)] = parameter(
-        246_000, "pages that may be dirty before the oldest must be written",
+        314_000, "pages that may be dirty before the oldest must be written",
         assumed="as many as a log of 1 to 4 GB has room for; tuned to SIGMOD 2017, table 2, 10 GB",
     )  # fmt: skip
     written_per_s: Positive = parameter(
@@ -67,8 +64,7 @@ def build(parameters: MySqlParameters, operations: tuple[str, ...]) -> System:
 
 def _change(database: Database, parameters: MySqlParameters) -> Steps:
     """A page that is clean is dirty now, and another one must be written."""
-    p, dirty = parameters.pages, database.instances.dirty
-    pages = p.per_write * parameters.transaction.writes
+    p, dirty, pages = parameters.pages, database.instances.dirty, parameters.transaction.changed
     cleaner = Station("page cleaner", database.instances.nodes, CLEANERS)
     written = Serve(cleaner, seconds(CLEANERS * pages / p.written_per_s))
     leg = Route(written, *database.volumes.to_pages, database.volumes.operations(pages * (1.0 + 1.0 / p.doublewrite)))

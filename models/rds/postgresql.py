@@ -18,7 +18,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from models.kernel.laws import Positive
 from models.kernel.plane import Plane
 from models.kernel.registry import Model, Parameters, parameter
 from models.kernel.steps import Fill, Lookup
@@ -36,9 +35,6 @@ class WalParameters(Parameters):
         "bytes of a page that goes into the log; 0: none do",
         source="PostgreSQL manual: full_page_writes, 8 KiB",
     )
-    per_write: Positive = parameter(
-        2.0, "pages that a statement changes", assumed="a row's old and new version, and its indexes: 1 to 4"
-    )
     checkpoint_s: Annotated[float, Field(ge=0.1, le=100_000)] = parameter(
         300.0, "seconds between checkpoints", source="PostgreSQL manual: checkpoint_timeout, 5 min"
     )
@@ -53,8 +49,10 @@ class PostgreSqlParameters(DatabaseParameters):
 def build(parameters: PostgreSqlParameters, operations: tuple[str, ...]) -> System:
     """Clients in any zone ask the primary, or read from replicas."""
     p, database = parameters.wal, Database.of(parameters, dirty_pages=PAGES_MOST, flushes=1, hot=True)
-    dirty, pages = database.instances.dirty, p.per_write * parameters.transaction.writes
-    whole = database.volumes.write_more(int(pages * p.page_bytes))
+    dirty, whole = (
+        database.instances.dirty,
+        database.volumes.write_more(int(parameters.transaction.changed * p.page_bytes)),
+    )
     change = Lookup(dirty, Route(Fill(dirty), *database.volumes.to_pages, whole))
     return database.system(operations, (change,), partial(_checkpoints, database=database, every_s=p.checkpoint_s))
 
