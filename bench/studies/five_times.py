@@ -24,7 +24,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from bench.datafiles import csv_text
+from bench.pictures.data import Frame
+from bench.pictures.style import (
+    BODY_WIDTH_IN,
+    HEADING_IN,
+    INK,
+    MUTED,
+    RULE,
+    Sheet,
+    axis_label,
+    log_ticks,
+    look,
+    render,
+    style_sheet,
+    ticks,
+)
+from bench.quantities import plain
 from bench.run import run
 from bench.scenario.document import read_document
 from bench.scenario.load import Scenario, build
@@ -238,3 +257,137 @@ def _operations_per_s(scenario: Scenario, outcome: Outcome) -> float:
         return busy("channel", slice(None)) / float(p.storage.send_s)
     first = slice(1)
     return busy("log", first) / float(p.volume.write.mean()) + busy("page I/O", first) * float(p.volume.iops)
+
+
+# ---------------------------------------------------------------- the picture
+
+SYSTEMS: tuple[System_, ...] = ("aurora", "mysql")
+CLAIM = 5.0
+PANELS = ((2, "Writes alone, by size of the database", "GB"), (3, "Reads and writes, by connections", "connections"))
+PANEL_IN, RATIO_ROW_IN, GAP_IN, LEFT_IN = 2.3, 0.24, 0.55, 0.62
+"""Heights of panels and rows, and room between panels and left of them."""
+QUESTION = "Is Aurora five times as fast as MySQL?"
+
+
+def ratios(some: Sequence[Cell]) -> list[tuple[str, float, float]]:
+    """Aurora's throughput by MySQL's: where, as published, and as the models have it."""
+    found = []
+    for table, _, unit in PANELS:
+        mine = {(each.row.system, each.row.at): each for each in some if each.row.table == table}
+        for at in sorted({at for _, at in mine}):
+            aurora, mysql = mine["aurora", at], mine["mysql", at]
+            where = f"{plain(at)} {unit}"
+            found.append((where, aurora.row.value / mysql.row.value, aurora.value / mysql.value))
+    return found
+
+
+def finding(some: Sequence[Cell]) -> str:
+    """What the rows say, from their numbers."""
+    rows = ratios(some)
+    published, given = [each for _, each, _ in rows], [each for _, _, each in rows]
+    reach = sum(each >= CLAIM for each in given)
+    return (
+        f"From {min(published):.1f} to {max(published):.0f} times as published, {min(given):.1f} to {max(given):.0f} "
+        f"by the models, which reach five times in {reach} of {len(rows)} cases: no one factor fits"
+    )
+
+
+def caption(some: Sequence[Cell]) -> str:
+    """What the picture is of."""
+    off = [abs(each.error) for each in some if each.row.use == "predicted" and each.row.unit == "writes/s"]
+    near = sum(each <= 0.25 for each in off)
+    return (
+        f"Lines and crosses: the models; filled: published rows that they are tuned on; open: published rows that they "
+        f"predict, {near} of {len(off)} within 25 %. SysBench; 32 virtual CPUs, 170 GB for pages; {CONNECTIONS} "
+        "connections where the paper does not say. Source: Verbitski and others, SIGMOD 2017, tables 2 and 3."
+    )
+
+
+def draw(some: Sequence[Cell]) -> Figure:
+    """Throughput of both by size and by connections, and what one is by the other; call it within `style_sheet`."""
+    rows = ratios(some)
+    height_in = HEADING_IN * 2 + PANEL_IN + GAP_IN + RATIO_ROW_IN * len(rows) + GAP_IN
+    sheet = Sheet(Frame("Study", QUESTION, finding(some), caption(some)), ("Aurora", "MySQL"), height_in)
+    room_in = (BODY_WIDTH_IN - LEFT_IN + GAP_IN) / 2
+    for column, (table, heading, unit) in enumerate(PANELS):
+        left_in = LEFT_IN + column * room_in
+        sheet.heading(heading, left_in, 0.0, room_in)
+        axes = sheet.axes(left_in, HEADING_IN, room_in - GAP_IN - 0.3, PANEL_IN)
+        _draw_throughput(axes, [each for each in some if each.row.table == table], unit)
+    top_in = HEADING_IN + PANEL_IN + GAP_IN
+    sheet.heading("Aurora's writes/s by MySQL's", 1.2, top_in, BODY_WIDTH_IN - 1.2)
+    axes = sheet.axes(1.2, top_in + HEADING_IN, BODY_WIDTH_IN - 1.3, RATIO_ROW_IN * len(rows))
+    _draw_ratios(axes, rows)
+    return sheet.figure
+
+
+def _draw_throughput(axes: Axes, some: Sequence[Cell], unit: str) -> None:
+    values = [value for each in some for value in (each.value, each.row.value)]
+    at = sorted({each.row.at for each in some})
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(at[0] / 1.6, at[-1] * 1.6)
+    low, high = min(values) / 1.4, max(values) * 1.4
+    axes.set_ylim(low, high)
+    ticks(axes.xaxis, at)
+    ticks(axes.yaxis, log_ticks(low, high, 6))
+    axis_label(axes, "x", unit)
+    axis_label(axes, "y", "writes/s")
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    for index, system in enumerate(SYSTEMS):
+        style = look(index)
+        mine = sorted((each for each in some if each.row.system == system), key=lambda each: each.row.at)
+        line = {**style.line, "marker": ""}
+        axes.plot([each.row.at for each in mine], [each.value for each in mine], linewidth=1.6, zorder=2.0, **line)
+        for each in mine:
+            filled = each.row.use == "tuned"
+            axes.plot(
+                [each.row.at], [each.row.value], marker=style.marker, markersize=6.0, linestyle="none", zorder=3.0,
+                markerfacecolor=style.colour if filled else "white", markeredgewidth=1.1,
+                markeredgecolor=INK if filled else style.colour,
+            )  # fmt: skip
+
+
+def _draw_ratios(axes: Axes, rows: Sequence[tuple[str, float, float]]) -> None:
+    most = max(max(published, given) for _, published, given in rows)
+    axes.set_xscale("log")
+    axes.set_xlim(1.0, most * 1.3)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    ticks(axes.xaxis, log_ticks(1.0, most * 1.3, 8))
+    ticks(axes.yaxis, range(len(rows)), [where for where, _, _ in rows])
+    axes.tick_params(axis="y", length=0, colors=INK)
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
+    axes.axvline(CLAIM, color=INK, linewidth=1.0, zorder=1.0)
+    axis_label(axes, "x", "times as many; the line is the claim, open circles are published, crosses the models")
+    for row, (_, published, given) in enumerate(rows):
+        axes.plot([published, given], [row, row], color=MUTED, linewidth=0.9, zorder=1.5)
+        axes.plot([given], [row], marker="x", color=INK, markersize=6.0, markeredgewidth=1.6, zorder=3.0)
+        axes.plot(
+            [published], [row], marker="o", markersize=6.0, markerfacecolor="white", markeredgecolor=INK, zorder=2.5
+        )
+
+
+def table(some: Sequence[Cell]) -> str:
+    """The numbers as CSV, one row for each figure of the paper."""
+    return csv_text(
+        ("table", "system", "at", "unit", "use", "published", "model", "error"),
+        (
+            (each.row.table, each.row.system, each.row.at, each.row.unit, each.row.use, each.row.value,
+             round(each.value, 3), round(each.error, 4))
+            for each in some
+        ),
+    )  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    """Run the study, and leave its picture and its numbers in a folder."""
+    some = list(cells())
+    with style_sheet():
+        svg, _ = render(draw(some))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "five-times.svg").write_bytes(svg)
+    (folder / "five-times.csv").write_text(table(some), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path("results/gallery"))

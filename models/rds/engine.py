@@ -126,7 +126,7 @@ class Database:
         there, back = self._ways()
         work = self.p.transaction.work(i.cpu, p.work(p.read_s), p.work(p.write_s))
         return (
-            Choose(i.writer, 0), *there, *work, self._pages(self.p.transaction.found), Order(i.copies), *change,
+            Choose(i.writer, 0), *there, *work, self._pages(self.p.transaction.found), *change, Order(i.copies),
             *self._commit(), *self._tell_replicas(), back,
         )  # fmt: skip
 
@@ -145,13 +145,13 @@ class Database:
         i, log_bytes = self.instances, self.p.log_bytes
         flush, steps = self.volumes.flush(self.volumes.own, log_bytes), list[Any]()
         for number in range(self.flushes):
-            steps.extend(flush)
+            steps.extend((*flush, Pass(i.cpu)))
             if i.has_standby:
-                has_it = (Choose(i.here, 0), Apply(i.copies)) if number == self.flushes - 1 else ()
+                has_it = (Apply(i.copies),) if number == self.flushes - 1 else ()
                 leg = Route(
-                    Choose(i.standby, 0), Travel(self.region.network, i.nodes, i.peers),
-                    *self.volumes.flush(self.volumes.of_other, log_bytes), *has_it,
-                    Travel(self.region.network, i.peers, i.nodes),
+                    Choose(i.standby, 0), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0), Pass(i.cpu),
+                    *self.volumes.flush(self.volumes.of_other, log_bytes), Pass(i.cpu), *has_it,
+                    Choose(i.primary, 0), Travel(self.region.network, i.peers, i.nodes),
                 )  # fmt: skip
                 steps.append(Fork(i.mirrored, leg))
         return (*steps, Apply(i.copies))
@@ -161,7 +161,8 @@ class Database:
             return ()
         i = self.instances
         leg = Route(
-            Choose(i.replicas, "leg"), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
+            Serve(i.sender, self.p.replicas.send), Choose(i.replicas, "leg"),
+            Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
             Serve(i.applier, seconds(self.p.replicas.apply_s)), Apply(i.copies),
         )  # fmt: skip
         return (Fork(i.everyone, leg),)

@@ -21,6 +21,7 @@ Limits:
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field
@@ -73,10 +74,10 @@ class Failover:
         alone_after_s: float | None, *, hot: bool,
     ) -> None:  # fmt: skip
         self.plane, self.instances, self.zones, self.p = plane, instances, zones, parameters
-        self.alone_after_s, self.hot = alone_after_s, hot
+        self.alone_after_s, self.hot = math.inf if alone_after_s is None else alone_after_s, hot
         self.primary, self.standby = 0, 1 if instances.has_standby else None
         self.count = instances.nodes.size
-        self.answers = [True] * self.count
+        self.answers, self.heard_s = [True] * self.count, [0.0] * self.count
         self.busy = False
 
     @property
@@ -97,17 +98,14 @@ class Failover:
             yield self.plane.until(at_s)
             self.answers[node] = yield from heard_from(self.plane, self.instances.nodes, self.zones, node)
             failures = 0 if self.answers[node] else failures + 1
+            self.heard_s[node] = self.now if self.answers[node] else self.heard_s[node]
             if failures >= self.p.failure_limit and node == self.primary and not self.busy:
                 self.plane.note(f"instance {node}, the primary, does not answer")
                 yield from self._fail_over(node)
                 failures = 0
-            if node == self.standby and self._has_waited(failures):
+            if node == self.standby and self.now - self.heard_s[node] >= self.alone_after_s:
                 self._go_alone("the standby does not answer")
             at_s = max(at_s + self.p.check_s, self.now)
-
-    def _has_waited(self, failures: int) -> bool:
-        after_s = self.alone_after_s
-        return after_s is not None and failures > 0 and failures * self.p.check_s >= after_s
 
     def _go_alone(self, why: str) -> None:
         """Nobody waits for the standby any more."""

@@ -20,7 +20,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.kernel.laws import ExponentialSeconds, Law, NonNegative, Positive
+from models.kernel.laws import ExponentialSeconds, Law, NonNegative, Positive, SecondsLaw
 from models.kernel.parts import UNLIMITED, Cache, Copies, Group, Membership, Quorum, Station
 from models.kernel.registry import Parameters, parameter
 from models.region import Region
@@ -57,6 +57,9 @@ class ReplicaParameters(Parameters):
     """Replicas that come behind (asynchronous replication)."""
 
     count: Annotated[int, Field(ge=0, le=REPLICAS_MOST)] = parameter(0, "replicas", assumed="0 to 15")
+    send: SecondsLaw = parameter(
+        ExponentialSeconds(mean_s=0.001), "seconds until a primary has sent a record", assumed="0.0001 to 0.01"
+    )
     apply_s: Positive = parameter(
         0.000225, "seconds of a replica's one thread for a record", assumed="4,444/s: tuned to SIGMOD 2017, table 4"
     )
@@ -70,6 +73,7 @@ class Instances:
         nodes: The instances.
         peers: The same, as those to whom something goes.
         cpu: Where they work.
+        sender: Where a primary has what it has not sent yet; it dies with the primary.
         applier: Where a replica applies records.
         buffer: What they have in memory.
         dirty: Pages that have changed since they were written, or since the last checkpoint.
@@ -77,6 +81,7 @@ class Instances:
         writer: The primary, as clients know it.
         readers: Whom they read from.
         standby: The standby of a primary.
+        primary: Whose standby one is.
         replicas: To whom a primary sends what is committed.
         here: The instance that something has gone to.
         role: An instance's entry among those that may answer.
@@ -89,6 +94,7 @@ class Instances:
     nodes: Group
     peers: Group
     cpu: Station
+    sender: Station
     applier: Station
     buffer: Cache
     dirty: Cache
@@ -96,6 +102,7 @@ class Instances:
     writer: Membership
     readers: Membership
     standby: Membership
+    primary: Membership
     replicas: Membership
     here: Membership
     role: Membership
@@ -118,16 +125,18 @@ class Instances:
         everyone = tuple(range(count))
         same = tuple((each,) for each in everyone)
         behind = tuple(range(first, count))
+        pair = tuple((1 - each if each < first == 2 else each,) for each in everyone)
         receivers = tuple(tuple(other if other != each else 0 for other in behind) or (each,) for each in everyone)
         by_zone = region.zones
         return cls(
-            nodes, peers, Station("cpu", nodes, parameters.vcpus), Station("replication thread", nodes),
+            nodes, peers, Station("cpu", nodes, parameters.vcpus), Station("log sender", nodes, UNLIMITED),
+            Station("replication thread", nodes),
             Cache("buffer pool", nodes, "lru", capacity_bytes=int(parameters.memory_bytes)),
             Cache("dirty pages", nodes, "fifo", capacity_items=dirty_pages, volatile=False),
             Copies("committed", Membership(nodes, (everyone,)), replicated=count > 1),
             Membership(nodes, ((0,),) * by_zone, of=region.clients),
             Membership(nodes, (behind or (0,),) * by_zone, of=region.clients),
-            Membership(peers, tuple((1 - each if each < first == 2 else each,) for each in everyone), of=nodes),
+            Membership(peers, pair, of=nodes), Membership(nodes, pair, of=peers),
             Membership(peers, receivers, of=nodes), Membership(nodes, same, of=peers),
             Membership(peers, same, of=nodes),
             Station("in service", peers, UNLIMITED), Quorum("standby", 1, 1), Quorum("replicas", max(1, replicas), 0),
