@@ -1,9 +1,9 @@
 """What writes of Aurora wait for: the limit of records that are not durable, and what segments do beside writes.
 
-Goal: a writer never has more records outstanding than it may; without a limit, what is outstanding grows as
-long as more comes than segments take, and so do batches; and work in the background, a backup say, makes
-no difference to writes where it gives way, and does where it has its turn among them. Method: Little's law; segments
-that take one record each millisecond; the same bits with such work and without; work is conserved.
+Goal: a writer never has more records outstanding than it may; without a limit, what is outstanding grows as long as
+more comes than segments take, and so do batches; and work in the background, a backup say, makes no difference to
+writes where it gives way, and does where it has its turn among them. Method: Little's law; segments that take one
+record each millisecond, and pages that are there at once; the same bits with such work and without; work is conserved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 from models.kernel.outcome import Outcome
 from models.kernel.plane import Plane
-from tests.oracle.test_aurora_reads import aurora, parts, ran
+from tests.oracle.test_aurora_reads import AT_ONCE, aurora, parts, ran
 
 ENGINES = ("simpy", "compiled")
 RECORD_S = 0.001
@@ -32,7 +32,7 @@ def outstanding(outcome: Outcome, limit: int) -> float:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_more_is_outstanding_than_may_be(engine: str) -> None:
     """2,000 writes a second come, and segments take 1,000: a hundred are outstanding, and never more."""
-    system, seen = aurora(record_s=RECORD_S, lsn_limit=100), []
+    system, seen = aurora(read=AT_ONCE, record_s=RECORD_S, lsn_limit=100), []
     volume, _ = parts(system)
 
     def look(plane: Plane) -> Generator[Any, Any, None]:
@@ -61,7 +61,7 @@ def test_the_limit_keeps_batches_small() -> None:
     With it, writes go one by one for as good as all that it matters: who comes at t waits for t.
     """
     held, free = (
-        ran(aurora(record_s=RECORD_S, lsn_limit=limit), 5.0, rate_per_s=2000.0, reads=0.0, from_s=1.0)
+        ran(aurora(read=AT_ONCE, record_s=RECORD_S, lsn_limit=limit), 5.0, rate_per_s=2000.0, reads=0.0, from_s=1.0)
         for limit in (10, 1_000_000)
     )
 
@@ -72,7 +72,7 @@ def test_the_limit_keeps_batches_small() -> None:
 
 @pytest.mark.parametrize("rate_per_s", [300.0, 800.0])
 def test_what_is_outstanding_is_rate_times_time(rate_per_s: float) -> None:
-    system = aurora(record_s=RECORD_S, lsn_limit=1000, persist={"kind": "exponential", "mean_s": 0.002})
+    system = aurora(read=AT_ONCE, record_s=RECORD_S, lsn_limit=1000, persist={"kind": "exponential", "mean_s": 0.002})
 
     outcome = ran(system, 100.0, rate_per_s=rate_per_s, reads=0.0, poisson=True)
 
@@ -87,7 +87,11 @@ def backed_up(way: str | None) -> Outcome:
     """Writes of a busy volume, with half a millisecond of work in the background for each."""
     background = None if way is None else {"way": way, "work": {"kind": "constant", "value_s": 0.0005}}
     system = aurora(
-        background=background, record_s=0.0002, write_s=0.0001, persist={"kind": "exponential", "mean_s": 0.0005}
+        read=AT_ONCE,
+        background=background,
+        record_s=0.0002,
+        write_s=0.0001,
+        persist={"kind": "exponential", "mean_s": 0.0005},
     )
     return ran(system, 20.0, rate_per_s=1000.0, reads=0.0, poisson=True)
 
