@@ -12,7 +12,7 @@ Source:
 
 Limits:
     The paper does not say how many connections tables 1 and 2 had, which MySQL it was, or for how long a replica had
-    fallen behind; 100 connections, and 540 s, are taken here. Lag is measured over a tenth of that time where a replica
+    fallen behind; 75 connections, and 540 s, are taken here. Lag is measured over a tenth of that time where a replica
     cannot keep up, as it grows in proportion.
 """
 
@@ -68,7 +68,7 @@ WRITE_ONLY_S = 32 / 8_400
 """A statement's time of a CPU where all do nothing but write: tuned to table 2, MySQL, 1 GB."""
 WRITES, READS, PAGES = 4, 14, 1.6
 """Statements of SysBench's transaction, and pages that each of the first changes."""
-CONNECTIONS = 100
+CONNECTIONS = 75
 """Of tables 1 and 2: tuned to table 2, Aurora, 1 TB, where pages must be brought."""
 GROUP_GB, GROUPS_MOST = 10, 64
 BEHIND_S, SHORTER = 540.0, 10
