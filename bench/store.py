@@ -24,14 +24,12 @@ from bench.datafiles import (
     SeriesRow,
     StoredDistribution,
     StoredNote,
-    distributions_text,
-    notes_text,
+    csv_text,
     parse_distributions,
     parse_notes,
     parse_series,
     parse_values,
-    series_text,
-    values_text,
+    run_tables,
 )
 from bench.manifest import (
     MANIFEST,
@@ -46,7 +44,7 @@ from bench.manifest import (
     with_manifest,
 )
 from bench.pictures.data import Picture
-from bench.statistics.values import Figure, figures_of
+from bench.statistics.values import Figure
 from bench.targets import Target, file_name
 from models.kernel.outcome import Outcome
 
@@ -179,10 +177,10 @@ def _files(contents: RunContents) -> dict[str, bytes]:
     return {
         "summary.json": json_bytes(contents.summary),
         "scenario.toml": contents.scenario_toml.encode(errors="backslashreplace"),
-        "values.csv": values_text(figures_of(contents.outcomes, contents.certain)).encode(),
-        "distributions.csv": distributions_text(contents.outcomes).encode(),
-        "series.csv": series_text(contents.outcomes, contents.certain).encode(),
-        "notes.csv": notes_text(contents.outcomes).encode(),
+        **{
+            f"{name}.csv": csv_text(*table).encode()
+            for name, table in run_tables(contents.outcomes, contents.certain).items()
+        },
         **picture_files(contents.pictures),
     }
 

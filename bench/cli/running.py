@@ -25,7 +25,7 @@ from bench.simulate import Choice, Engine, choose_engine
 from bench.terminal import safe_text
 
 if TYPE_CHECKING:
-    from bench.run import Run
+    from bench.runs import Run
     from bench.store import RunContents
 
 VERDICT_CODES = {"pass": 0, "fail": 1, "unknown": 5}
@@ -60,7 +60,7 @@ def run_scenario(
     """Run a scenario, store and print what came of it; returns the exit code of its verdict."""
     from bench import store
     from bench.precision import CAP, read_goal, run_until
-    from bench.run import run
+    from bench.runs import run
 
     if max_replications is not None and until is None:
         raise UsageError('--max-replications goes with --until; write --until "read.p99 ±5%", too')

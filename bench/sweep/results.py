@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import targets
-from bench.datafiles import cell_values_text, csv_text, parse_cell_values
+from bench.datafiles import cell_values_table, csv_text, parse_cell_values
 from bench.manifest import (
     Kind,
     StoredFolder,
@@ -109,7 +109,7 @@ def write_sweep(
         "sweep.json": json_bytes(document),
         "scenario.toml": resolved_text(plan.scenario.spec).encode(errors="backslashreplace"),
         "cells.csv": _cells_text(plan, finished).encode(),
-        "values.csv": cell_values_text([each.gave.figures for each in finished]).encode(),
+        "values.csv": csv_text(*cell_values_table([each.gave.figures for each in finished])).encode(),
         **picture_files(pictures),
     }
     facts = {

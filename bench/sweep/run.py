@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from bench.machine import has_compiled_code
-from bench.run import Part, gather
+from bench.runs import Part, gather
 from bench.simulate import Replication, warm_up
 from bench.statistics.values import figures_of
 from bench.sweep.kept import Keeper, Kept
