@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,6 +20,8 @@ from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cli.running import VERDICT_CODES, say_engine
 from bench.cost import EVENTS_PER_S
+from bench.errors import UsageError
+from bench.extras import need
 from bench.machine import cores
 from bench.simulate import Choice, choose_engine
 from bench.sweep.kept import DEFAULT_PLACE, Keeper
@@ -26,8 +30,27 @@ from bench.targets import open_target
 from bench.terminal import safe_text
 from bench.workers import WORKERS_MAX
 
+if TYPE_CHECKING:
+    from bench.sweep.cluster import Remote
+    from bench.sweep.run import Carrier
+
 SOON_S = 3.0
 """About as long as it takes to start a worker."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who simulates a sweep.
+
+    Args:
+        carry: The work itself.
+        hands: How many work at once.
+        who: What they are called.
+    """
+
+    carry: Carrier
+    hands: int
+    who: str
 
 
 def sweep_scenario(
@@ -37,6 +60,7 @@ def sweep_scenario(
     refine: int | None,
     engine: Choice,
     workers: int | None,
+    remote: Remote | None,
     cells: Path | None,
     fresh: bool,
     out: Path | None,
@@ -48,21 +72,28 @@ def sweep_scenario(
     from bench.sweep import results
     from bench.sweep.pictures import draw_all
     from bench.sweep.run import sweep
+
+    if remote is not None:
+        need("cluster", "--cluster")
+        if workers is not None:
+            raise UsageError(
+                "--workers are processes of this machine, and --cluster has its own; leave out one of them"
+            )
     from bench.sweep.tables import print_sweep
 
     chosen = choose_engine(engine)
     target = open_target(results.SWEEP, out, overwrite=overwrite)
     plan = make_plan(library.find(file), assignments, sweeps, chosen, refine)
     keeper = Keeper(DEFAULT_PLACE if cells is None else cells, fresh=fresh)
-    hands = _hands(plan) if workers is None else workers
     errors = Console(stderr=True, highlight=False)
-    if not quiet:
-        say_engine(errors, engine, chosen)
-        errors.print(_announcement(plan, hands), markup=False, style="dim", soft_wrap=True)
-    started = time.monotonic()
     try:
-        with _progress(errors, plan, shown=errors.is_terminal and not quiet) as tick:
-            finished = sweep(plan, keeper, hands, tick)
+        with _crew(plan, workers, remote) as crew:
+            if not quiet:
+                say_engine(errors, engine, chosen)
+                errors.print(_announcement(plan, crew), markup=False, style="dim", soft_wrap=True)
+            started = time.monotonic()
+            with _progress(errors, plan, shown=errors.is_terminal and not quiet) as tick:
+                finished = sweep(plan, keeper, crew.carry, tick)
     except KeyboardInterrupt:
         again = f"finished cells are kept in {keeper.folder}; the same command goes on from there"
         click.echo(f"tierbench: interrupted; {safe_text(again, 1000)}", err=True)
@@ -93,14 +124,33 @@ def _hands(plan: Plan) -> int:
     return min(cores(), WORKERS_MAX) if alone_s > SOON_S else 1
 
 
-def _announcement(plan: Plan, hands: int) -> str:
+@contextmanager
+def _crew(plan: Plan, workers: int | None, remote: Remote | None) -> Iterator[Crew]:
+    """Who simulates; whoever came for this sweep leaves with the block."""
+    if remote is None:
+        from bench.sweep.run import here
+
+        hands = _hands(plan) if workers is None else workers
+        yield Crew(here(hands), hands, f"{hands} {'worker' if hands == 1 else 'workers'}")
+        return
+    from bench.sweep.cluster import connected
+
+    with connected(remote) as cluster:
+        cluster.check(plan.engine)
+        threads = cluster.threads()
+        count = sum(threads.values())
+        who = f"{count} {'thread' if count == 1 else 'threads'} of {len(threads)} Dask workers at {cluster.url}"
+        yield Crew(cluster.carry, max(1, count), who if threads else f"no Dask worker yet at {cluster.url}")
+
+
+def _announcement(plan: Plan, crew: Crew) -> str:
     """What it will cost, before it begins."""
     requests, events = (sum(getattr(cell, what) for cell in plan.cells) for what in ("requests", "events"))
-    seconds = max(1.0, events / EVENTS_PER_S[plan.engine] / hands)
+    seconds = max(1.0, events / EVENTS_PER_S[plan.engine] / crew.hands)
     count = len(plan.cells)
     return (
         f"{count} {'cell' if count == 1 else 'cells'} of {max(cell.replications for cell in plan.cells)} replications, "
-        f"{hands} {'worker' if hands == 1 else 'workers'}: about {requests:,.0f} requests, {seconds:,.0f} s"
+        f"{crew.who}: about {requests:,.0f} requests, {seconds:,.0f} s"
     )
 
 
