@@ -55,9 +55,18 @@ class Table(NamedTuple):
         kinds = {str: np.dtype(object), int: np.dtype(np.int64), float: np.dtype(np.float64)}
         cells = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
         return {
-            name: np.array(column, kinds[kind])
+            name: np.array(list(map(str, column)) if kind is str else column, kinds[kind])
             for (name, kind), column in zip(self.columns.items(), cells, strict=True)
         }
+
+
+def kind_of(cells: Iterable[str | float]) -> type:
+    """What a column holds whose cells are not known beforehand: whole numbers of 64 bits, numbers, or else texts."""
+    cells = list(cells)
+    kinds = {type(cell) for cell in cells}
+    if kinds <= {int}:
+        return int if all(-(2**63) <= cell < 2**63 for cell in cells if isinstance(cell, int)) else str
+    return float if kinds <= {int, float} else str
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@
     series.csv           the course over time
     notes.csv            what control did, and when
     pictures/NAME.*      each picture as SVG, as PNG, and as the numbers in it
+    exports/NAME.*       what was asked for in the forms of other tools
 
 How that is assured is the same for all kinds of folders, and stands in `bench.manifest`.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import targets
+from bench import exports, targets
 from bench.datafiles import (
     SeriesRow,
     StoredDistribution,
@@ -70,6 +71,7 @@ class RunContents:
         replications: Replications of each system.
         command: The command that reproduces the run.
         certain: Systems that left nothing to chance, whose single replication is exact.
+        exports: Kinds of export (`bench.exports`).
     """
 
     summary: Mapping[str, Any]
@@ -80,6 +82,7 @@ class RunContents:
     replications: int
     command: str
     certain: Collection[str] = ()
+    exports: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _files(contents: RunContents) -> dict[str, bytes]:
             for name, table in run_tables(contents.outcomes, contents.certain).items()
         },
         **picture_files(contents.pictures),
+        **exports.of_run(contents.exports, str(contents.summary["scenario"]), contents.outcomes, contents.certain),
     }
 
 

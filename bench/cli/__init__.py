@@ -54,6 +54,11 @@ Examples:
   tierbench run my.toml --set workload.arrivals.rate_per_s=5000
   tierbench run my.toml --until "read.p99 ±2%"
   tierbench run my.toml --json --quiet > run.json
+  tierbench run my.toml --export hgrm,hlog,parquet
+
+All tables are stored as comma-separated values. With --export, exports/ of the folder holds further forms: hgrm,
+HdrHistogram's percentiles, and hlog, its histograms by window of time, one file for each operation of each system
+(needs tierbench[hdr]); parquet, all tables (needs tierbench[parquet]).
 
 Exit codes: 0 all expectations pass; 1 one failed; 5 one is unknown; 2 wrong usage; 3 the scenario is invalid; 6 a limit
 was hit, that of --until among them; 70 internal error; 130 interrupted.
@@ -209,6 +214,7 @@ def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
 @engine_option
 @seed_option
 @replications_option
+@click.option("--export", metavar="KINDS", help="Write hgrm, hlog (HdrHistogram), parquet, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/runs.")
 @overwrite_option
 @json_option
@@ -235,6 +241,7 @@ def run(file: str, assignments: tuple[str, ...], seed: int | None, replications:
 @click.option("--tls-key", type=readable_file, help="With tls: its key, PEM.")
 @click.option("--cells", type=click.Path(path_type=Path), help="Where finished cells are kept, not in results/cells.")
 @click.option("--fresh", is_flag=True, help="Simulate cells that are kept already once more.")
+@click.option("--export", metavar="KINDS", help="Write the tables as parquet, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, not one in results/sweeps.")
 @overwrite_option
 @json_option

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +52,7 @@ def run_scenario(
     until: str | None,
     max_replications: int | None,
     engine: Choice,
+    export: str | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -59,11 +60,13 @@ def run_scenario(
 ) -> int:
     """Run a scenario, store and print what came of it; returns the exit code of its verdict."""
     from bench import store
+    from bench.exports import read_kinds
     from bench.precision import CAP, read_goal, run_until
     from bench.runs import run
 
     if max_replications is not None and until is None:
         raise UsageError('--max-replications goes with --until; write --until "read.p99 ±5%", too')
+    kinds = () if export is None else read_kinds(export)
     scenario = load(library.find(file), assignments)
     goal = None if until is None else read_goal(until, scenario)
     cost = estimate(scenario)
@@ -85,7 +88,7 @@ def run_scenario(
         result.warnings.append(missed)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
-    contents = _contents(scenario, result, _command(file, assignments))
+    contents = contents_of(scenario, result, _command(file, assignments), kinds)
     folder = store.write_run(target, contents)
     code = VERDICT_CODES[result.document["verdict"]] or (LimitError.exit_code if missed else 0)
     try:
@@ -107,7 +110,7 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
     """Table, verdict and what was written."""
     from bench.tables import Surroundings, print_run
 
-    files = [folder / name for name in ("summary.json", "pictures/percentiles.png")]
+    files = [folder / name for name in ("summary.json", "pictures/percentiles.png", "exports")]
     print_run(
         Console(highlight=False),
         result.document,
@@ -130,7 +133,8 @@ def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
     return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
 
 
-def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
+def contents_of(scenario: Scenario, result: Run, command: str, exports: Collection[str] = ()) -> RunContents:
+    """What a run leaves behind, its pictures drawn."""
     from bench import pictures, store
 
     drawn = pictures.draw_all(
@@ -157,6 +161,7 @@ def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
         replications=int(scenario.spec.replications),
         command=command,
         certain=result.certain,
+        exports=exports,
     )
 
 

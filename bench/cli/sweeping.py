@@ -63,12 +63,14 @@ def sweep_scenario(
     remote: Remote | None,
     cells: Path | None,
     fresh: bool,
+    export: str | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Sweep over a scenario, store and print what came of it; returns the exit code of its verdict."""
+    from bench.exports import OF_SWEEPS, read_kinds
     from bench.sweep import results
     from bench.sweep.pictures import draw_all
     from bench.sweep.run import sweep
@@ -81,6 +83,7 @@ def sweep_scenario(
             )
     from bench.sweep.tables import print_sweep
 
+    kinds = () if export is None else read_kinds(export, OF_SWEEPS)
     chosen = choose_engine(engine)
     target = open_target(results.SWEEP, out, overwrite=overwrite)
     plan = make_plan(library.find(file), assignments, sweeps, chosen, refine)
@@ -103,12 +106,17 @@ def sweep_scenario(
     document = results.document_of(plan, finished)
     pictures = draw_all(plan, finished, document["fingerprint"])
     command = _command(file, assignments, sweeps, refine)
-    folder = results.write_sweep(target, plan, finished, document, pictures, command)
+    folder = results.write_sweep(target, plan, finished, document, pictures, command, kinds)
     try:
         if as_json:
             click.echo(json.dumps(document, allow_nan=False, indent=2))
         elif not quiet:
-            files = ("sweep.json", "cells.csv", *(f"pictures/{name}.png" for name in pictures))
+            files = (
+                "sweep.json",
+                "cells.csv",
+                *(f"pictures/{name}.png" for name in pictures),
+                *(["exports"] if kinds else []),
+            )
             written = [str(library.shortest(folder / name)) for name in files]
             again = f"tierbench compare {shlex.quote(str(library.shortest(folder)))} OTHER-SWEEP"
             print_sweep(Console(highlight=False), plan, finished, document, written, again)

@@ -16,6 +16,7 @@ worker reads it at the path that it has here. A task that has begun is not ended
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import re
@@ -40,7 +41,7 @@ from bench.terminal import safe_text
 from bench.workers import AHEAD, Recipe, made
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Security
 
 CONNECT_S = 10.0
 CLOSE_S = 5.0
@@ -194,13 +195,14 @@ def connected(remote: Remote) -> Iterator[Cluster]:
     from distributed import Client, Security
 
     url = remote.url
-    # What went wrong is said once, by us.
+    # What goes wrong is said once, by us.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    files = {"tls_ca_file": remote.ca, "tls_client_cert": remote.cert, "tls_client_key": remote.key}
+    given = {name: str(path) for name, path in files.items() if path is not None}
     try:
-        security = None
-        if remote.ca is not None:
-            files = {"tls_ca_file": remote.ca, "tls_client_cert": remote.cert, "tls_client_key": remote.key}
-            security = Security(require_encryption=True, **{name: str(path) for name, path in files.items()})
+        security = Security(require_encryption=True, **given) if given else Security()
+        # A client that cannot connect takes long to give up, and complains when it is forgotten.
+        asyncio.run(_call(url, security))
         client = Client(url, security=security, timeout=CONNECT_S, name="tierbench", set_as_default=False)
     except (OSError, TypeError, ValueError) as error:
         # Dask says by a TypeError that it has no certificates.
@@ -210,6 +212,14 @@ def connected(remote: Remote) -> Iterator[Cluster]:
         yield Cluster(client, url)
     finally:
         client.close(timeout=CLOSE_S)
+
+
+async def _call(url: str, security: Security) -> None:
+    """Connect to the scheduler, and hang up."""
+    from distributed.comm.core import connect
+
+    comm = await connect(url, timeout=CONNECT_S, **security.get_connection_args("client"))
+    await comm.close()
 
 
 def our_code() -> str:
