@@ -88,7 +88,7 @@ def run_scenario(
         result.warnings.append(missed)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
-    contents = contents_of(scenario, result, _command(file, assignments), kinds)
+    contents = contents_of(scenario, result, command_of(file, assignments), kinds)
     folder = store.write_run(target, contents)
     code = VERDICT_CODES[result.document["verdict"]] or (LimitError.exit_code if missed else 0)
     try:
@@ -165,7 +165,8 @@ def contents_of(scenario: Scenario, result: Run, command: str, exports: Collecti
     )
 
 
-def _command(file: str, assignments: tuple[str, ...]) -> str:
+def command_of(file: str, assignments: tuple[str, ...]) -> str:
+    """The command that makes a run again."""
     settings = [word for assignment in assignments for word in ("--set", assignment)]
     return shlex.join(["tierbench", "run", file, *settings])
 

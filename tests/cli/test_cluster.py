@@ -120,6 +120,7 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(place: Path) -> None:
         assert (place / "far" / name).read_bytes() == (place / "near" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_ended_goes_on_anywhere(place: Path, cluster: DaskCluster) -> None:
     """Begun on the cluster and killed, gone on with at home; and the other half of the cells was not made again."""
     running = begun(place, "--cluster", cluster.address)
@@ -144,6 +145,7 @@ def test_ctrl_c_says_how_to_go_on(place: Path, cluster: DaskCluster) -> None:
     assert "the same command goes on from there" in says
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_dies_is_an_error_with_what_is_kept(place: Path) -> None:
     with dask_cluster(place / "dask", 1) as cluster:
         running = begun(place, "--cluster", cluster.address)
@@ -155,6 +157,7 @@ def test_a_scheduler_that_dies_is_an_error_with_what_is_kept(place: Path) -> Non
     assert "finished cells are kept; the same command goes on from there" in says
 
 
+@pytest.mark.slow
 def test_workers_with_other_code_are_refused(place: Path) -> None:
     """A comment more is another version: nobody can say what it changes."""
     for name in ("bench", "models"):
@@ -187,6 +190,7 @@ def test_a_task_refuses_code_that_is_not_its_own(place: Path, monkeypatch: pytes
         cluster.do_job(job)
 
 
+@pytest.mark.slow
 def test_tls_lets_in_who_has_a_certificate(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cluster's own authority is needed: nobody comes in without a certificate, or with that of another one."""
     ours, others = certificates(place / "ours"), certificates(place / "others")
