@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,7 @@ _COMPARED: Columns = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a run gave, or the folder of a run or a sweep holds.
 
@@ -87,10 +87,13 @@ class Result:
     """
 
     document: Mapping[str, Any]
-    side: Side = field(repr=False)
-    warnings: Sequence[str] = field(repr=False)
-    tables: Mapping[str, Callable[[], Table]] = field(repr=False)
-    ran: tuple[Scenario, Run] | None = field(default=None, repr=False)
+    side: Side
+    warnings: Sequence[str]
+    tables: Mapping[str, Callable[[], Table]]
+    ran: tuple[Scenario, Run] | None = None
+
+    def __repr__(self) -> str:
+        return safe_text(f"<Result of {self.side.scenario}: {self.verdict}>")
 
     @property
     def verdict(self) -> str:
@@ -168,7 +171,7 @@ class Result:
         return store.write_run(target, contents_of(scenario, result, command, kinds))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Contenders against a baseline.
 
@@ -178,7 +181,10 @@ class Comparison:
     """
 
     document: Mapping[str, Any]
-    compared: Sequence[Compared] = field(repr=False)
+    compared: Sequence[Compared]
+
+    def __repr__(self) -> str:
+        return safe_text(f"<Comparison with {self.compared[0].baseline.label}: {self.verdict}>")
 
     @property
     def verdict(self) -> str:

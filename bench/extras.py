@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
@@ -9,10 +10,29 @@ from bench.errors import UsageError
 
 Extra = Literal["cluster", "hdr", "parquet", "frames"]
 
-PACKAGES: dict[Extra, str] = {"cluster": "distributed", "hdr": "hdrh", "parquet": "pyarrow", "frames": "pandas"}
-"""The module that each extra brings. (`fast` is not among them: without it the same is done, more slowly.)"""
-NAMES = {"hdrh": "hdrhistogram", "distributed": "Dask distributed"}
-"""What packages are called where their modules have other names."""
+
+@dataclass(frozen=True)
+class Package:
+    """What an extra brings.
+
+    Args:
+        name: As it is installed.
+        module: As it is imported.
+        purpose: What needs it.
+    """
+
+    name: str
+    module: str
+    purpose: str
+
+
+PACKAGES: dict[Extra, Package] = {
+    "cluster": Package("distributed", "distributed", "sweeps on a Dask cluster"),
+    "hdr": Package("hdrhistogram", "hdrh", "exports for HdrHistogram"),
+    "parquet": Package("pyarrow", "pyarrow", "exports as Parquet"),
+    "frames": Package("pandas", "pandas", "data frames in Python"),
+}
+"""By extra. (`fast` is not among them: without it the same is done, more slowly.)"""
 
 
 def need(extra: Extra, what: str) -> None:
@@ -25,9 +45,11 @@ def need(extra: Extra, what: str) -> None:
     Raises:
         UsageError: If its package is not installed; it says what to install.
     """
-    module = PACKAGES[extra]
-    if find_spec(module) is None:
-        name = NAMES.get(module, module)
-        raise UsageError(
-            f"{what} needs {name}, which is not installed; install it with: pip install 'tierbench[{extra}]'"
-        )
+    package = PACKAGES[extra]
+    if find_spec(package.module) is None:
+        raise UsageError(f"{what} needs {package.name}, which is not installed; install it with: {remedy(extra)}")
+
+
+def remedy(extra: Extra) -> str:
+    """How to get it."""
+    return f"pip install 'tierbench[{extra}]'"
