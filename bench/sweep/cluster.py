@@ -51,6 +51,7 @@ _OBJECT = re.compile(r"in <[^<>]*>: ")
 """Where Dask names an object of its own within a message."""
 _SCHEDULER = "the scheduler"
 _GOES_ON = "finished cells are kept; the same command goes on from there"
+_GONE = f"the connection to the scheduler broke, or it gave up; {_GOES_ON}"
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,15 @@ class Cluster:
     url: str
 
     def threads(self) -> dict[str, int]:
-        """Threads of each worker that is there now."""
-        return dict(self.client.nthreads())
+        """Threads of each worker that is there now.
+
+        Raises:
+            WorkerError: If the scheduler is gone.
+        """
+        try:
+            return dict(self.client.nthreads())
+        except OSError as error:
+            raise WorkerError(_GONE) from error
 
     def check(self, engine: Engine) -> None:
         """Refuse a cluster that would not give the same result; the scheduler, too, takes tasks apart.
@@ -177,8 +185,6 @@ class Cluster:
                 hand_out()
                 tick(cell.replications, 0)
                 yield cell, gave
-        except OSError as error:
-            raise WorkerError(f"{self.url}: the scheduler is gone ({error}); {_GOES_ON}") from error
         finally:
             if self.client.status == "running":
                 self.client.cancel(list(running))
@@ -275,15 +281,16 @@ def _result(future: Future[Kept]) -> Kept:
         UsageError: If a worker has other code.
         WorkerError: If it cannot be done.
     """
+    from distributed.comm import CommClosedError
     from distributed.scheduler import KilledWorker
 
     try:
         return future.result()
     except KilledWorker as error:
-        what = "workers died again and again with one cell; is there too little memory?"
+        what = "workers died again and again with one cell; is there too little memory for it?"
         raise WorkerError(f"{what} {_GOES_ON}") from error
-    except CancelledError as error:
-        raise WorkerError(f"the connection to the scheduler broke, or it gave up; {_GOES_ON}") from error
+    except (CancelledError, CommClosedError) as error:
+        raise WorkerError(_GONE) from error
     except (ImportError, AttributeError) as error:
         raise UsageError(_other_code(_LATER, _reason(error))) from error
 

@@ -158,6 +158,33 @@ def test_a_scheduler_that_dies_is_an_error_with_what_is_kept(place: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_cell_that_kills_its_workers_ends_the_sweep(place: Path) -> None:
+    """Dask gives a task up after some deaths, here after the first one."""
+    with dask_cluster(place / "dask", 1, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as cluster:
+        running = begun(place, "--cluster", cluster.address)
+        cluster.workers[0].send_signal(signal.SIGKILL)
+        _, says = running.communicate(timeout=60)
+
+    assert running.returncode == 70
+    assert "died again and again with one cell; is there too little memory for it? finished cells are kept" in says
+
+
+@pytest.mark.slow
+def test_a_cluster_may_be_empty_at_first(place: Path) -> None:
+    with dask_cluster(place / "dask", 0) as cluster:
+        command = [sys.executable, "-m", "bench", "sweep", "forty.toml", "--engine", "simpy", *FEW]
+        with subprocess.Popen([*command, "--cluster", cluster.address], cwd=place, env=environment(),
+                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8") as running:  # fmt: skip
+            assert running.stderr is not None
+            says = running.stderr.readline()
+            cluster.start_worker()
+            running.communicate(timeout=60)
+
+    assert f"no Dask worker yet at {cluster.address}" in says
+    assert running.returncode == 0
+
+
+@pytest.mark.slow
 def test_workers_with_other_code_are_refused(place: Path) -> None:
     """A comment more is another version: nobody can say what it changes."""
     for name in ("bench", "models"):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ class DaskCluster:
 
     folder: Path
     options: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -55,7 +56,7 @@ class DaskCluster:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1", "--no-dashboard"]
         with (log or self.folder / f"{kind}.log").open("wb") as file:
             process = subprocess.Popen(
-                [*command, *options, *self.options], cwd=self.folder, env=environment(**variables), stdout=file,
+                [*command, *options, *self.options], cwd=self.folder, env=environment(**self.variables, **variables), stdout=file,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.processes.append(process)
@@ -72,10 +73,10 @@ class DaskCluster:
 
 
 @contextmanager
-def dask_cluster(folder: Path, workers: int, *options: str) -> Iterator[DaskCluster]:
-    """A cluster that ends with the block."""
+def dask_cluster(folder: Path, workers: int, *options: str, **variables: str) -> Iterator[DaskCluster]:
+    """A cluster that ends with the block; options and variables of the environment are for all of its processes."""
     folder.mkdir()
-    cluster = DaskCluster(folder, options)
+    cluster = DaskCluster(folder, options, variables)
     try:
         cluster.start_scheduler()
         for _ in range(workers):
