@@ -281,7 +281,7 @@ def _result(future: Future[Kept]) -> Kept:
         UsageError: If a worker has other code.
         WorkerError: If it cannot be done.
     """
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
 
     try:

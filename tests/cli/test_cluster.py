@@ -172,9 +172,11 @@ def test_a_cell_that_kills_its_workers_ends_the_sweep(place: Path) -> None:
 @pytest.mark.slow
 def test_a_cluster_may_be_empty_at_first(place: Path) -> None:
     with dask_cluster(place / "dask", 0) as cluster:
-        command = [sys.executable, "-m", "bench", "sweep", "forty.toml", "--engine", "simpy", *FEW]
-        with subprocess.Popen([*command, "--cluster", cluster.address], cwd=place, env=environment(),
-                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8") as running:  # fmt: skip
+        words = ("sweep", "forty.toml", "--engine", "simpy", *FEW, "--cluster", cluster.address)
+        with subprocess.Popen(
+            [sys.executable, "-m", "bench", *words], cwd=place, env=environment(), stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, encoding="utf-8",
+        ) as running:  # fmt: skip
             assert running.stderr is not None
             says = running.stderr.readline()
             cluster.start_worker()

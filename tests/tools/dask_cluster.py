@@ -56,8 +56,8 @@ class DaskCluster:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1", "--no-dashboard"]
         with (log or self.folder / f"{kind}.log").open("wb") as file:
             process = subprocess.Popen(
-                [*command, *options, *self.options], cwd=self.folder, env=environment(**self.variables, **variables), stdout=file,
-                stderr=subprocess.STDOUT, start_new_session=True,
+                [*command, *options, *self.options], cwd=self.folder, env=environment(**self.variables, **variables),
+                stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.processes.append(process)
         return process
