@@ -32,6 +32,7 @@ from bench.comparison import sides
 from bench.comparison.document import document_of, verdict_of
 from bench.comparison.judging import Compared, judge
 from bench.comparison.sides import Side
+from bench.contents import command_of, contents_of
 from bench.cost import estimate
 from bench.datafiles import (
     Columns,
@@ -162,12 +163,10 @@ class Result:
         """
         if self.ran is None:
             raise UsageError("this was read from a folder, where it is stored already")
-        from bench.cli.running import command_of, contents_of
-
         kinds = read_kinds(export) if export else ()
         target = store.open_target(Path(folder), overwrite=overwrite)
         scenario, result = self.ran
-        command = command_of(str(scenario.path), scenario.assignments)
+        command = command_of(str(scenario.path), scenario.assignments, kinds)
         return store.write_run(target, contents_of(scenario, result, command, kinds))
 
 

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +105,7 @@ def sweep_scenario(
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
     document = results.document_of(plan, finished)
     pictures = draw_all(plan, finished, document["fingerprint"])
-    command = _command(file, assignments, sweeps, refine)
+    command = _command(file, assignments, sweeps, refine, kinds)
     folder = results.write_sweep(target, plan, finished, document, pictures, command, kinds)
     try:
         if as_json:
@@ -162,11 +162,14 @@ def _announcement(plan: Plan, crew: Crew) -> str:
     )
 
 
-def _command(file: str, assignments: tuple[str, ...], sweeps: tuple[str, ...], refine: int | None) -> str:
+def _command(
+    file: str, assignments: Sequence[str], sweeps: Sequence[str], refine: int | None, kinds: Sequence[str]
+) -> str:
     words = ["tierbench", "sweep", file]
     words += [word for assignment in assignments for word in ("--set", assignment)]
     words += [word for axis in sweeps for word in ("--sweep", axis)]
-    return shlex.join([*words, *([] if refine is None else ["--refine", str(refine)])])
+    words += [] if refine is None else ["--refine", str(refine)]
+    return shlex.join([*words, "--export", ",".join(kinds)] if kinds else words)
 
 
 @contextmanager

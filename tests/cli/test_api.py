@@ -225,6 +225,7 @@ def test_the_command_exports(place: Path) -> None:
     assert "written: kept/exports" in done.out
     names = {name for name in read_run(place / "kept").manifest["files"] if name.startswith("exports/")}
     tables = {f"exports/{name}.parquet" for name in ("values", "distributions", "series", "notes")}
+    assert str(read_run(place / "kept").manifest["command"]).endswith("--export hgrm,parquet")
     assert names == tables | {"exports/one-read.hgrm", "exports/two-read.hgrm"}
     assert (refused.code, (place / "other").exists()) == (2, False)
     assert "did you mean hgrm" in refused.err

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import psutil
 import pytest
 import trustme
 
+from bench.errors import UsageError, WorkerError
+from bench.sweep.cluster import _job, do_job
+from bench.sweep.plan import make_plan
 from tests.tools.command import ROOT, Result, environment, process, tierbench
 from tests.tools.dask_cluster import DaskCluster, dask_cluster
 
@@ -89,6 +93,12 @@ def kept(place: Path) -> int:
     return len(list((place / "results" / "cells").glob("*.json")))
 
 
+def listening(processes: Sequence[subprocess.Popen[Any]]) -> set[str]:
+    """Addresses on which processes can be reached."""
+    found = [each for process in processes for each in psutil.Process(process.pid).net_connections()]
+    return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+
+
 def without_cost(document: dict[str, Any]) -> dict[str, Any]:
     """What must be the same however often and wherever it is simulated."""
     for cell in document["cells"]:
@@ -105,7 +115,7 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(place: Path) -> None:
     """
     with dask_cluster(place / "dask", 2) as cluster:
         running = begun(place, "--cluster", cluster.address, "--out", "far")
-        listening = [each for each in psutil.Process(running.pid).net_connections() if each.status == "LISTEN"]
+        ours, theirs = (listening(each) for each in ([running], cluster.processes))
         cluster.workers[0].send_signal(signal.SIGKILL)
         cluster.workers[0].wait()
         at_death = kept(place)
@@ -114,7 +124,8 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(place: Path) -> None:
 
     assert (running.returncode, near.code) == (0, 0), err + near.err
     assert at_death < CELLS
-    assert listening == []
+    assert ours == set()
+    assert theirs == {"127.0.0.1"}, "with the options that the README has"
     assert without_cost(json.loads(out)) == without_cost(json.loads(near.out))
     for name in ("cells.csv", "values.csv", "scenario.toml", "pictures/load.svg"):
         assert (place / "far" / name).read_bytes() == (place / "near" / name).read_bytes()
@@ -203,20 +214,18 @@ def test_workers_with_other_code_are_refused(place: Path) -> None:
     assert kept(place) == 0
 
 
-def test_a_task_refuses_code_that_is_not_its_own(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_refuses_code_and_traces_that_are_not_its_own(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that come later were never asked; so each task asks, and the refusal travels back."""
-    from bench.errors import UsageError
-    from bench.sweep import cluster
-    from bench.sweep.plan import make_plan
-
     cell = make_plan(place / "forty.toml", ["duration_s=1.0"], [], "simpy", 0).cells[0]
-    job = cluster._job(cell, "simpy")
-    gave = cluster.do_job(job)
+    job = _job(cell, "simpy")
+    gave = do_job(job)
+    with pytest.raises(WorkerError, match="is another one on the machine that does the work"):
+        do_job(replace(job, recipe=replace(job.recipe, trace_sha256="another")))
     monkeypatch.setattr("bench.sweep.cluster.our_code", lambda: "another")
 
     assert set(gave.document["systems"]) == {"one", "two"}
     with pytest.raises(UsageError, match="a worker that came later has no tierbench, or another one"):
-        cluster.do_job(job)
+        do_job(job)
 
 
 @pytest.mark.slow

@@ -53,7 +53,8 @@ class DaskCluster:
         return worker
 
     def _start(self, kind: str, *options: str, log: Path | None = None, **variables: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1", "--no-dashboard"]
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1"]
+        command += ["--dashboard-address", "127.0.0.1:0"]
         with (log or self.folder / f"{kind}.log").open("wb") as file:
             process = subprocess.Popen(
                 [*command, *options, *self.options], cwd=self.folder, env=environment(**self.variables, **variables),
