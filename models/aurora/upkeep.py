@@ -24,12 +24,12 @@ from typing import Any
 import simpy
 
 from models.aurora.instances import Instances
-from models.aurora.storage import Storage
+from models.aurora.storage import Steps, Storage
 from models.kernel.laws import seconds
-from models.kernel.parts import Group, Membership, everybody
+from models.kernel.parts import Group, Membership
 from models.kernel.plane import Plane
 from models.kernel.predicates import both, either
-from models.kernel.steps import Choose, Pass, Serve, Travel, by_leg
+from models.kernel.steps import Choose, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
@@ -56,10 +56,10 @@ class Upkeep:
         self.peers = Group("other segments", self.size, storage.segments.zones, fails=False)
         self.monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
 
-    def talk(self) -> Mapping[str, Operation]:
+    def talk(self, find: Steps) -> Mapping[str, Operation]:
         """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions by instance
         and segment, of health checks by zone and instance. Nobody asks for `parts`: it leads through all that control
-        looks at or rewrites.
+        looks at or rewrites, how clients find instances among it.
         """
         network, segments, peers = self.region.network, self.storage.segments, self.peers
         nodes, monitors, width = self.instances.nodes, self.monitors, self.width
@@ -81,11 +81,7 @@ class Upkeep:
             Serve(self.instances.cpu, seconds(0.0)), Travel(network, nodes, monitors),
         )  # fmt: skip
         client = Client(PATIENCE_S)
-        from_client = (
-            Choose(everybody(self.region.clients)), Choose(self.instances.writer, 0), Choose(self.instances.role, 0),
-            Pass(self.instances.in_service),
-        )  # fmt: skip
-        parts = Route(*from_client, *self.storage.commit(), *self.storage.read())
+        parts = Route(*find, Choose(self.instances.view, 0), *self.storage.commit(), *self.storage.read())
         return {
             GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), HEALTH: Operation(check, client),
             PARTS: Operation(parts),
