@@ -39,7 +39,8 @@ from models.stages import Stages
 
 GUIDE = "Aurora guide (2023)"
 DETECT, PROMOTE, CREATE, RECOVER, OPEN, RENAME, EXPIRE, NOTICE, CONNECT = STAGES = (
-    "detect", "promote", "create", "recover", "open", "rename", "expire", "notice", "connect",
+    "detection", "promotion", "new instance", "recovery", "opening", "name change", "time to live", "notice",
+    "connections",
 )  # fmt: skip
 """From the first look without an answer until the writer is taken to be lost; until a replica is ready, or a new
 instance is there; until it has heard from enough segments; until it has opened the volume; until the name is changed,

@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.aurora.quorums import A17, QuorumParameters
 from models.kernel.laws import LognormalSeconds, NonNegative, SecondsLaw, seconds
@@ -81,6 +81,18 @@ class StorageParameters(Parameters):
     repair: RepairParameters | None = parameter(
         None, "how lost segments are replaced; none: nobody does", example={"lost_s": 10.0}
     )
+    long_outage_s: Interval | None = parameter(
+        None, "seconds without an answer from a zone until its copies are left out; none: never", example=60.0
+    )
+
+    @model_validator(mode="after")
+    def _can_leave_out(self) -> StorageParameters:
+        asked_s = 2.0 * self.gossip_s * self.quorum.copies
+        if self.long_outage_s is not None and self.long_outage_s < asked_s:
+            raise ValueError(f"long_outage_s must be {asked_s:g} or more, so that each segment has been asked by then")
+        if self.long_outage_s is not None and (self.quorum.copies < 6 or self.quorum.full is not None):
+            raise ValueError("long_outage_s needs six copies, all of them full: those of a zone must be few among them")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
