@@ -87,6 +87,7 @@ def build(parameters: AuroraParameters, operations: tuple[str, ...]) -> System:
         probes={**upkeep.talk(find), **endpoints.talk(), **({} if proxy is None else proxy.talk(endpoints))},
         controls=(watch,) if is_always_there else (),
         watchers=() if is_always_there else (watch,),
+        charges=storage.charges,
         controls_draw=parameters.failover != "off",
         stages=() if parameters.failover == "off" else STAGES,
     )

@@ -19,13 +19,15 @@ Limits:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from models.aurora.quorums import A17, QuorumParameters
-from models.kernel.laws import LognormalSeconds, NonNegative, SecondsLaw, seconds
+from models.kernel.charges import Charge, Hourly
+from models.kernel.laws import LognormalSeconds, NonNegative, Positive, SecondsLaw, seconds
 from models.kernel.parts import UNLIMITED, Copies, Group, Membership, Quorum, Station, Volume
 from models.kernel.registry import Parameters, Servers, parameter, servers_of
 from models.kernel.steps import Allocate, Await, Choose, Fork, Order, Pass, Persist, Report, Serve, Step, Travel
@@ -34,6 +36,7 @@ from models.region import Region
 
 Steps = tuple[Step, ...]
 NO_TIME = seconds(0.0)
+MONTH_H = 730.0
 Interval = Annotated[float, Field(ge=0.001, le=100_000)]
 
 
@@ -80,6 +83,13 @@ class StorageParameters(Parameters):
     gossip_s: Interval = parameter(0.1, "seconds between a segment's questions to its like", assumed="0.05 to 1")
     repair: RepairParameters | None = parameter(
         None, "how lost segments are replaced; none: nobody does", example={"lost_s": 10.0}
+    )
+    segment_gb: Positive = parameter(10.0, "GB of a segment's pages", source=f"{A17}: 10 GB")
+    tail_gb: NonNegative = parameter(
+        0.1, "GB of log that a segment has beside its pages, or instead of them", assumed="0.01 to 1"
+    )
+    copy_dollars_per_gb_month: NonNegative | None = parameter(
+        None, "price of what a segment stores; none: nothing is charged", example=0.0167
     )
     long_outage_s: Interval | None = parameter(
         None, "seconds without an answer from a zone until its copies are left out; none: never", example=60.0
@@ -157,7 +167,7 @@ class Storage:
             region, parameters, width, instances, groups, segments, channels,
             Membership(groups, (tuple(range(count)),)), Membership(channels, rows, of=groups),
             Membership(segments, tuple((index,) for index in range(size)), of=channels),
-            Membership(segments, tuple((row[: quorum.copies] * 2)[:width] for row in rows), of=groups),
+            Membership(segments, tuple(padded(with_pages(quorum, row), width) for row in rows), of=groups),
             Station("channel", channels, rounds=True), Quorum("segments", width, 0),
             Station("in group", channels, UNLIMITED),
             copies,
@@ -168,6 +178,16 @@ class Storage:
             Station("log disk", segments, rounds=True), Station("flash", segments, UNLIMITED),
             Station("page disk", segments, servers_of(parameters.readers)),
         )  # fmt: skip
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What all copies store, by the hour; nothing where no price is given."""
+        p = self.parameters
+        if p.copy_dollars_per_gb_month is None:
+            return ()
+        full = p.quorum.copies if p.quorum.full is None else p.quorum.full
+        stored_gb = p.protection_groups * (full * p.segment_gb + p.quorum.copies * p.tail_gb)
+        return (Hourly("stored copies", p.copy_dollars_per_gb_month / MONTH_H, stored_gb),)
 
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""
@@ -191,3 +211,13 @@ class Storage:
             Choose(self.page, "key"), Choose(self.read_from, "random"), Travel(network, self.instances, self.segments),
             Serve(self.readers, self.parameters.read), Travel(network, self.segments, self.instances),
         )  # fmt: skip
+
+
+def with_pages(quorum: QuorumParameters, row: tuple[int, ...]) -> tuple[int, ...]:
+    """Segments of a group, in the order of their places, that have pages and not the log alone."""
+    return tuple(segment for place, segment in enumerate(row[: quorum.copies]) if quorum.is_full(place))
+
+
+def padded(members: Sequence[int], width: int) -> tuple[int, ...]:
+    """As many slots, over and over the same members."""
+    return tuple(members[slot % len(members)] for slot in range(width))

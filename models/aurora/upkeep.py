@@ -176,7 +176,8 @@ class Segments:
 
     def _read_from(self, group: int) -> None:
         """Read from those of a group that answer; of whom nobody does, all are read from."""
-        row = [self.segment(group, slot) for slot in self.members[group]]
+        slots = (slot for place, slot in enumerate(self.members[group]) if self.quorum.is_full(place))
+        row = [self.segment(group, slot) for slot in slots]
         alive = [each for each in row if self.answers[each] and self.complete[each]] or row
         for slot in range(self.width):
             self.plane.assign(self.storage.read_from, group, slot, alive[slot % len(alive)])

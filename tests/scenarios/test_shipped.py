@@ -21,11 +21,13 @@ from tests.tools.command import process
 
 SHORT = {
     "aurora_durability": (),
-    "aurora_failover": (),
+    "aurora_failover": ("replications=3",),
+    "aurora_long_zone_loss": ("replications=3",),
     "aurora_quorum": ("replications=3", "duration_s=10.0"),
     "aurora_read_scaling": (),
     "aurora_repair": (),
     "aurora_replica_lag": (),
+    "aurora_tails": ("replications=3",),
     "aurora_zone_loss": ("replications=3",),
     "aurora_zone_plus_one": ("replications=3",),
     "cache_evictions": ("duration_s=30.0",),
@@ -67,10 +69,12 @@ SHORT = {
 SWITCHED_OFF = {
     "aurora_durability": ("systems.four_of_six.scheme=two_of_three", "a zone and one more copy may be lost"),
     "aurora_failover": ("systems.replica.failover=off", "with a replica, writes go on"),
+    "aurora_long_zone_loss": ("systems.left_out.storage.long_outage_s=1000.0", "where the dark copies are left out"),
     "aurora_quorum": ("systems.one_dead.storage.quorum={ write = 5, read = 2 }", "a dead copy is hardly noticed"),
     "aurora_read_scaling": ("systems.fifteen.replicas=4", "fifteen fifteen times"),
     "aurora_replica_lag": ("systems.too_slow.instance.apply_s=0.0001", "and one that cannot keep up"),
     "aurora_repair": ("systems.repaired.storage.repair.lost_s=1000.0", "who replaces a segment in the time"),
+    "aurora_tails": ("systems.tails.storage.quorum.full=6", "when all tails are lost"),
     "aurora_zone_loss": ("systems.writer.failover=off", "with the writer gone, a replica is one"),
     "aurora_zone_plus_one": ("systems.repaired.storage.repair.lost_s=1000.0", "a segment that is replaced makes four"),
     "cache_evictions": ("systems.doubling.slabs.growth_factor=1.25", "chunks that double leave half"),
