@@ -55,7 +55,8 @@ class Instances:
         redo: Where a replica applies records.
         buffer: What they have in memory.
         copies: What the volume has, and what each instance has.
-        view: What an instance knows of: its own, or the volume's where it is the writer.
+        own: An instance's own.
+        view: What an instance reads: its own, or what the volume has where it is the writer.
         others: The instances that a writer sends its log to.
         here: The instance that something has gone to.
         role: An instance's entry among those that may answer.
@@ -69,6 +70,7 @@ class Instances:
     redo: Station
     buffer: Cache
     copies: Copies
+    own: Membership
     view: Membership
     others: Membership
     here: Membership
@@ -90,6 +92,7 @@ class Instances:
             nodes, peers, Station("cpu", nodes, parameters.vcpus), Station("network card", nodes),
             Station("redo", nodes),
             Cache("buffer cache", nodes, "lru", capacity_bytes=int(parameters.memory_bytes)), copies,
+            Membership(views, tuple((each + 1,) for each in everyone), of=nodes),
             Membership(views, ((0,), *((each + 1,) for each in everyone[1:])), of=nodes),
             Membership(peers, tuple(tuple(o for o in everyone if o != each) or (each,) for each in everyone), of=nodes),
             Membership(nodes, tuple((each,) for each in everyone), of=peers),

@@ -137,7 +137,7 @@ class _Routes:
         i = self.instances
         leg = Route(
             Choose(i.others, "leg"), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
-            Serve(i.redo, Constant(value=self.p.instance.apply_s)), Choose(i.view, 0), Apply(i.copies),
+            Serve(i.redo, Constant(value=self.p.instance.apply_s)), Choose(i.own, 0), Apply(i.copies),
         )  # fmt: skip
         return (Fork(self.everyone, leg),)
 
