@@ -14,9 +14,9 @@ Source:
 
 Limits:
     All clients of a zone share one view, and ask a name server that always answers. They ask when the time to live is
-    over, whether their connections work or not, and go where they are told; connections to an instance that starts
-    anew under the same name are there again in no time. Clients that move to another zone use the connections of
-    those that are there.
+    over, whether their connections work or not, and go where they are told. Connections to an instance that starts
+    anew, or to a new one in its place, which has its address, are there again in no time. Clients that move to another
+    zone use the connections of those that are there.
 """
 
 from __future__ import annotations
