@@ -8,6 +8,7 @@
     series.csv           the course over time
     notes.csv            what control did, and when
     pictures/NAME.*      each picture as SVG, as PNG, and as the numbers in it
+    exports/NAME.*       what was asked for in the forms of other tools
 
 How that is assured is the same for all kinds of folders, and stands in `bench.manifest`.
 """
@@ -19,19 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import targets
+from bench import exports, targets
 from bench.datafiles import (
     SeriesRow,
     StoredDistribution,
     StoredNote,
-    distributions_text,
-    notes_text,
+    csv_text,
     parse_distributions,
     parse_notes,
     parse_series,
     parse_values,
-    series_text,
-    values_text,
+    run_tables,
 )
 from bench.manifest import (
     MANIFEST,
@@ -46,7 +45,7 @@ from bench.manifest import (
     with_manifest,
 )
 from bench.pictures.data import Picture
-from bench.statistics.values import Figure, figures_of
+from bench.statistics.values import Figure
 from bench.targets import Target, file_name
 from models.kernel.outcome import Outcome
 
@@ -72,6 +71,7 @@ class RunContents:
         replications: Replications of each system.
         command: The command that reproduces the run.
         certain: Systems that left nothing to chance, whose single replication is exact.
+        exports: Kinds of export (`bench.exports`).
     """
 
     summary: Mapping[str, Any]
@@ -82,6 +82,7 @@ class RunContents:
     replications: int
     command: str
     certain: Collection[str] = ()
+    exports: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -179,11 +180,12 @@ def _files(contents: RunContents) -> dict[str, bytes]:
     return {
         "summary.json": json_bytes(contents.summary),
         "scenario.toml": contents.scenario_toml.encode(errors="backslashreplace"),
-        "values.csv": values_text(figures_of(contents.outcomes, contents.certain)).encode(),
-        "distributions.csv": distributions_text(contents.outcomes).encode(),
-        "series.csv": series_text(contents.outcomes, contents.certain).encode(),
-        "notes.csv": notes_text(contents.outcomes).encode(),
+        **{
+            f"{name}.csv": csv_text(*table).encode()
+            for name, table in run_tables(contents.outcomes, contents.certain).items()
+        },
         **picture_files(contents.pictures),
+        **exports.of_run(contents.exports, str(contents.summary["scenario"]), contents.outcomes, contents.certain),
     }
 
 

@@ -17,7 +17,7 @@ from bench.comparison.settings import differing
 from bench.errors import ResultError, UsageError
 from bench.manifest import Kind, StoredFolder, read_manifest, reading, versions
 from bench.pictures import Context, PercentileData, StalenessData, TimelineData
-from bench.run import Run
+from bench.runs import Run
 from bench.scenario.load import Scenario, resolved_text
 from bench.scenario.suggest import hint
 from bench.statistics.values import Figure, figures_of

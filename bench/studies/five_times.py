@@ -44,7 +44,7 @@ from bench.pictures.style import (
     ticks,
 )
 from bench.quantities import plain
-from bench.run import run
+from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import Scenario, build
 from bench.simulate import choose_engine
