@@ -23,6 +23,7 @@ from bench.statistics.figures import (
     latency_mean_ms,
     mean_queue,
     percentile_ms,
+    stage_s,
     stale_max_ms,
     stale_mean_ms,
     stale_percentile_ms,
@@ -46,7 +47,8 @@ def summarise(
     """The `systems` part of the document of `run`: strict JSON, no figure that is not a finite number.
 
     Counts are sums over replications. Every other figure is a mean over replications; where any of them has no value it
-    is null, and where there is no interval `ci95` is null. A system without charges has no `money`.
+    is null, and where there is no interval `ci95` is null. A system without charges has no `money`, and one whose
+    control came to no stage has no `stages`.
 
     Args:
         outcomes: Replications in order, by system; at least one of each.
@@ -74,6 +76,7 @@ def summarise(
                 for station in replications[0].stations
             },
             **_money(replications, certain=name in certain),
+            **_stages(replications, certain=name in certain),
             "cost": _cost(replications, memory.get(name)),
         }
         for name, replications in outcomes.items()
@@ -147,6 +150,16 @@ def _money(replications: Sequence[Outcome], *, certain: bool) -> dict[str, Any]:
     total = over(map(dollars_per_hour, replications))
     million = over(map(dollars_per_million_requests, replications))
     return {"money": {"dollars_per_hour": total, "dollars_per_million_requests": million, "charges": charges}}
+
+
+def _stages(replications: Sequence[Outcome], *, certain: bool) -> dict[str, Any]:
+    """How long each stage of what control did took, as an entry of the document; nothing where it came to none."""
+    names = dict.fromkeys(name for each in replications for name in each.stages)
+    times = {
+        name: {"time_s": estimate([stage_s(each, name) for each in replications], certain=certain).as_json()}
+        for name in names
+    }
+    return {"stages": times} if times else {}
 
 
 def _cost(replications: Sequence[Outcome], peak_memory_mb: float | None) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from bench.pictures.bills import CostData
 from bench.pictures.course import TimelineData
 from bench.pictures.data import BarsData, Context, Frame, PercentileData, Picture
 from bench.pictures.findings import Outcomes, Span
+from bench.pictures.recovery import RecoveryData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "BarsData", "Context", "CostData", "Outcomes", "PercentileData", "Picture", "Span", "StalenessData", "TimelineData",
-    "draw_all",
+    "BarsData", "Context", "CostData", "Outcomes", "PercentileData", "Picture", "RecoveryData", "Span", "StalenessData",
+    "TimelineData", "draw_all",
 ]  # fmt: skip
 
 
@@ -52,11 +53,11 @@ def draw_all(
         certain: Systems that left nothing to chance, whose single replication is exact.
 
     Returns:
-        Pictures by name: "percentiles", "timeline", "bars", "staleness" if a read was stale, and "cost" if a system is
-        charged.
+        Pictures by name: "percentiles", "timeline", "bars", "staleness" if a read was stale, "stages" if control came
+        to any, and "cost" if a system is charged.
     """
     # matplotlib takes half a second to import; only whoever draws waits for it.
-    from bench.pictures import bars, cost, percentiles, staleness, timeline
+    from bench.pictures import bars, cost, percentiles, recovery_bars, staleness, timeline
     from bench.pictures.style import render, style_sheet
 
     context = Context(scenario_name, question, fingerprint, tuple(faults), certain)
@@ -69,6 +70,8 @@ def draw_all(
         ]
         if (ages := StalenessData.from_outcomes(outcomes, context)).panels:
             drawn.append(("staleness", ages, staleness.draw(ages)))
+        if (stages := RecoveryData.from_outcomes(outcomes, context)).rows:
+            drawn.append(("stages", stages, recovery_bars.draw(stages)))
         if any(replications[0].charges for replications in outcomes.values()):
             bills = CostData.from_outcomes(outcomes, context)
             drawn.append(("cost", bills, cost.draw(bills)))

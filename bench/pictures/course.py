@@ -109,6 +109,10 @@ class TimelineData:
         found = {name: time_series(each, certain=name in context.certain) for name, each in outcomes.items()}
         panels = [
             *(_latency_panels(latencies) if len(outcomes) > 1 else _joint_panels(latencies)),
+            *(
+                _panel(f"answered, {each}", "% of what ended", "share", middles_s, outcomes, values)
+                for each, values in _answered(outcomes, operations.shown)
+            ),
             _panel("errors, all operations", "errors/s", "rate", middles_s, outcomes, rates["window_errors"]),
             _panel("throughput, all operations", "answers/s", "rate", middles_s, outcomes, rates["window_ok"]),
             *(
@@ -317,6 +321,21 @@ def _shares(found: Mapping[str, SystemSeries]) -> list[_Values]:
             if np.nan_to_num(each.stale_ratio).any():
                 stale.setdefault(operation, {})[name] = _bare(each.stale_ratio * 100.0)
     return [*hits, *((f"stale answers, {name}", "%", "share", values) for name, values in stale.items())]
+
+
+def _answered(outcomes: Outcomes, operations: Sequence[str]) -> list[tuple[str, dict[str, Band]]]:
+    """The share of what ended in a window that was answered, by operation; nothing where all was."""
+    found = []
+    for operation in operations:
+        having = {name: [each.operations[operation] for each in some] for name, some in outcomes.items()
+                  if operation in some[0].operations}  # fmt: skip
+        ok, failed = (
+            {name: np.sum([getattr(each, counted) for each in some], axis=0) for name, some in having.items()}
+            for counted in ("window_ok", "window_errors")
+        )
+        with np.errstate(invalid="ignore"):
+            found.append((operation, {name: _bare(100.0 * ok[name] / (ok[name] + failed[name])) for name in having}))
+    return found if any((band.mean < 100.0).any() for _, values in found for band in values.values()) else []
 
 
 def _panel(

@@ -129,7 +129,7 @@ def build(path: Path, document: Document, assignments: tuple[str, ...] = ()) -> 
         else system
         for name, system in systems.items()
     }
-    shapes = {name: shape_of(program) for name, program in programs.items()}
+    shapes = {name: replace(shape_of(program), disturbed=bool(happening[name])) for name, program in programs.items()}
     times = [(fault.at_s, fault.end_s) for fault in spec.faults]
     course = expectations.Course(
         [span.window_s * k for k in range(span.windows + 1)], phases(times, span.warmup_s, span.duration_s)
@@ -160,6 +160,7 @@ def shape_of(program: Program) -> Shape:
         error_kinds=ERRORS[1:],
         buckets=buckets,
         charges=[charge.name for charge in charges_made(program.system.charges, buckets)],
+        stages=program.system.stages,
     )
 
 

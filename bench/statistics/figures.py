@@ -63,6 +63,27 @@ def error_ratio(operation: OperationOutcome) -> float | None:
     return errors(operation) / int(operation.requests) if operation.requests else None
 
 
+def unavailable_s(outcome: Outcome, operation: str) -> float | None:
+    """Seconds of those measured windows in which no more than half of what came to its end was answered, or nothing
+    came to its end; None if no window was measured, or in all of them together there was nothing.
+
+    Of operations that are rare beside the windows it says nothing.
+    """
+    each, (start_s, end_s) = outcome.operations[operation], outcome.span_s
+    measured = (outcome.window_edges_s[:-1] >= start_s) & (outcome.window_edges_s[1:] <= end_s * (1.0 + 1e-9))
+    lengths_s = np.diff(outcome.window_edges_s)[measured]
+    answered, failed = each.window_ok[measured], each.window_errors[measured]
+    if not (answered.any() or failed.any()):
+        return None
+    return float(lengths_s[answered <= failed].sum())
+
+
+def stage_s(outcome: Outcome, stage: str) -> float:
+    """Seconds that a stage of what control does took in all; 0 if it never came to it."""
+    known = outcome.stages.get(stage)
+    return 0.0 if known is None else known.integral(0.0, float(outcome.span_s[1]))
+
+
 def stale_ratio(operation: OperationOutcome) -> float | None:
     """Part of the reads whose answer had been superseded before they were asked; None where none has a version."""
     return int(operation.stale) / int(operation.reads) if operation.reads else None

@@ -7,12 +7,14 @@ A figure is named by its system and its place in the document of a run, in full 
     SYSTEM[.ops].OPERATION.stale_ratio
     SYSTEM[.ops].OPERATION.stale_ms.(mean | p50 | p99 | max)
     SYSTEM[.ops].OPERATION.(requests | ok | unfinished | attempts | error_ratio | errors | errors.KIND)
+    SYSTEM[.ops].OPERATION.unavailable_s
     SYSTEM[.caches].CACHE.(lookups | hits | misses | hit_ratio)
     SYSTEM[.stations].STATION.(utilization | mean_queue)
     SYSTEM[.buckets].BUCKET.(taken_per_s | refused_per_s)
     SYSTEM.money.(dollars_per_hour | dollars_per_million_requests)
     SYSTEM.money.charges.CHARGE.dollars_per_hour
     SYSTEM.counters.NAME
+    SYSTEM.stages.STAGE.time_s
     SYSTEM.cost.events
 
 So `dax.read.latency_ms.p99` and `dax.ops.read.latency_ms.p99` are the same. Names of parts may have spaces, as in
@@ -34,7 +36,7 @@ from typing import Literal
 from bench.statistics import figures
 from models.kernel.outcome import Distribution, OperationOutcome, Outcome
 
-Unit = Literal["ms", "/s", "$/h", "$/million", "per replication", ""]
+Unit = Literal["ms", "s", "/s", "$/h", "$/million", "per replication", ""]
 Better = Literal["lower", "higher", ""]
 """Which side of a figure is the better one. Neither for what only says what happened (how much was asked), for what has
 a figure with a better side already (errors have their ratio), and for extremes, which grow with the length of a run."""
@@ -54,6 +56,8 @@ class Shape:
         error_kinds: Kinds of failure that can occur.
         buckets: Names of token bucket families.
         charges: Names of charges.
+        stages: What control may be at.
+        disturbed: Whether faults happen to it.
     """
 
     operations: Collection[str] = ()
@@ -63,10 +67,12 @@ class Shape:
     error_kinds: Collection[str] = ()
     buckets: Collection[str] = ()
     charges: Collection[str] = ()
+    stages: Collection[str] = ()
+    disturbed: bool = False
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> Shape:
-        """What the outcomes of one system have; of kinds of failure, those that did occur."""
+        """What the outcomes of one system have; of kinds of failure, those that did occur; and whether any did."""
         every = list(outcomes)
         return cls(
             operations=_union(each.operations for each in every),
@@ -76,6 +82,8 @@ class Shape:
             error_kinds=_union(operation.errors for each in every for operation in each.operations.values()),
             buckets=_union(each.buckets for each in every),
             charges=_union(each.charges for each in every),
+            stages=_union(each.stages for each in every),
+            disturbed=any(operation.window_errors.any() for each in every for operation in each.operations.values()),
         )
 
 
@@ -162,6 +170,8 @@ _OPERATIONS: _Table = {
     },
     "stale_ms.max": ("maximum age of stale reads", "ms", "", _operation(figures.stale_max_ms)),
 }
+_DISTURBED: _Table = {"unavailable_s": ("time without answers", "s", "lower", figures.unavailable_s)}
+"""Figures of an operation of a system that faults happen to."""
 _CACHES: _Table = {
     "lookups": ("lookups", "per replication", "", figures.lookups),
     "hits": ("hits", "per replication", "", figures.hits),
@@ -195,8 +205,9 @@ def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
     errors: _Table = {
         f"errors.{kind}": (f"{kind} errors", "per replication", "", _errors_of(kind)) for kind in shape.error_kinds
     }
+    disturbed = _DISTURBED if shape.disturbed else {}
     sections: list[tuple[str, Collection[str], _Table, Callable[[Outcome], Collection[str]]]] = [
-        ("ops", shape.operations, {**_OPERATIONS, **errors}, lambda outcome: outcome.operations),
+        ("ops", shape.operations, {**_OPERATIONS, **errors, **disturbed}, lambda outcome: outcome.operations),
         ("caches", shape.caches, _CACHES, lambda outcome: outcome.caches),
         ("stations", shape.stations, _STATIONS, lambda outcome: outcome.stations),
         ("buckets", shape.buckets, _BUCKETS, lambda outcome: outcome.buckets),
@@ -218,6 +229,13 @@ def _metrics(system: str, shape: Shape) -> Iterator[tuple[str, Metric]]:
         side: Better = "lower" if name == LOST or name.endswith(THROTTLED) else ""
         reading = _counter(name)
         yield path, Metric(system, f"{system}.{path}", f"{system}.{name}", "per replication", reading, better=side)
+    for stage in shape.stages:
+        path = f"stages.{stage}.time_s"
+        label = f"{system} time in stage {stage}"
+        yield (
+            path,
+            Metric(system, f"{system}.{path}", label, "s", partial(figures.stage_s, stage=stage), better="lower"),
+        )
     path = "cost.events"
     yield path, Metric(system, f"{system}.{path}", f"{system} events", "per replication", lambda each: int(each.events))
 

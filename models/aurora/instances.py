@@ -1,13 +1,11 @@
-"""Instances: one that writes, and up to fifteen that read the same volume; and how clients find them.
+"""Instances: one that writes, and up to fifteen that read the same volume.
 
 The writer sends its replicas what it commits, when it is durable. A replica brings what it has in memory up to date,
 and answers reads from that or from the volume: it lags behind by as long as the record is on its way and being applied.
-A cluster endpoint's name leads to the writer, a reader endpoint's to one of the others; clients of a zone know where a
-name led when they last asked.
 
 Source:
     Verbitski and others, SIGMOD 2017, section 4: replicas apply what is durable, lag below 20 ms. Aurora guide (2023):
-    fifteen replicas, endpoints, promotion tiers.
+    fifteen replicas.
 
 Limits:
     Work of an instance's CPU is exponential, and its virtual CPUs are alike. A buffer cache is of objects, not of
@@ -62,10 +60,8 @@ class Instances:
         redo: Where a replica applies records.
         buffer: What they have in memory.
         copies: What the volume has, and what each instance has.
-        volume_view: That of the volume, which the writer has too.
-        view: An instance's own.
-        writer: The cluster endpoint, as clients of a zone know it.
-        readers: The reader endpoint.
+        own: An instance's own.
+        view: What an instance reads: its own, or what the volume has where it is the writer.
         others: The instances that a writer sends its log to.
         here: The instance that something has gone to.
         role: An instance's entry among those that may answer.
@@ -80,10 +76,8 @@ class Instances:
     redo: Station
     buffer: Cache
     copies: Copies
-    volume_view: Membership
+    own: Membership
     view: Membership
-    writer: Membership
-    readers: Membership
     others: Membership
     here: Membership
     role: Membership
@@ -100,14 +94,12 @@ class Instances:
         views = Group("views", count + 1, (0, *region.spread(count)), fails=False)
         everyone = tuple(range(count))
         copies = Copies("committed", Membership(views, (tuple(range(count + 1)),)), replicated=True)
-        readers = tuple(range(1, count)) or (0,)
         return cls(
             nodes, peers, Station("cpu", nodes, parameters.vcpus), Station("network card", nodes),
             Station("log stream", nodes, UNLIMITED), Station("redo", nodes),
             Cache("buffer cache", nodes, "lru", capacity_bytes=int(parameters.memory_bytes)), copies,
-            Membership(views, ((0,),)), Membership(views, tuple((each + 1,) for each in everyone), of=nodes),
-            Membership(nodes, ((0,),) * region.zones, of=region.clients),
-            Membership(nodes, (readers,) * region.zones, of=region.clients),
+            Membership(views, tuple((each + 1,) for each in everyone), of=nodes),
+            Membership(views, ((0,), *((each + 1,) for each in everyone[1:])), of=nodes),
             Membership(peers, tuple(tuple(o for o in everyone if o != each) or (each,) for each in everyone), of=nodes),
             Membership(nodes, tuple((each,) for each in everyone), of=peers),
             Membership(peers, tuple((each,) for each in everyone), of=nodes),

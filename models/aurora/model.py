@@ -1,8 +1,8 @@
 """Aurora: a writer and its replicas on one volume of six copies over three zones.
 
 A write takes CPU time and, as a read does, a way to the volume if its page is not in memory; it gets its number, and is
-acknowledged when the volume is durable up to it (`storage`). Who writes, and who finds out that it must be another, is
-in `failover`; how segments are minded, in `upkeep`.
+acknowledged when the volume is durable up to it (`storage`). How clients get to an instance is in `endpoints`, and in
+`proxy`; who writes, and who finds out that it must be another, in `failover`; how segments are minded, in `upkeep`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from models.aurora.failover import Failover, FailoverParameters
+from models.aurora.endpoints import EndpointParameters, Endpoints
+from models.aurora.failover import STAGES, Failover, FailoverParameters
 from models.aurora.instances import REPLICAS_MOST, InstanceParameters, Instances
+from models.aurora.proxy import Proxy, ProxyParameters
 from models.aurora.storage import Steps, Storage, StorageParameters
 from models.aurora.upkeep import Segments, Upkeep
 from models.kernel.laws import Constant, seconds
-from models.kernel.parts import Quorum
+from models.kernel.parts import Membership, Quorum, everybody
 from models.kernel.plane import Plane
 from models.kernel.registry import ClientParameters, Model, Parameters, parameter
-from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Pass, Read, Serve, Travel
+from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Read, Serve, Travel
+from models.kernel.steps.choose import By
 from models.kernel.system import Operation, Route, System
 from models.region import Region, RegionParameters
 from models.transactions import TransactionParameters
@@ -46,6 +49,12 @@ class AuroraParameters(Parameters):
     failover: FailoverParameters | Literal["off"] = parameter(
         FailoverParameters(), "who takes over when the writer is lost; off: nobody", assumed="see its keys"
     )
+    endpoints: EndpointParameters = parameter(
+        EndpointParameters(), "how clients find instances, and connect to them", source="see its keys"
+    )
+    proxy: ProxyParameters | None = parameter(
+        None, "RDS Proxy between clients and instances; none: clients connect by themselves", example={"check_s": 1.0}
+    )
     region: RegionParameters = parameter(RegionParameters(), "zones and network", assumed="see its keys")
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
 
@@ -61,7 +70,10 @@ def build(parameters: AuroraParameters, operations: tuple[str, ...]) -> System:
     region = Region.of(parameters.region)
     instances = Instances.of(region, parameters.instance, parameters.replicas)
     storage = Storage.of(region, parameters.storage, instances.nodes, instances.copies)
-    routes = _Routes(parameters, region, instances, storage)
+    proxy = None if parameters.proxy is None else Proxy.of(region, parameters.proxy)
+    askers = region.clients if proxy is None else proxy.nodes
+    endpoints = Endpoints.of(region, instances, parameters.endpoints, askers)
+    routes = _Routes(parameters, region, instances, storage, endpoints, proxy)
     steps: dict[str, Any] = {
         "read": routes.read,
         "write": routes.write,
@@ -69,65 +81,62 @@ def build(parameters: AuroraParameters, operations: tuple[str, ...]) -> System:
         "read_modify_write": lambda: (*routes.read(), *routes.write()),
     }
     from_client, client = Choose(region.everywhere, "random"), parameters.client.client()
-    failover = None if parameters.failover == "off" else parameters.failover
     upkeep = Upkeep(region, instances, storage)
-    watch = partial(_watch, upkeep=upkeep, failover=failover)
+    watch = partial(_watch, upkeep=upkeep, parameters=parameters, endpoints=endpoints, proxy=proxy)
     is_always_there = parameters.storage.repair is not None
+    find = (Choose(everybody(region.clients)), *routes.to(endpoints.writer)[0], Choose(endpoints.readers, 0))
     return System(
         {name: Operation(Route(from_client, *steps[name]()), client) for name in operations},
-        probes=upkeep.talk(),
+        probes={**upkeep.talk(find), **endpoints.talk(), **({} if proxy is None else proxy.talk(endpoints))},
         controls=(watch,) if is_always_there else (),
         watchers=() if is_always_there else (watch,),
+        charges=storage.charges,
+        controls_draw=parameters.failover != "off",
+        stages=() if parameters.failover == "off" else STAGES,
     )
 
 
 class _Routes:
     """What clients ask."""
 
-    def __init__(self, parameters: AuroraParameters, region: Region, instances: Instances, storage: Storage) -> None:
+    def __init__(
+        self, parameters: AuroraParameters, region: Region, instances: Instances, storage: Storage,
+        endpoints: Endpoints, proxy: Proxy | None,
+    ) -> None:  # fmt: skip
         self.p, self.region, self.instances, self.storage = parameters, region, instances, storage
+        self.endpoints, self.proxy = endpoints, proxy
         self.everyone = Quorum("replicas", max(1, parameters.replicas), 0)
 
     def write(self) -> Steps:
         """To the writer, which answers when the record is durable, and tells its replicas."""
-        p, there, back = self.p.instance, *self._ways()
+        p, (there, back) = self.p.instance, self.to(self.endpoints.writer)
         card_s = 1.0 / p.bytes_per_s
         copies = self.p.storage.quorum.copies
         send = Serve(self.instances.card, seconds(card_s * copies), 1)
         work = self.p.transaction.work(self.instances.cpu, p.read_s, p.write_s)
         return (
-            Choose(self.instances.writer, 0), *there, *work, self._pages(self.p.transaction.found), send,
-            *self.storage.commit(), Fill(self.instances.buffer), *self._tell_replicas(), back,
+            *there, *work, self._pages(self.p.transaction.found), send, *self.storage.commit(),
+            Fill(self.instances.buffer), *self._tell_replicas(), *back,
         )  # fmt: skip
 
     def read(self) -> Steps:
         """To the writer, or to a replica, which looks in its memory and then asks the volume."""
-        p, there, back = self.p.instance, *self._ways()
-        work, look = Serve(self.instances.cpu, p.read_s), self._pages()
-        read = Read(self.instances.copies)
-        if self.p.read_from == "writer":
-            return (
-                Choose(self.instances.writer, 0),
-                *there,
-                work,
-                look,
-                Choose(self.instances.volume_view, 0),
-                read,
-                back,
-            )
-        return (
-            Choose(self.instances.readers, "random"), *there, work, look, Choose(self.instances.view, 0), read, back,
-        )  # fmt: skip
+        from_writer = self.p.read_from == "writer"
+        there, back = self.to(self.endpoints.writer) if from_writer else self.to(self.endpoints.readers, "random")
+        work = Serve(self.instances.cpu, self.p.instance.read_s)
+        return (*there, work, self._pages(), Choose(self.instances.view, 0), Read(self.instances.copies), *back)
 
     def _pages(self, count: int = 1) -> Lookup:
         buffer = self.instances.buffer
         return Lookup(buffer, Route(*self.storage.read() * count, Fill(buffer)))
 
-    def _ways(self) -> tuple[Steps, Travel]:
-        """To an instance that may answer, and back."""
-        network, clients, nodes = self.region.network, self.region.clients, self.instances.nodes
-        serves = (Choose(self.instances.role, 0), Pass(self.instances.in_service))
-        return (Travel(network, clients, nodes), *serves), Travel(network, nodes, clients)
+    def to(self, instances: Membership, by: By | int = 0) -> tuple[Steps, Steps]:
+        """From a client to an instance, and back."""
+        there, back = self.endpoints.ways(Choose(instances, by))
+        if self.proxy is None:
+            return there, back
+        to_proxy, from_proxy = self.proxy.ways()
+        return (*to_proxy, *there), (*back, *from_proxy)
 
     def _tell_replicas(self) -> Steps:
         if not self.p.replicas:
@@ -136,17 +145,20 @@ class _Routes:
         leg = Route(
             Choose(i.others, "leg"), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
             Serve(i.stream, self.p.instance.stream), Serve(i.redo, Constant(value=self.p.instance.apply_s)),
-            Choose(i.view, 0), Apply(i.copies),
+            Choose(i.own, 0), Apply(i.copies),
         )  # fmt: skip
         return (Fork(self.everyone, leg),)
 
 
-def _watch(plane: Plane, upkeep: Upkeep, failover: FailoverParameters | None) -> Any:
+def _watch(
+    plane: Plane, upkeep: Upkeep, parameters: AuroraParameters, endpoints: Endpoints, proxy: Proxy | None
+) -> Any:
     """Start what Aurora does by itself."""
     segments = Segments(plane, upkeep)
     segments.start()
-    if failover is not None:
-        Failover(plane, segments, failover).start()
+    if parameters.failover != "off":
+        reads = parameters.read_from == "replicas"
+        Failover(plane, segments, parameters.failover, endpoints, proxy, reads=reads).start()
     yield plane.until(0.0)
 
 

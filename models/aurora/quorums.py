@@ -5,7 +5,8 @@ each other; otherwise a new writer may not find what an old one has acknowledged
 may be full, with pages, and the others tails, with the log alone: then all full ones, too, are enough to write, and of
 those that read one must be full.
 
-While a segment is being replaced, a set must be enough with and without it.
+While a segment is being replaced, a set must be enough with and without it. While the copies of a zone are left out,
+all but one of the others are enough, and two of them find what is durable (`outage`).
 
 Source:
     Verbitski and others, SIGMOD 2017, section 2: 4 and 3 of 6; SIGMOD 2018, sections 3 and 4: epochs, full and tail
@@ -64,6 +65,14 @@ class QuorumParameters(Parameters):
     def reads(self, width: int, slots: Sequence[int]) -> Table:
         """Sets of slots that find every record that is durable."""
         return both(at_least(width, self.read, members(*slots)), at_least(width, 1, self._full(slots)))
+
+    def writes_left(self, width: int, slots: Sequence[int]) -> Table:
+        """The same while others are left out: all but one of the slots."""
+        return at_least(width, len(slots) - 1, members(*slots))
+
+    def reads_left(self, width: int, slots: Sequence[int]) -> Table:
+        """And what finds these records: any two of the slots."""
+        return at_least(width, 2, members(*slots))
 
     def _full(self, slots: Sequence[int]) -> int:
         return members(*(slot for place, slot in enumerate(slots) if self.is_full(place)))

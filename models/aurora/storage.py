@@ -33,9 +33,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.aurora.quorums import A17, QuorumParameters
+from models.kernel.charges import Charge, Hourly
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, Positive, SecondsLaw, seconds
 from models.kernel.parts import UNLIMITED, Bucket, Copies, Group, Membership, Quorum, Station, Volume
 from models.kernel.registry import MAX_SERVERS, Parameters, Servers, parameter, servers_of
@@ -62,6 +63,7 @@ from models.region import Region
 
 Steps = tuple[Step, ...]
 NO_TIME = seconds(0.0)
+MONTH_H = 730.0
 Interval = Annotated[float, Field(ge=0.001, le=100_000)]
 Reads = Literal["nearest", "any", "quorum"]
 A18 = "Verbitski and others, SIGMOD 2018"
@@ -138,6 +140,25 @@ class StorageParameters(Parameters):
     repair: RepairParameters | None = parameter(
         None, "how lost segments are replaced; none: nobody does", example={"lost_s": 10.0}
     )
+    segment_gb: Positive = parameter(10.0, "GB of a segment's pages", source=f"{A17}: 10 GB")
+    tail_gb: NonNegative = parameter(
+        0.1, "GB of log that a segment has beside its pages, or instead of them", assumed="0.01 to 1"
+    )
+    copy_dollars_per_gb_month: NonNegative | None = parameter(
+        None, "price of what a segment stores; none: nothing is charged", example=0.0167
+    )
+    long_outage_s: Interval | None = parameter(
+        None, "seconds without an answer from a zone until its copies are left out; none: never", example=60.0
+    )
+
+    @model_validator(mode="after")
+    def _can_leave_out(self) -> StorageParameters:
+        asked_s = 2.0 * self.gossip_s * self.quorum.copies
+        if self.long_outage_s is not None and self.long_outage_s < asked_s:
+            raise ValueError(f"long_outage_s must be {asked_s:g} or more, so that each segment has been asked by then")
+        if self.long_outage_s is not None and (self.quorum.copies < 6 or self.quorum.full is not None):
+            raise ValueError("long_outage_s needs six copies, all of them full: those of a zone must be few among them")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +265,16 @@ class Storage:
             Quorum("quorum read", quorum.read, quorum.read), Bucket("segment reads", instances, 0.0, math.inf),
             Bucket("hedged reads", instances, 0.0, math.inf),
         )  # fmt: skip
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What all copies store, by the hour; nothing where no price is given."""
+        p = self.parameters
+        if p.copy_dollars_per_gb_month is None:
+            return ()
+        full = p.quorum.copies if p.quorum.full is None else p.quorum.full
+        stored_gb = p.protection_groups * (full * p.segment_gb + p.quorum.copies * p.tail_gb)
+        return (Hourly("stored copies", p.copy_dollars_per_gb_month / MONTH_H, stored_gb),)
 
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""

@@ -5,7 +5,7 @@ not. One that nobody of its group has had an answer from for so long is taken to
 new one of its zone is to take its place. From then on a record is durable only when enough have it with the old one and
 with the new one. The new one takes a copy of all, which takes its time; then the old one is left out. If the old one
 answers before that, the new one is left out instead. A recovery asks enough with the one or with the other, and counts
-none that has no copy yet.
+none that has no copy yet. What is done about a zone that is dark for long is in `outage`.
 
 Source:
     Verbitski and others, SIGMOD 2017, sections 2 and 3: gossip, 10 GB in 10 s; SIGMOD 2018, section 4: membership
@@ -18,6 +18,7 @@ Limits:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -25,12 +26,13 @@ import simpy
 
 from models.aurora.instances import Instances
 from models.aurora.nearness import PROBE, Nearness
-from models.aurora.storage import Storage, padded
+from models.aurora.outage import LOOKS, Outage
+from models.aurora.storage import RepairParameters, Steps, Storage, padded
 from models.kernel.laws import seconds
-from models.kernel.parts import Group, Membership, everybody
+from models.kernel.parts import Group, Membership
 from models.kernel.plane import Plane
-from models.kernel.predicates import both, either
-from models.kernel.steps import Choose, Pass, Seek, Serve, Travel, by_leg
+from models.kernel.predicates import Table, both, either
+from models.kernel.steps import Choose, Seek, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
@@ -57,10 +59,10 @@ class Upkeep:
         self.peers = Group("other segments", self.size, storage.segments.zones, fails=False)
         self.monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
 
-    def talk(self) -> Mapping[str, Operation]:
+    def talk(self, find: Steps) -> Mapping[str, Operation]:
         """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions and
         probes by instance and segment, of health checks by zone and instance. Nobody asks for `parts`: it leads through
-        all that control looks at or rewrites.
+        all that control looks at or rewrites, how clients find instances among it.
         """
         network, segments, peers = self.region.network, self.storage.segments, self.peers
         nodes, monitors, width = self.instances.nodes, self.monitors, self.width
@@ -83,12 +85,9 @@ class Upkeep:
             Serve(self.instances.cpu, seconds(0.0)), Travel(network, nodes, monitors),
         )  # fmt: skip
         client = Client(PATIENCE_S)
-        from_client = (
-            Choose(everybody(self.region.clients)), Choose(self.instances.writer, 0), Choose(self.instances.role, 0),
-            Pass(self.instances.in_service),
-        )  # fmt: skip
         orders = Choose(self.storage.read_from, 0), Seek(self.storage.volume, self.storage.order)
-        parts = Route(*from_client, *self.storage.commit(), *self.storage.read(), *orders)
+        view = Choose(self.instances.view, 0)
+        parts = Route(*find, view, *self.storage.commit(), *self.storage.read(), *orders)
         return {
             GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), PROBE: Operation(probe, client),
             HEALTH: Operation(check, client), PARTS: Operation(parts),
@@ -115,7 +114,11 @@ class Segments:
         """Whether a segment has had its copy of all."""
         self.reads = [self.quorum.reads(self.width, members) for members in self.members]
         """Sets of each group's slots that find all that is durable."""
+        self.out: list[frozenset[int]] = [frozenset() for _ in self.groups]
+        """Slots of members that count for nothing, as their zone is dark."""
         self.heard_s = [0.0] * self.storage.segments.size
+        self.heard_abroad_s = [0.0] * self.storage.segments.size
+        """The same of segments in another zone."""
         self.answers = [True] * self.storage.segments.size
         self.nearness = Nearness(plane, upkeep.instances, self.storage, self._able, PATIENCE_S)
 
@@ -128,11 +131,11 @@ class Segments:
         """Let all segments gossip, at even distances, and somebody see to those that are lost."""
         for group in self.groups:
             for slot in range(self.quorum.copies, self.width):
-                self.plane.down(self.storage.in_group, self._segment(group, slot), "refuse")
+                self.plane.down(self.storage.in_group, self.segment(group, slot), "refuse")
         for segment in range(self.storage.segments.size):
             self.plane.env.process(self._gossip(segment))
         self.nearness.start()
-        if self.storage.parameters.repair is not None:
+        if self.storage.parameters.repair is not None or self.storage.parameters.long_outage_s is not None:
             for group in self.groups:
                 self.plane.env.process(self._mind(group))
 
@@ -159,13 +162,15 @@ class Segments:
                 other = others[turn % len(others)]
                 turn += 1
                 answer = yield self.plane.submit(GOSSIP, leg=segment * self.width + other)
-                self._hear(segment, self._segment(group, other), ok=answer.ok)
+                self._hear(segment, self.segment(group, other), ok=answer.ok)
             at_s = max(at_s + interval_s, self.now)
 
     def _hear(self, mine: int, other: int, *, ok: bool) -> None:
         """What one knows of another after it has asked."""
         if ok:
             self.heard_s[other] = self.now
+            if self.storage.segments.zone(mine) != self.storage.segments.zone(other):
+                self.heard_abroad_s[other] = self.now
             if self.complete[mine] and self.complete[other]:
                 self.plane.gossip(self.storage.volume, mine, other)
         lost_s = 3.0 * self.storage.parameters.gossip_s * self.quorum.copies
@@ -175,7 +180,7 @@ class Segments:
     def _able(self, group: int) -> list[int]:
         """Members of a group that have pages."""
         slots = (slot for place, slot in enumerate(self.members[group]) if self.quorum.is_full(place))
-        return [self._segment(group, slot) for slot in slots]
+        return [self.segment(group, slot) for slot in slots]
 
     def _read_from(self, group: int) -> None:
         """Others belong to a group, and are read from."""
@@ -185,8 +190,13 @@ class Segments:
 
     # ------------------------------------------------------------ who belongs to a group
 
-    def _segment(self, group: int, slot: int) -> int:
+    def segment(self, group: int, slot: int) -> int:
+        """The segment at a slot of a group."""
         return group * self.width + slot
+
+    def zone_of(self, group: int, slot: int) -> int:
+        """Where it is."""
+        return self.storage.segments.zone(self.segment(group, slot))
 
     def _slots(self, group: int) -> list[int]:
         """All that take part, those that are about to as well."""
@@ -202,26 +212,36 @@ class Segments:
         return old, new
 
     def _mind(self, group: int) -> Process:
-        """Replace who is lost, one at a time."""
-        repair = self.storage.parameters.repair
-        assert repair is not None
-        at_s = repair.check_s * (group + 1) / (len(self.groups) + 1)
+        """Leave out zones that are dark for long, and replace who is lost; one change at a time."""
+        repair, long_s = self.storage.parameters.repair, self.storage.parameters.long_outage_s
+        outage = None if long_s is None else Outage(self, long_s)
+        check_s = min(
+            *([] if repair is None else [repair.check_s]), *([] if long_s is None else [long_s / LOOKS]), math.inf
+        )
+        at_s = check_s * (group + 1) / (len(self.groups) + 1)
         while True:
             yield self.plane.until(at_s)
-            for place, slot in enumerate(self.members[group]):
-                if self.now - self.heard_s[self._segment(group, slot)] > repair.lost_s:
-                    new = yield from self._spare(group, self._segment(group, slot))
-                    if new is not None:
-                        yield from self._replace(group, place, new, repair.copy_s)
-                        break
-            at_s = max(at_s + repair.check_s, self.now)
+            if outage is not None:
+                yield from outage.look(group)
+            if repair is not None:
+                yield from self._repair(group, repair)
+            at_s = max(at_s + check_s, self.now)
+
+    def _repair(self, group: int, repair: RepairParameters) -> Process:
+        """Replace a segment that is lost, where there is one to take its place."""
+        for place, slot in enumerate(self.members[group]):
+            if self.now - self.heard_s[self.segment(group, slot)] > repair.lost_s:
+                new = yield from self._spare(group, self.segment(group, slot))
+                if new is not None:
+                    yield from self._replace(group, place, new, repair.copy_s)
+                    return
 
     def _replace(self, group: int, place: int, new: int, copy_s: float) -> Process:
         """Put a new segment in the place of a lost one, unless that answers before it has its copy."""
-        old = self._segment(group, self.members[group][place])
+        old = self.segment(group, self.members[group][place])
         self.plane.wipe(self.storage.volume, new)
         self.joining[group] = (place, new % self.width)
-        self._suffice(group)
+        self.suffice(group)
         self.plane.up(self.storage.in_group, new)
         self.plane.note(f"group {group}: segment {new} is to take the place of {old}")
         began_s, kept_s = self.now, self.heard_s[old]
@@ -233,7 +253,7 @@ class Segments:
                 break
         left = old if self.complete[new] else new
         self.joining[group], self.complete[left] = None, False
-        self._suffice(group)
+        self.suffice(group)
         self.plane.down(self.storage.in_group, left, "refuse")
         self.plane.note(f"group {group}: segment {left} is left out, after {self.now - began_s:.1f} s")
         self._read_from(group)
@@ -242,7 +262,7 @@ class Segments:
         """A segment that belongs to nobody, in the zone of a lost one, and is there."""
         zone = self.storage.segments.zone
         for slot in range(self.width):
-            spare = self._segment(group, slot)
+            spare = self.segment(group, slot)
             if slot not in self.members[group] and zone(spare) == zone(lost):
                 answer = yield self.plane.submit(GOSSIP, leg=spare * self.width + slot)
                 if answer.ok:
@@ -253,18 +273,33 @@ class Segments:
         """Take what each member has, of so many that nothing durable is missed; returns whether they were enough."""
         having = 0
         for slot in self.members[group]:
-            source = self._segment(group, slot)
-            if self.complete[source] and self.answers[source]:
-                answer = yield self.plane.submit(GOSSIP, leg=new * self.width + slot)
-                if answer.ok:
-                    self.heard_s[source] = self.now
-                    self.plane.gossip(self.storage.volume, new, source)
-                    having |= 1 << slot
-        return self.quorum.reads(self.width, self.members[group])[having]
+            source = self.segment(group, slot)
+            if self.complete[source] and self.answers[source] and (yield from self.pull(new, source)):
+                having |= 1 << slot
+        return self._tables(group, self.members[group])[1][having]
 
-    def _suffice(self, group: int) -> None:
+    def pull(self, mine: int, other: int) -> Generator[simpy.Event, Any, bool]:
+        """One segment of a group takes what another one has; returns whether it did. From one of an older term than its
+        own it takes nothing.
+        """
+        answer = yield self.plane.submit(GOSSIP, leg=mine * self.width + other % self.width)
+        if answer.ok:
+            self.heard_s[other] = self.now
+        volume = self.storage.volume
+        if not answer.ok or self.plane.extent(volume, other).term < self.plane.extent(volume, mine).term:
+            return False
+        self.plane.gossip(volume, mine, other)
+        return True
+
+    def _tables(self, group: int, members: list[int]) -> tuple[Table, Table]:
+        """Sets of slots that make a record durable with such members, and that find all that is."""
+        stay = [slot for slot in members if slot not in self.out[group]]
+        if len(stay) < len(members):
+            return self.quorum.writes_left(self.width, stay), self.quorum.reads_left(self.width, stay)
+        return self.quorum.writes(self.width, members), self.quorum.reads(self.width, members)
+
+    def suffice(self, group: int) -> None:
         """Records are durable by the old members and by the new, and found by the one or the other."""
-        old, new = self._old_and_new(group)
-        self.reads[group] = either(self.quorum.reads(self.width, old), self.quorum.reads(self.width, new))
-        table = both(self.quorum.writes(self.width, old), self.quorum.writes(self.width, new))
-        self.plane.suffice(self.storage.volume, group, table)
+        (old, finds_old), (new, finds_new) = (self._tables(group, members) for members in self._old_and_new(group))
+        self.reads[group] = either(finds_old, finds_new)
+        self.plane.suffice(self.storage.volume, group, both(old, new))

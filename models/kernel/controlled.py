@@ -114,5 +114,5 @@ class Controlled:
     def note(self, text: str) -> None:
         self.journal.note(self.env.now, text)
 
-    def level(self, name: str, value: float) -> None:
-        self.journal.level(self.env.now, name, value)
+    def level(self, name: str, value: float, since_s: float | None = None) -> None:
+        self.journal.level(self.env.now if since_s is None else since_s, name, value)

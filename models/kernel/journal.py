@@ -23,7 +23,7 @@ class Journal:
         self.notes.append(Note(at_s, text))
 
     def level(self, at_s: float, name: str, value: float) -> None:
-        """A level has this value from now on."""
+        """A level has this value from some time on."""
         self._levels.setdefault(name, []).append((at_s, value))
 
     def levels(self) -> dict[str, LevelOutcome]:

@@ -28,6 +28,9 @@ TICKS_PER_S = 2.0**40
 AREA_TICKS_PER_S = 2.0**30
 """Resolution of integrals over time (busy servers, say), coarser, so that eight thousand million server-seconds fit."""
 
+STAGE = "stage "
+"""How a level's name begins that is 1 while a stage of what control does lasts, and 0 otherwise."""
+
 WRITES = ("acknowledged", "kept", "lost", "superseded")
 """Writes that are counted: those acknowledged, and what became of them."""
 
@@ -341,6 +344,11 @@ class Outcome:
     notes: tuple[Note, ...] = ()
     levels: Mapping[str, LevelOutcome] = field(default_factory=dict)
     charges: Mapping[str, ChargeOutcome] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> dict[str, LevelOutcome]:
+        """Levels that are stages of what control did, by the stage's name; those alone that it came to."""
+        return {name.removeprefix(STAGE): each for name, each in self.levels.items() if name.startswith(STAGE)}
 
     def fingerprint(self) -> str:
         """Digest of everything that the model produced: equal for both engines, blind to wall time."""

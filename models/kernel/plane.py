@@ -275,8 +275,10 @@ class Plane(Protocol):
     def note(self, text: str) -> None:
         """Write down what control does, for the outcome's `notes`."""
 
-    def level(self, name: str, value: float) -> None:
-        """Write down a level that control sets, for the outcome's `levels`."""
+    def level(self, name: str, value: float, since_s: float | None = None) -> None:
+        """Write down a level that control sets, for the outcome's `levels`: from now on, or since a while ago, but not
+        before it was last set.
+        """
 
     def outcome(self, replication: int, wall_s: float) -> Outcome:
         """What came of it, once the run has ended."""

@@ -109,6 +109,7 @@ class System:
             others where a scenario has faults, and left out elsewhere.
         controls_draw: Whether any of them draws random numbers.
         charges: What it costs; none where the model has no prices.
+        stages: What control may be at, in order: a failover's detection, say (`models.stages`).
     """
 
     operations: Mapping[str, Operation]
@@ -117,3 +118,4 @@ class System:
     watchers: tuple[Control, ...] = ()
     controls_draw: bool = False
     charges: tuple[Charge, ...] = ()
+    stages: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from models.kernel.outcome import (
     BucketOutcome,
     CacheOutcome,
     ChargeOutcome,
+    LevelOutcome,
     OperationOutcome,
     Outcome,
     StationOutcome,
@@ -122,6 +123,7 @@ def outcome(
     counters: Mapping[str, int] | None = None,
     buckets: Mapping[str, BucketOutcome] | None = None,
     charges: Mapping[str, ChargeOutcome] | None = None,
+    levels: Mapping[str, LevelOutcome] | None = None,
     wall_s: float = 0.5,
 ) -> Outcome:
     """One replication, measured from 10 s to 30 s."""
@@ -141,6 +143,7 @@ def outcome(
         wall_s=wall_s,
         buckets=buckets or {},
         charges=charges or {},
+        levels=levels or {},
     )
 
 

@@ -51,6 +51,24 @@ def test_figures_of_an_operation_as_worked_by_hand() -> None:
     assert figures.error_ratio(each.operations["read"]) == 9 / 40
 
 
+@pytest.mark.parametrize(
+    ("answered", "failed", "expected_s"),
+    [
+        ([9, 5, 5], [9, 0, 4], 0.0),
+        ([9, 5, 0], [0, 0, 7], 10.0),
+        ([0, 5, 0], [0, 5, 0], 20.0),
+        ([1, 0, 0], [0, 0, 0], None),
+    ],
+)
+def test_time_without_answers_is_that_of_windows_in_which_no_more_than_half_was_answered(
+    answered: list[int], failed: list[int], expected_s: float | None
+) -> None:
+    """Windows of 10 s, of which the first is not measured; one in which nothing ended counts, but not all of them."""
+    reads = replace(operation(), window_ok=np.array(answered), window_errors=np.array(failed))
+
+    assert figures.unavailable_s(outcome(operations={"read": reads}), "read") == expected_s
+
+
 def test_a_percentile_needs_ten_requests_beyond_it() -> None:
     """The 21st of 30 values has nine beyond it."""
     assert figures.percentile_ms(whole().operations["read"].latency, 20.5 / 30) is None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.statistics.metrics import Shape, known_metrics
 from bench.statistics.windows import within
 from bench.summary import summarise
-from models.kernel.outcome import Outcome
+from models.kernel.outcome import LevelOutcome, Outcome
 from tests.strategies.handmade import bucket, cache, charge, operation, outcome, station
 from tests.strategies.outcomes import direct_and_dax
 
@@ -22,6 +23,8 @@ SHAPE = Shape(
     error_kinds=("timeout", "refused"),
     buckets=("read capacity",),
     charges=("nodes", "read requests"),
+    stages=("recovery", "promotion"),
+    disturbed=True,
 )
 
 
@@ -40,6 +43,10 @@ def whole() -> Outcome:
         counters={"writes.lost": 4},
         buckets={"read capacity": bucket(2_000.0, 40.0)},
         charges={"nodes": charge(0.00425), "read requests": charge(0.00025)},
+        levels={
+            "stage recovery": LevelOutcome(np.array([12.0, 12.5, 29.0]), np.array([1.0, 0.0, 1.0])),
+            "units": LevelOutcome(np.array([0.0]), np.array([1.0])),
+        },
     )
 
 
@@ -58,6 +65,7 @@ VALUES: dict[str, float | None] = {
     "ops.read.attempts": 20_004,
     "ops.read.errors": 3,
     "ops.read.error_ratio": 3 / 20_004,
+    "ops.read.unavailable_s": 10.0,
     "ops.read.stale_ratio": 0.05,
     "ops.read.stale_ms.mean": 1000.0 * (0.5 * 900 + 2.0 * 80 + 16.0 * 19 + 17.3) / 1000.0,
     "ops.read.stale_ms.p50": 500.0,
@@ -83,6 +91,8 @@ VALUES: dict[str, float | None] = {
     "money.dollars_per_million_requests": 0.225,
     "money.charges.nodes.dollars_per_hour": 0.765,
     "money.charges.read requests.dollars_per_hour": 0.045,
+    "stages.recovery.time_s": 0.5 + 1.0,
+    "stages.promotion.time_s": 0.0,
     "cost.events": 4000,
 }
 
@@ -143,9 +153,10 @@ def test_a_short_name_means_the_operation_before_the_cache() -> None:
 
 
 def test_parts_that_an_outcome_lacks_are_no_data() -> None:
+    """But for stages: control that never came to one spent no time in it."""
     for name, metric in known_metrics({"dax": SHAPE}).items():
         if name != "dax.cost.events":
-            assert metric.read(outcome()) is None
+            assert metric.read(outcome()) == (0.0 if name.startswith("dax.stages.") else None)
 
 
 def figures_of(document: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -174,5 +185,5 @@ def test_shape_of_outcomes_holds_all_that_occurred() -> None:
 
     assert Shape.of([whole(), late]) == Shape(
         ("read", "write"), ("nodes", "nodes.cpu"), ("item_cache",), ("writes.lost",), ("timeout", "refused"),
-        ("read capacity",), ("nodes", "read requests"),
+        ("read capacity",), ("nodes", "read requests"), ("recovery",), disturbed=True,
     )  # fmt: skip
