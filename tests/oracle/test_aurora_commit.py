@@ -39,7 +39,7 @@ MEAN_S = 0.001
 def aurora(**storage: Any) -> System:
     """Nothing takes time but what segments do to have a record."""
     storage = {
-        "protection_groups": 2, "send_s": 0.0, "write_s": 0.0, "record_s": 0.0,
+        "protection_groups": 2, "send_s": 0.0, "write_s": 0.0, "record_s": 0.0, "read": AT_ONCE,
         "persist": {"kind": "exponential", "mean_s": MEAN_S},
         **storage,
     }  # fmt: skip
