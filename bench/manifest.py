@@ -31,7 +31,7 @@ DOCUMENT_BYTES_MAX = 1 << 26
 """Bytes of a document, which is read into memory at once."""
 FILE_BYTES_MAX = 1 << 30
 """Bytes of any other file. A replication's distribution of one operation takes about 200 kB."""
-FILES_MAX = 200
+FILES_MAX = 400
 
 _PIECE_BYTES = 1 << 20
 
@@ -130,6 +130,7 @@ def picture_files(pictures: Mapping[str, Picture]) -> dict[str, bytes]:
             f"pictures/{name}.svg": picture.svg,
             f"pictures/{name}.png": picture.png,
             f"pictures/{name}.csv": picture.csv.encode(),
+            f"pictures/{name}.json": picture.data,
         }
     return files
 
