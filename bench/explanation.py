@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.cost import Cost
+from bench.manifest import StoredFolder, json_bytes, reading
 from bench.quantities import percent, significant
 from bench.scenario.load import Scenario
 from bench.scenario.origins import Setting, settings
@@ -126,6 +127,23 @@ def explanation_of(scenario: Scenario, cost: Cost) -> Explanation:
         estimated,
         list(warnings_of(scenario, cost)),
     )
+
+
+def explanation_files(explanation: Explanation | None, name: str = EXPLANATION) -> dict[str, bytes]:
+    """As a file of a folder of results, if there is one."""
+    return {} if explanation is None else {name: json_bytes(explanation.as_json())}
+
+
+def stored_explanation(stored: StoredFolder, name: str = EXPLANATION) -> Explanation | None:
+    """That of a folder of results; None where it was written before there were any.
+
+    Raises:
+        ResultError: If the file is not what it should be.
+    """
+    if name not in stored.manifest["files"]:
+        return None
+    with reading(stored.folder / name, f"make the {stored.kind.noun} again"):
+        return parse_explanation(stored.content(name))
 
 
 def parse_explanation(content: bytes) -> Explanation:

@@ -17,8 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cost import estimate
+from bench.cost import Cost, estimate
 from bench.errors import LimitError, UsageError
+from bench.explanation import explanation_of
 from bench.machine import GET_FAST
 from bench.scenario.load import Scenario, load, resolved_text
 from bench.simulate import Choice, Engine, choose_engine
@@ -85,7 +86,7 @@ def run_scenario(
         result.warnings.append(missed)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
-    contents = _contents(scenario, result, _command(file, assignments))
+    contents = _contents(scenario, result, cost, _command(file, assignments))
     folder = store.write_run(target, contents)
     code = VERDICT_CODES[result.document["verdict"]] or (LimitError.exit_code if missed else 0)
     try:
@@ -130,7 +131,7 @@ def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
     return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
 
 
-def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
+def _contents(scenario: Scenario, result: Run, cost: Cost, command: str) -> RunContents:
     from bench import pictures, store
 
     drawn = pictures.draw_all(
@@ -157,6 +158,9 @@ def _contents(scenario: Scenario, result: Run, command: str) -> RunContents:
         replications=int(scenario.spec.replications),
         command=command,
         certain=result.certain,
+        explanation=explanation_of(scenario, cost),
+        reasons=[judgement.reason for judgement in result.judgements],
+        warnings=result.warnings,
     )
 
 

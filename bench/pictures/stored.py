@@ -7,12 +7,14 @@ from which titles and shading could not be had again.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bench.pictures.data import Frame, Picture
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = 1
-_CONFIG = ConfigDict(ser_json_inf_nan="strings")
 
 
 class Drawable(Protocol):
@@ -97,8 +98,17 @@ def figure_of(data: Drawable) -> Figure:
 def data_bytes(data: Drawable) -> bytes:
     """A picture's data as a file."""
     name = _name_of(data)
-    head = f'{{"schema": {SCHEMA}, "form": "{name}", "data": '
-    return head.encode() + _adapter(name).dump_json(data) + b"}\n"
+    document = {"schema": SCHEMA, "form": name, "data": _plain(_adapter(name).dump_python(data))}
+    return (json.dumps(document, allow_nan=False) + "\n").encode()
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no number for what is not one, or is infinite; pydantic reads the words for them."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def parse_data(document: Any) -> Drawable:
@@ -120,7 +130,7 @@ def parse_data(document: Any) -> Drawable:
 
 @cache
 def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(forms()[name].data, config=_CONFIG)
+    return TypeAdapter(forms()[name].data)
 
 
 def _name_of(data: Drawable) -> str:
