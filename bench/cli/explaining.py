@@ -16,7 +16,7 @@ from bench.cost import Cost, estimate
 from bench.explanation import charges_of, explanation_of, warnings_of
 from bench.quantities import milliseconds, percent, significant
 from bench.scenario.load import Scenario, load
-from bench.scenario.origins import Setting, settings
+from bench.scenario.origins import Setting, by_section, settings
 from bench.simulate import choose_engine
 from bench.terminal import safe_text
 from models.catalogue import MODELS
@@ -49,10 +49,7 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _print_settings(console: Console, entries: list[Setting]) -> None:
     """Values beside their origins and sources; a section's keys stand under its name."""
-    sections: dict[str, list[Setting]] = {}
-    for entry in entries:
-        sections.setdefault(entry.path.rpartition(".")[0], []).append(entry)
-    for section, inside in sections.items():
+    for section, inside in by_section(entries).items():
         _say(console, f"[{section}]" if section else "scenario", "bold")
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False, expand=True)
         table.add_column(ratio=5, overflow="fold")

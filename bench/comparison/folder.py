@@ -14,7 +14,16 @@ from typing import Any
 
 from bench import targets
 from bench.explanation import Explanation, explanation_files
-from bench.manifest import Kind, json_bytes, parse_json, picture_files, read_folder, reading, with_manifest
+from bench.manifest import (
+    Kind,
+    StoredFolder,
+    json_bytes,
+    parse_json,
+    picture_files,
+    read_folder,
+    reading,
+    with_manifest,
+)
 from bench.pictures.data import Picture
 from bench.targets import Target, file_name
 
@@ -61,17 +70,22 @@ def side_file(index: int) -> str:
 
 
 def read_comparison(folder: Path) -> dict[str, Any]:
-    """The document of a comparison that is there and unchanged.
+    """The document of a comparison; as `open_comparison`."""
+    return open_comparison(folder)[1]
+
+
+def open_comparison(folder: Path) -> tuple[StoredFolder, dict[str, Any]]:
+    """The folder of a comparison that is there and unchanged, and its document.
 
     Raises:
         ResultError: If anything is missing, changed or of another kind.
     """
-    _, documents = read_folder(folder, COMPARISON)
+    stored, documents = read_folder(folder, COMPARISON)
     with reading(folder / DOCUMENT):
         document = parse_json(documents[DOCUMENT])
         if not isinstance(document, dict):
             raise ValueError("it is no document of a comparison")  # noqa: TRY004 - wrong content, not a wrong call
-    return document
+    return stored, document
 
 
 def _short(label: str) -> str:

@@ -207,6 +207,11 @@ def _repaint(figure: Figure, theme: Theme) -> None:
                 getattr(artist, f"set_{paint}")(theme.colour(to_hex(colours[0])))
 
 
+def as_high(count: int) -> int:
+    """How many lines a text may take that has so many on a sheet of the usual width."""
+    return max(count, math.ceil(count * (WIDTH_IN - 2 * MARGIN_IN) / body_in()))
+
+
 # Text ---------------------------------------------------------------------------------------------------------------
 
 
@@ -305,9 +310,9 @@ class Sheet:
 
     def __init__(self, frame: Frame, systems: Sequence[str], body_height_in: float) -> None:
         question = f". {frame.question}" if frame.question else ""
-        kicker = wrap(drawable(f"{frame.subject}{question}"), body_in(), TEXT_PT, 2)
-        title = wrap(drawable(frame.finding, 600), body_in(), TITLE_PT, 4, bold=True)
-        caption = wrap(drawable(frame.caption, 1200), body_in(), SMALL_PT, 6)
+        kicker = wrap(drawable(f"{frame.subject}{question}"), body_in(), TEXT_PT, as_high(2))
+        title = wrap(drawable(frame.finding, 600), body_in(), TITLE_PT, as_high(4), bold=True)
+        caption = wrap(drawable(frame.caption, 1200), body_in(), SMALL_PT, as_high(6))
         rows = _legend_rows(systems) if len(systems) > 1 else []
         heights = [
             MARGIN_IN * 0.8,

@@ -73,6 +73,7 @@ class Move:
         to: Where "go" leads.
         means_s: Mean seconds that it takes; of a network within a zone and, if that differs, across.
         per: What the time is for, if not for all of it: "item", "1,024 B".
+        station: The station that serves, or a server of which is held.
         ways: The ways that part here.
     """
 
@@ -82,6 +83,7 @@ class Move:
     to: str = ""
     means_s: tuple[float, ...] = ()
     per: str = ""
+    station: str = ""
     ways: tuple[Way, ...] = ()
 
 
@@ -161,7 +163,14 @@ class _Reader:
         match step:
             case Serve():
                 name = step.station.name
-                return Move("do", here, "serve" if name == here else name, means_s=_means_s(step.work), per=_per(step))
+                return Move(
+                    "do",
+                    here,
+                    "serve" if name == here else name,
+                    means_s=_means_s(step.work),
+                    per=_per(step),
+                    station=name,
+                )
             case Occupy():
                 return self._ways(f"hold a server of {step.station.name}", ("meanwhile", step.then))
             case Lookup():
