@@ -19,6 +19,7 @@ from bench.manifest import StoredFolder, json_bytes, reading
 from bench.quantities import percent, significant
 from bench.scenario.load import Scenario
 from bench.scenario.origins import Setting, settings
+from bench.terminal import encodable
 from models.catalogue import MODELS
 from models.kernel.arrivals import Closed
 from models.kernel.outline import Move, outline
@@ -105,7 +106,8 @@ class Explanation:
 
     def as_json(self) -> dict[str, Any]:
         """As a document."""
-        return asdict(self)
+        found: dict[str, Any] = encodable(asdict(self))
+        return found
 
 
 def explanation_of(scenario: Scenario, cost: Cost) -> Explanation:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from bench.scenario.suggest import hint
 from bench.sweep.results import SWEEP
 from bench.targets import file_name
 from bench.terminal import safe_text
+
+if TYPE_CHECKING:
+    from bench.pictures.style import Form
 
 SCHEMA = 1
 REPORT = "report.html"
@@ -52,7 +55,7 @@ def report(results: Sequence[str], out: Path | None, overwrite: bool, as_json: b
 def plot(
     result: str,
     names: Sequence[str],
-    form: str,
+    form: Form,
     width: float | None,
     dpi: int | None,
     style: str,
@@ -71,7 +74,7 @@ def plot(
         raise UsageError(f"--dpi is for PNG; {form.upper()} has lines instead of dots; leave it out, or give --width")
     stored = _open(_check_folder(result))
     from bench.pictures.stored import figure_of
-    from bench.pictures.style import PNG_DPI, WIDTH_IN, Form, render, style_sheet
+    from bench.pictures.style import PNG_DPI, WIDTH_IN, render, style_sheet
     from bench.pictures.themes import THEMES
     from bench.report.pictures import stored_pictures
 
@@ -83,10 +86,9 @@ def plot(
     places = {name: place / f"{name}.{form}" for name in names or known}
     _check_free(list(places.values()), overwrite=overwrite)
     contents = {}
-    shape: Form = form  # type: ignore[assignment] - click lets no other through
     for name, path in places.items():
         with reading(stored.folder / "pictures" / f"{name}.json"), style_sheet(width or WIDTH_IN):
-            contents[path] = render(figure_of(known[name]), shape, THEMES[style], dpi or PNG_DPI)
+            contents[path] = render(figure_of(known[name]), form, THEMES[style], dpi or PNG_DPI)
     _write(contents, overwrite=overwrite)
     _say({"schema": SCHEMA, "written": [str(path) for path in contents]}, as_json=as_json, quiet=quiet)
     return 0

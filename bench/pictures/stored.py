@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from bench.pictures.data import Frame, Picture
+from bench.terminal import encodable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +99,7 @@ def figure_of(data: Drawable) -> Figure:
 def data_bytes(data: Drawable) -> bytes:
     """A picture's data as a file."""
     name = _name_of(data)
-    document = {"schema": SCHEMA, "form": name, "data": _plain(_adapter(name).dump_python(data))}
+    document = {"schema": SCHEMA, "form": name, "data": _plain(encodable(_adapter(name).dump_python(data)))}
     return (json.dumps(document, allow_nan=False) + "\n").encode()
 
 
@@ -117,10 +118,11 @@ def parse_data(document: Any) -> Drawable:
     Raises:
         ValueError: If it is something else.
     """
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("form") not in forms():
+    form = document.get("form") if isinstance(document, dict) and document.get("schema") == SCHEMA else None
+    if not isinstance(form, str) or form not in forms():
         raise ValueError("it is no data of a picture that this tierbench draws")
     try:
-        found: Drawable = _adapter(document["form"]).validate_python(document.get("data"))
+        found: Drawable = _adapter(form).validate_python(document.get("data"))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

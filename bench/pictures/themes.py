@@ -60,7 +60,7 @@ DARK = Theme(
         MUTED: "#a9aeb6",
         RULE: "#363a41",
         WARMUP: "#2b2e35",
-        FAULT: "#c4683a",
+        FAULT: "#8f4d2e",
         GROUND: "#17191e",
         WORSE: "#ff8080",
         UNKNOWN: "#dcb23a",

@@ -1,7 +1,7 @@
 """Routes as pictures: a column for each place, and from top to bottom what a request does there and where it goes.
 
 What engineers know as a sequence diagram. Ways that part stand in frames, each below the label that says who goes it. A
-box that stands for a station says how busy it was, and the one that limits the system is drawn heavier. The layout is
+box that stands for a station says how busy it was, and the busiest is drawn heavier. The layout is
 ours: rows follow the order of the route, so nothing has to be searched for, and any route has a picture.
 
 Limits:
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from bench.pictures.style import drawable, wrap
-from bench.pictures.themes import GROUND, INK, MUTED, RULE, WARMUP, WORSE
+from bench.pictures.themes import GROUND, INK, MUTED, RULE, WARMUP
 from bench.quantities import milliseconds, percent
 from bench.report.inline import SVG, name
 from models.kernel.outline import CLIENTS, Move
@@ -37,10 +37,10 @@ TEXT_PT = SIZE * 0.75 * 1.05
 
 @dataclass(frozen=True)
 class Load:
-    """How busy stations were, by name, and which one limits the system."""
+    """How busy stations were, by name, and which one was busiest."""
 
     utilization: Mapping[str, float]
-    bottleneck: str | None = None
+    busiest: str | None = None
 
 
 def draw(moves: Sequence[Move], load: Load, prefix: str, title: str, description: str) -> str:
@@ -137,9 +137,9 @@ class _Sheet:
             for line in wrap(text, (width - 8.0) / 96.0, TEXT_PT, 2)
         ]
         height = (len(lines) + len(notes)) * LINE + PAD
-        limits = bool(move.station) and move.station == self.load.bottleneck
-        stroke, corner = WORSE if limits else INK, 6.0 if move.kind == "do" else 1.5
-        self._box(self._x(move.at), width, height, GROUND, stroke, heavy=limits, corner=corner)
+        limits = bool(move.station) and move.station == self.load.busiest
+        corner = 6.0 if move.kind == "do" else 1.5
+        self._box(self._x(move.at), width, height, GROUND, INK, heavy=limits, corner=corner)
         self._lines(lines, self._x(move.at), self.y + PAD / 2)
         self._lines(notes, self._x(move.at), self.y + PAD / 2 + len(lines) * LINE, colour=MUTED)
         self.y += height + GAP
@@ -203,7 +203,7 @@ class _Sheet:
             self.front,
             f"{{{SVG}}}rect",
             _numbers(x=x - width / 2, y=self.y, width=width, height=height, rx=corner)
-            | {"fill": fill, "stroke": stroke, "stroke-width": "2.4" if heavy else "1"},
+            | {"fill": fill, "stroke": stroke, "stroke-width": "3" if heavy else "1"},
         )
 
     def _lines(

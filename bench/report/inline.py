@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from bench.pictures.themes import DARK
+from bench.terminal import safe_text
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "{http://www.w3.org/1999/xlink}href"
+TEXT_CHARACTERS_MAX = 2000
 _DROPPED = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -51,7 +53,7 @@ def name(root: ET.Element, prefix: str, title: str, description: str) -> None:
     root.attrib |= {"role": "img", "aria-labelledby": f"{prefix}-title", "aria-describedby": f"{prefix}-desc"}
     for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{prefix}-{tag}"})
-        element.text = text
+        element.text = safe_text(text, TEXT_CHARACTERS_MAX)
         root.insert(index, element)
 
 
@@ -59,7 +61,7 @@ def dark_rules() -> Iterator[str]:
     """Rules of a style sheet that give pictures the colours of the dark theme."""
     for light, dark in DARK.colours.items():
         for paint in ("fill", "stroke"):
-            yield f'svg [{paint}="{light}"] {{ {paint}: {dark}; }}'
+            yield f'[{paint}="{light}"] {{ {paint}: {dark}; }}'
 
 
 def _unstyle(element: ET.Element) -> None:

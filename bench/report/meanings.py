@@ -10,6 +10,7 @@ from bench.quantities import milliseconds, percent, significant
 from bench.report import diagram
 from bench.report.parts import Cell, Meaning, Route, System, Table, texts
 from bench.scenario.origins import Setting, by_section
+from models.kernel.outline import Move
 
 NOTHING = "–"
 
@@ -26,8 +27,9 @@ def meaning_of(
         measured: By system, as the document of `run` has them; none where nothing was.
         toml: The resolved scenario.
     """
+    drawn: dict[tuple[str, tuple[Move, ...]], str] = {}
     systems = [
-        _system(name, system, measured.get(name, {}), f"{key}-s{index}")
+        _system(name, system, measured.get(name, {}), f"{key}-s{index}", drawn)
         for index, (name, system) in enumerate(explanation.systems.items())
     ]
     sections = [_settings(section, entries) for section, entries in by_section(explanation.settings).items()]
@@ -50,7 +52,14 @@ def _tone(entry: Setting) -> str:
     return "assumed" if entry.source.startswith("assumed") else ""
 
 
-def _system(name: str, explained: SystemExplained, measured: Mapping[str, Any], key: str) -> System:
+def _system(
+    name: str,
+    explained: SystemExplained,
+    measured: Mapping[str, Any],
+    key: str,
+    drawn: dict[tuple[str, tuple[Move, ...]], str],
+) -> System:
+    """A system; a route that is `drawn` already is not drawn again."""
     stations: Mapping[str, Mapping[str, Any]] = measured.get("stations", {})
     used = {
         station: figures["utilization"] for station, figures in stations.items() if figures["utilization"] is not None
@@ -59,10 +68,13 @@ def _system(name: str, explained: SystemExplained, measured: Mapping[str, Any], 
     load = diagram.Load(used, limiting)
     routes = []
     for index, (operation, moves) in enumerate(explained.routes.items()):
-        where = f"{key}-r{index}"
+        same_as = drawn.setdefault((operation, tuple(moves)), name)
+        if same_as != name:
+            routes.append(Route(operation, "", (), same_as))
+            continue
         title = f"{operation} of {name}: what a request does"
-        picture = diagram.draw(moves, load, where, title, "The list below says the same, step by step.")
-        routes.append(Route(where, operation, picture, moves))
+        picture = diagram.draw(moves, load, f"{key}-r{index}", title, "The list below says the same, step by step.")
+        routes.append(Route(operation, picture, moves))
     facts = [
         ("requests", f"{_number(explained.rate_per_s)} a second"),
         ("mean without any waiting", ", ".join(f"{op} {milliseconds(ms)}" for op, ms in explained.unloaded_ms.items())),
@@ -90,8 +102,7 @@ def _stations(explained: SystemExplained, measured: Mapping[str, Mapping[str, An
     for name, station in explained.stations.items():
         found = measured.get(name, {})
         rows.append([
-            Cell(name, ["saturates first"] if name == explained.bottleneck else [],
-                 "limit" if name == explained.bottleneck else ""),
+            Cell(name, ["saturates first"] if name == explained.bottleneck else []),
             *texts(
                 _servers(station),
                 _share(station.utilization),

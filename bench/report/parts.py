@@ -63,12 +63,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Route:
-    """What a request of one operation does: as a picture, and as the list that a screen reader reads out."""
+    """What a request of one operation does: as a picture, and as the list that a screen reader reads out.
 
-    key: str
+    Where another system has the same route, it is named instead.
+    """
+
     operation: str
     picture: str
     moves: Sequence[Move]
+    same_as: str = ""
 
 
 @dataclass(frozen=True)
