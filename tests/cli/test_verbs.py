@@ -43,21 +43,8 @@ def test_help_opens_with_three_examples(tmp_path: Path) -> None:
 
     assert shown.code == 0
     assert start.count("\n    tierbench ") == 3
-    verbs = (
-        "list",
-        "new",
-        "check",
-        "explain",
-        "run",
-        "sweep",
-        "compare",
-        "verify",
-        "report",
-        "plot",
-        "doctor",
-        "schema",
-    )
-    assert all(verb in rest for verb in verbs)
+    verbs = "list new check explain run sweep compare verify report plot doctor schema"
+    assert all(verb in rest for verb in verbs.split())
     assert max(map(len, shown.out.splitlines())) <= 80
     assert "..." not in rest
 
