@@ -62,6 +62,7 @@ studies: setup ## Run the studies whose pictures the README shows anew (a few mi
 	$(BIN)/python -m bench.studies.ten_times
 	$(BIN)/python -m bench.studies.threads
 	$(BIN)/python -m bench.studies.per_dollar
+	$(BIN)/python -m bench.studies.five_times
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models import aurora, dax, dynamodb, elasticache
+from models import aurora, dax, dynamodb, elasticache, rds
 from models.generic import cache_aside, copies, queue
 from models.kernel.registry import Model
 
@@ -18,5 +18,7 @@ MODELS: dict[str, Model] = {
         elasticache.redis(dynamodb.BACKEND),
         aurora.MODEL,
         aurora.DURABILITY,
+        rds.MYSQL,
+        rds.POSTGRESQL,
     )
 }

@@ -1,8 +1,8 @@
 """Aurora: a writer and its replicas on one volume of six copies over three zones.
 
-A write takes CPU time, gets its number, and is acknowledged when the volume is durable up to it (`storage`). A read
-takes CPU time and, if the object is not in memory, a way to the volume. Who writes, and who finds out that it must be
-another, is in `failover`; how segments are minded, in `upkeep`.
+A write takes CPU time and, as a read does, a way to the volume if its page is not in memory; it gets its number, and is
+acknowledged when the volume is durable up to it (`storage`). Who writes, and who finds out that it must be another, is
+in `failover`; how segments are minded, in `upkeep`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from models.kernel.registry import ClientParameters, Model, Parameters, paramete
 from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Pass, Read, Serve, Travel
 from models.kernel.system import Operation, Route, System
 from models.region import Region, RegionParameters
+from models.transactions import TransactionParameters
 
 OPERATIONS = ("read", "write", "insert", "read_modify_write")
 ReadFrom = Literal["writer", "replicas"]
@@ -38,6 +39,9 @@ class AuroraParameters(Parameters):
         "writer", "whom clients read from: the cluster endpoint, or the reader endpoint", assumed="either"
     )
     instance: InstanceParameters = parameter(InstanceParameters(), "what an instance is", source="see its keys")
+    transaction: TransactionParameters = parameter(
+        TransactionParameters(), "what a client's write is made of", assumed="see its keys"
+    )
     storage: StorageParameters = parameter(StorageParameters(), "the volume", source="see its keys")
     failover: FailoverParameters | Literal["off"] = parameter(
         FailoverParameters(), "who takes over when the writer is lost; off: nobody", assumed="see its keys"
@@ -90,17 +94,16 @@ class _Routes:
         card_s = 1.0 / p.bytes_per_s
         copies = self.p.storage.quorum.copies
         send = Serve(self.instances.card, seconds(card_s * copies), 1)
-        work = Serve(self.instances.cpu, p.write_s)
+        work = self.p.transaction.work(self.instances.cpu, p.read_s, p.write_s)
         return (
-            Choose(self.instances.writer, 0), *there, work, send, *self.storage.commit(), Fill(self.instances.buffer),
-            *self._tell_replicas(), back,
+            Choose(self.instances.writer, 0), *there, *work, self._pages(self.p.transaction.found), send,
+            *self.storage.commit(), Fill(self.instances.buffer), *self._tell_replicas(), back,
         )  # fmt: skip
 
     def read(self) -> Steps:
         """To the writer, or to a replica, which looks in its memory and then asks the volume."""
         p, there, back = self.p.instance, *self._ways()
-        work, buffer = Serve(self.instances.cpu, p.read_s), self.instances.buffer
-        look = Lookup(buffer, Route(*self.storage.read(), Fill(buffer)))
+        work, look = Serve(self.instances.cpu, p.read_s), self._pages()
         read = Read(self.instances.copies)
         if self.p.read_from == "writer":
             return (
@@ -116,6 +119,10 @@ class _Routes:
             Choose(self.instances.readers, "random"), *there, work, look, Choose(self.instances.view, 0), read, back,
         )  # fmt: skip
 
+    def _pages(self, count: int = 1) -> Lookup:
+        buffer = self.instances.buffer
+        return Lookup(buffer, Route(*self.storage.read() * count, Fill(buffer)))
+
     def _ways(self) -> tuple[Steps, Travel]:
         """To an instance that may answer, and back."""
         network, clients, nodes = self.region.network, self.region.clients, self.instances.nodes
@@ -128,7 +135,8 @@ class _Routes:
         i = self.instances
         leg = Route(
             Choose(i.others, "leg"), Travel(self.region.network, i.nodes, i.peers), Choose(i.here, 0),
-            Serve(i.redo, Constant(value=self.p.instance.apply_s)), Choose(i.view, 0), Apply(i.copies),
+            Serve(i.stream, self.p.instance.stream), Serve(i.redo, Constant(value=self.p.instance.apply_s)),
+            Choose(i.view, 0), Apply(i.copies),
         )  # fmt: skip
         return (Fork(self.everyone, leg),)
 

@@ -160,8 +160,8 @@ class Storage:
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""
         p, network = self.parameters, self.region.network
-        send = Serve(self.channel, NO_TIME, once_s=p.send_s)
-        write = Serve(self.disk, NO_TIME, once_s=p.write_s / (1.0 - p.background))
+        send = Serve(self.channel, NO_TIME, once=seconds(p.send_s))
+        write = Serve(self.disk, NO_TIME, once=seconds(p.write_s / (1.0 - p.background)))
         leg = Route(
             Choose(self.channel_of, "leg"), Pass(self.in_group), send, Choose(self.segment_of, 0),
             Travel(network, self.instances, self.segments), write, Serve(self.flash, p.persist), Persist(self.volume),

@@ -64,7 +64,7 @@ class Upkeep:
         network, segments, peers = self.region.network, self.storage.segments, self.peers
         nodes, monitors, width = self.instances.nodes, self.monitors, self.width
         pairs = [(mine, mine // width * width + slot) for mine in range(self.size) for slot in range(width)]
-        work = Serve(self.storage.disk, seconds(0.0), once_s=self.storage.parameters.write_s)
+        work = Serve(self.storage.disk, seconds(0.0), once=seconds(self.storage.parameters.write_s))
         back = Membership(segments, tuple((each,) for each in range(self.size)), of=peers)
         gossip = Route(
             by_leg(peers, [mine for mine, _ in pairs]), by_leg(segments, [other for _, other in pairs]),

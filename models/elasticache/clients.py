@@ -28,7 +28,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.elasticache.commands import Steps
-from models.elasticache.looks import (
+from models.kernel.laws import Positive, seconds
+from models.kernel.parts import UNLIMITED, Group, Membership, Station
+from models.kernel.plane import Plane
+from models.kernel.registry import Parameters, parameter
+from models.kernel.steps import Choose, Serve, Travel, by_leg
+from models.kernel.system import Client, Control, Operation, Route
+from models.looks import (
     HEALTH,
     PATIENCE_S,
     PROBE_BYTES,
@@ -38,12 +44,6 @@ from models.elasticache.looks import (
     look,
     look_leg,
 )
-from models.kernel.laws import Positive, seconds
-from models.kernel.parts import UNLIMITED, Group, Membership, Station
-from models.kernel.plane import Plane
-from models.kernel.registry import Parameters, parameter
-from models.kernel.steps import Choose, Serve, Travel, by_leg
-from models.kernel.system import Client, Control, Operation, Route
 from models.region import Region
 
 TWEMPROXY = "twemproxy, README.md: configuration"

@@ -26,10 +26,10 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from models.elasticache.looks import Process
 from models.elasticache.roles import Fleet, Node
 from models.kernel.laws import NonNegative
 from models.kernel.registry import Parameters, parameter
+from models.looks import Process
 
 CUT_OFF = "cut off"
 SPEC = "Redis cluster specification"

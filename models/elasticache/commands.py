@@ -214,11 +214,11 @@ class _Stand:
 
     def work(self, station: Station, first_s: float, further_s: float = 0.0, once_s: float = 0.0) -> Serve:
         """A thread's work, with so much for each item beyond the first, and what a round does once."""
-        return Serve(station, self._law(first_s), further=further_s / first_s, once_s=once_s)
+        return Serve(station, self._law(first_s), further=further_s / first_s, once=_once(once_s))
 
     def call(self, station: Station, first_s: float, further_s: float = 0.0, once_s: float = 0.0) -> Serve:
         """The same, where messages are read and written."""
-        return Serve(station, self._law(first_s), CALL_BYTES, further=further_s / first_s, least=1, once_s=once_s)
+        return Serve(station, self._law(first_s), CALL_BYTES, further=further_s / first_s, least=1, once=_once(once_s))
 
     def send(self, of: Of) -> Serve:
         """All bytes of an object, or of all objects, over the network card."""
@@ -226,3 +226,7 @@ class _Stand:
 
     def _law(self, mean_s: float) -> Law:
         return Exponential(mean=self.slowness * mean_s)
+
+
+def _once(once_s: float) -> Law | None:
+    return seconds(once_s) if once_s else None

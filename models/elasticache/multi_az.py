@@ -22,9 +22,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.elasticache.clients import ReplacementParameters
-from models.elasticache.looks import HEALTH, Interval, Process, heard_from, look_leg
 from models.elasticache.roles import STARTING, Fleet, Node
 from models.kernel.registry import Parameters, parameter
+from models.looks import HEALTH, Interval, Process, heard_from, look_leg
 
 
 class MultiAzParameters(Parameters):

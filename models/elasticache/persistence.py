@@ -29,7 +29,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.elasticache.looks import Process
 from models.elasticache.roles import Fleet, Node
 from models.elasticache.snapshots import Saver, SnapshotParameters, at_intervals
 from models.kernel.laws import NonNegative, Positive, seconds
@@ -38,6 +37,7 @@ from models.kernel.plane import Image, Position
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Serve, by_leg
 from models.kernel.system import Client, Operation, Route
+from models.looks import Process
 
 CONF, FSYNC = "redis.conf of Redis 7", "fsync"
 PATIENCE_S = 2.0

@@ -30,7 +30,6 @@ from models.elasticache.cluster import Cluster, ClusterParameters
 from models.elasticache.commands import CommandThreadParameters, command_thread
 from models.elasticache.common import GUIDE, OPERATIONS, WRITING, ElasticacheParameters, system, with_database
 from models.elasticache.database import StationParameters, database
-from models.elasticache.looks import Process
 from models.elasticache.multi_az import MultiAz, MultiAzParameters
 from models.elasticache.node_types import GIB
 from models.elasticache.persistence import FSYNC, Disks, PersistenceParameters
@@ -46,6 +45,7 @@ from models.kernel.plane import Plane
 from models.kernel.registry import Model, parameter
 from models.kernel.system import Control, System
 from models.kernel.tier import Backend
+from models.looks import Process
 from models.region import Region
 
 Failover = Annotated[MultiAzParameters | ClusterParameters, Field(discriminator="kind")] | Literal["off"]

@@ -31,13 +31,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.elasticache.commands import Commands, Steps
-from models.elasticache.looks import HEALTH, PATIENCE_S, look
 from models.elasticache.sharding import hash_slots
 from models.kernel.laws import NonNegative, Positive, seconds
 from models.kernel.parts import UNLIMITED, Copies, Group, Log, Membership, Quorum, Station, everybody
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Append, Choose, Fork, Pass, Receive, Redirect, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
+from models.looks import HEALTH, PATIENCE_S, look
 from models.region import Region
 
 CONF = "redis.conf of Redis 7"

@@ -29,7 +29,6 @@ from typing import Annotated
 from pydantic import Field
 
 from models.elasticache.commands import Commands, Steps
-from models.elasticache.looks import Process
 from models.elasticache.replication import Shards
 from models.elasticache.roles import NOWHERE, Fleet, Node
 from models.elasticache.sharding import rebalanced
@@ -40,6 +39,7 @@ from models.kernel.plane import when_answered
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Choose, Occupy, Pass, Peek, Redirect, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
+from models.looks import Process
 
 MIGRATE, HANDED_ON = "MIGRATE", "moved objects"
 TIMEOUT_S = 60.0

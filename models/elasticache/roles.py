@@ -21,13 +21,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from models.elasticache.looks import Process
 from models.elasticache.node_types import GIB
 from models.elasticache.replication import MESSAGE, ReplicationParameters, Shards
 from models.elasticache.snapshots import stand_still
 from models.kernel.ledger import LEADER
 from models.kernel.parts import Cache, Membership, Station
 from models.kernel.plane import Plane, Position, when_answered
+from models.looks import Process
 
 STARTING, INCOMPLETE = "starting", "incomplete"
 """Why a node answers no client."""

@@ -23,12 +23,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from models.elasticache.looks import Process
 from models.elasticache.node_types import GIB
 from models.kernel.laws import NonNegative, Positive
 from models.kernel.parts import Cache, Log, Station
 from models.kernel.plane import Plane
 from models.kernel.registry import Parameters, parameter
+from models.looks import Process
 
 PAGE_BYTES, ENTRY_BYTES = 4096, 8
 """A page of memory, and what the page table has for each. Source: Redis latency guide."""

@@ -21,11 +21,11 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from models.elasticache.looks import Interval, Process, look_leg
 from models.elasticache.replication import CONNECT, LOOK, ReadFrom
 from models.elasticache.roles import Fleet
 from models.kernel.laws import NonNegative
 from models.kernel.registry import Parameters, parameter
+from models.looks import Interval, Process, look_leg
 
 
 class RedisClientParameters(Parameters):

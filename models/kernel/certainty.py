@@ -9,9 +9,9 @@ When in doubt, a run is taken to be random.
 from __future__ import annotations
 
 from models.kernel.arrivals import Closed, ConstantArrivals
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_SERVE
+from models.kernel.codes import OP_CHOOSE
 from models.kernel.laws import CONSTANT
-from models.kernel.program import Program, Site
+from models.kernel.program import Program
 from models.kernel.sources import Source, Workload
 from models.kernel.steps.choose import KEY, RANDOM
 from models.kernel.system import Client
@@ -24,7 +24,7 @@ def is_certain(program: Program, sources: list[Source]) -> bool:
 
 def _system_is_certain(program: Program) -> bool:
     laws = program.laws.laws
-    used = {law for site in program.sites if site.step.takes_time for law in _laws(site)}
+    used = {law for site in program.sites if site.step.takes_time for law in site.laws}
     clients = [operation.client for operation in program.system.operations.values()]
     return (
         not program.system.controls_draw
@@ -37,10 +37,6 @@ def _system_is_certain(program: Program) -> bool:
 
 def _waits(client: Client) -> bool:
     return any(client.ceilings_s()) or any(client.ceilings_s(throttled=True))
-
-
-def _laws(site: Site) -> list[int]:
-    return [site.law, site.c] if site.op == OP_DELAY else [site.law] if site.op == OP_SERVE else []
 
 
 def _work_is_certain(program: Program, workload: Workload) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models.kernel.codes import OP_CHOOSE, OP_DELAY, OP_FORK, OP_SERVE
+from models.kernel.codes import OP_CHOOSE, OP_FORK
 from models.kernel.laws import FORM, LOGS, PLAIN
 from models.kernel.numerics import _central, log, normal_quantile_of_one
 from models.kernel.random import uniforms
@@ -52,8 +52,7 @@ def _form(program: Program, site: Site) -> int | None:
     """The form of all that a site draws, if it is one."""
     if site.op == OP_CHOOSE and site.b == RANDOM:
         return PLAIN
-    laws = [site.law, site.c] if site.op == OP_DELAY else [site.law] if site.op == OP_SERVE else []
-    forms = {FORM.get(program.laws.laws[law].code) for law in laws}
+    forms = {FORM.get(program.laws.laws[law].code) for law in site.laws}
     return forms.pop() if len(forms) == 1 else None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.kernel.codes import OP_DELAY, OP_SERVE
 from models.kernel.columns import Column, lay_columns
 from models.kernel.laws import Law, LawTable
 from models.kernel.parts import Bucket, Cache, Copies, Group, Log, Membership, Network, Quorum, Room, Station, Volume
@@ -28,8 +29,8 @@ MAX_DEPTH = 4
 SITE = np.dtype(
     [(name, np.int64) for name in
      ("op", "a", "b", "c", "d", "of", "law", "stream", "visit", "next", "other", "carries", "column", "private", "turn",
-      "ahead")]
-    + [("x", np.float64), ("once", np.float64)]
+      "ahead", "once")]
+    + [("x", np.float64)]
 )  # fmt: skip
 
 
@@ -37,10 +38,10 @@ SITE = np.dtype(
 class Site:
     """One place on a route.
 
-    What a to d, x and other mean is the step's own business; `of` is what units are of; `once` is what a round does for
-    all in it; `column` plus a walk's branch is where its draws may lie (see `columns`), -1 for nowhere. `private`:
-    nobody else sees what it does; `turn`: it is served in turn; `ahead`: walks go ahead of the clock from here (see
-    `steps.ahead`).
+    What a to d, x and other mean is the step's own business; `of` is what units are of; `once` is the law of what a
+    round does for all in it, -1 for nothing; `column` plus a walk's branch is where its draws may lie (see `columns`),
+    -1 for nowhere. `private`: nobody else sees what it does; `turn`: it is served in turn; `ahead`: walks go ahead of
+    the clock from here (see `steps.ahead`).
     """
 
     step: Step
@@ -60,9 +61,16 @@ class Site:
     private: int = 0
     turn: int = 0
     ahead: int = 0
+    once: int = -1
     x: float = 0.0
-    once: float = 0.0
     index: int = 0
+
+    @property
+    def laws(self) -> list[int]:
+        """All laws that it draws from."""
+        if self.op == OP_DELAY:
+            return [self.law, self.c]
+        return [self.law, *([self.once] if self.once >= 0 else [])] if self.op == OP_SERVE else []
 
 
 @dataclass

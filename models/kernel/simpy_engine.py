@@ -244,13 +244,13 @@ class SimpyPlane(Controlled):
 
     # In slots, as CPython 3.11 reaches past thirty attributes of an instance by the long way.
     __slots__ = (
-        "active", "arrivals", "arrive", "backoff_key", "buckets", "by_slot", "caches", "ceilings", "clients", "closed",
-        "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families", "far_draws",
-        "groups", "holding", "journal", "key_count", "keys", "ledger", "links", "logs", "memberships", "now",
-        "numbers", "occupying", "parked", "prime_hits", "prime_lookups", "primed", "priming", "probes", "program",
-        "queue", "quorums", "quotas", "ready", "recorder", "rooms", "settled", "simulated", "sites", "sources", "span",
-        "stations", "terms", "timeouts_s", "unsettled", "up_watches", "volume", "walks", "walks_at", "walks_max",
-        "zones",
+        "active", "arrivals", "arrive", "backoff_key", "buckets", "by_slot", "caches", "ceilings", "clients",
+        "closed", "control_key", "counts", "draws", "env", "error_watches", "events", "failures", "families",
+        "far_draws", "groups", "holding", "journal", "key_count", "keys", "ledger", "links", "logs",
+        "memberships", "now", "numbers", "occupying", "once_draws", "parked", "prime_hits", "prime_lookups",
+        "primed", "priming", "probes", "program", "queue", "quorums", "quotas", "ready", "recorder", "rooms",
+        "settled", "simulated", "sites", "sources", "span", "stations", "terms", "timeouts_s", "unsettled",
+        "up_watches", "volume", "walks", "walks_at", "walks_max", "zones",
     )  # fmt: skip
 
     def __init__(
@@ -281,6 +281,7 @@ class SimpyPlane(Controlled):
             if site.op in (OP_SERVE, OP_DELAY) or (site.op == OP_CHOOSE and site.b == RANDOM)
         }
         self.far_draws = {s.index: Draws(self, s, s.c).function() for s in program.sites if s.op == OP_DELAY}
+        self.once_draws = {s.index: Draws(self, s, s.once).function() for s in program.sites if s.once >= 0}
         self.unsettled: dict[Request, None] = {}
         self.clients = [o.client for o in program.operations]
         self.ceilings = [(c.ceilings_s(), c.ceilings_s(throttled=True)) for c in self.clients]

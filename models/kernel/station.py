@@ -341,7 +341,8 @@ def station_start_round(w: Any, index: int) -> bool:
         token.before = before
         round_s += token.due
         if once_s == 0.0:
-            once_s = w.sites[token.place].once
+            site = w.sites[token.place]
+            once_s = draw(w, token, site, site.once) if site.once >= 0 else 0.0
         before = i
         i = token.after
     station.head, station.tail = -1, -1

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from models.kernel.arrivals import Closed, Poisson
-from models.kernel.laws import Constant, ConstantSeconds
+from models.kernel.laws import Constant, ConstantSeconds, Exponential, Law
 from models.kernel.outcome import Outcome
 from models.kernel.parts import Group, Station
 from models.kernel.plane import Plane
@@ -32,9 +32,9 @@ LOOP = Station("loop", NODE, rounds=True)
 ROUND_S = 0.01
 
 
-def commit() -> System:
+def commit(once: Law = Constant(value=ROUND_S)) -> System:  # noqa: B008 - laws do not change
     """A disk that takes as long for many as for one."""
-    disk = Serve(Station("disk", NODE, rounds=True), Constant(value=0.0), once_s=ROUND_S)
+    disk = Serve(Station("disk", NODE, rounds=True), Constant(value=0.0), once=once)
     return System({"read": Operation(Route(disk))})
 
 
@@ -47,7 +47,7 @@ def test_a_trace_by_hand(engine: str) -> None:
     then; the write of 30 is alone, to 41.
     """
     operations = {
-        "write": Operation(Route(Serve(LOOP, Constant(value=1.0), once_s=10.0))),
+        "write": Operation(Route(Serve(LOOP, Constant(value=1.0), once=Constant(value=10.0)))),
         "read": Operation(Route(Serve(LOOP, Constant(value=1.0)))),
     }
     asked = [(0.0, "write"), (2.0, "read"), (5.0, "read"), (11.5, "read"), (12.0, "write"), (12.5, "write")]
@@ -68,7 +68,7 @@ def test_a_crash_takes_the_whole_round(engine: str, how: str) -> None:
         yield plane.until(3.0)
         plane.down(LOOP, 0, "refuse" if how == "refuse" else "silent")
 
-    write = Operation(Route(Serve(LOOP, Constant(value=1.0), once_s=1.0)))
+    write = Operation(Route(Serve(LOOP, Constant(value=1.0), once=Constant(value=1.0))))
     system = System({"write": write}, controls=(crash,))
     asked = [(0.0, "write"), (0.5, "write"), (1.0, "write"), (2.5, "write")]
     (outcome,) = replicate(system, recorded(*asked), Span(0.0, 5.0, 9.0, 1), 1, engine)
@@ -87,6 +87,19 @@ def test_group_commit_of_clients_that_come_at_random(engine: str, load: float) -
     idle = math.exp(-load)
     assert_mean(outcomes, latency_s, ROUND_S * (1.0 + load / 2.0 / (load + idle)), widest=0.05)
     assert_mean(outcomes, busy, load / (load + idle))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("load", [0.3, 1.0, 4.0])
+def test_rounds_of_random_length(engine: str, load: float) -> None:
+    """What is left of an exponential round is as long as a whole one; at its end nobody waits with 1 / (1 + load)."""
+    span = Span(1.0, 1001.0, 1002.0, 1) if engine == "compiled" else Span(1.0, 201.0, 202.0, 1)
+    work = workload(Poisson(rate_per_s=load / ROUND_S))
+    outcomes = replicate(commit(Exponential(mean=ROUND_S)), work, span, 8, engine)
+
+    share = load / (load + 1.0 / (1.0 + load))
+    assert_mean(outcomes, latency_s, ROUND_S * (1.0 + share), widest=0.07)
+    assert_mean(outcomes, busy, share)
 
 
 def busy(outcome: Outcome) -> float:
@@ -110,6 +123,8 @@ def test_rounds_have_one_server_that_nobody_keeps() -> None:
     with pytest.raises(ValueError, match="one server works in rounds, got 2"):
         Station("loop", NODE, 2, rounds=True)
     with pytest.raises(ValueError, match="only a station that works in rounds"):
-        Serve(Station("one by one", NODE), Constant(value=1.0), once_s=1.0)
+        Serve(Station("one by one", NODE), Constant(value=1.0), once=Constant(value=1.0))
+    with pytest.raises(ValueError, match="must be constant"):
+        Serve(LOOP, Exponential(mean=1.0), once=Exponential(mean=1.0))
     with pytest.raises(ValueError, match="nobody occupies station loop"):
         Program(System({"read": Operation(Route(Occupy(LOOP, Route())))}), "system")

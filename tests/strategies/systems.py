@@ -553,10 +553,11 @@ def routes(
             station = draw(st.sampled_from(parts.stations))
             further = draw(st.sampled_from([0.0, 0.0, 0.5]))
             unit_bytes, least = draw(st.sampled_from([(0, 0), (0, 0), (64, 0), (64, 1)]))
-            once_s = draw(st.sampled_from([0.0, GRID_S, 3 * GRID_S])) if station.rounds else 0.0
-            steps.append(
-                Serve(station, draw(laws()), unit_bytes, of=draw(OFS), further=further, least=least, once_s=once_s)
-            )
+            work = draw(laws())
+            once = draw(st.sampled_from([None, grid(1), draw(laws())])) if station.rounds else None
+            if once is not None and not isinstance(once, Constant):
+                work = grid(draw(st.integers(0, 2)))
+            steps.append(Serve(station, work, unit_bytes, of=draw(OFS), further=further, least=least, once=once))
         elif kind == "choose":
             membership = draw(st.sampled_from(parts.memberships))
             steps.append(Choose(membership, draw(st.sampled_from(["round-robin", "random", "key", "leg", 0, 1, 5]))))
@@ -1122,8 +1123,8 @@ def rounds_case() -> Case:
     loop, disk = Station("loop", node, rounds=True), Station("disk", node, queue_limit=6, rounds=True)
     operations = {
         "read": Operation(Route(Serve(loop, grid(1)))),
-        "write": Operation(Route(Serve(loop, grid(1), once_s=4 * GRID_S)), Client(40 * GRID_S, 2)),
-        "insert": Operation(Route(Serve(disk, Constant(value=0.0), once_s=5 * GRID_S), Serve(loop, grid(2)))),
+        "write": Operation(Route(Serve(loop, grid(1), once=grid(4))), Client(40 * GRID_S, 2)),
+        "insert": Operation(Route(Serve(disk, grid(0), once=grid(5)), Serve(loop, grid(2)))),
     }
     script = (
         Act(20 * GRID_S, "pause", (loop, 0)), Act(27 * GRID_S, "resume", (loop, 0)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.kernel.amounts import ITEM, OF, Of, units
 from models.kernel.codes import OP_SERVE, PARKED
-from models.kernel.laws import Law
+from models.kernel.laws import Constant, ConstantSeconds, Law
 from models.kernel.parts import UNLIMITED, Station
 from models.kernel.station import station_enter
 from models.kernel.steps.base import Step
@@ -32,7 +32,8 @@ class Serve(Step):
         least: Units at least; of nothing there are none unless it says so.
         of: What the units are of.
         further: Work of each item of the walk beyond its first, as a part of all that the first makes.
-        once_s: Seconds of what a round does for all in it, where any of them wants it; of the first who does.
+        once: Seconds of what a round does for all in it, where any of them wants it; of the first who does. It is
+            drawn as the work is, so that one of the two at most may be random.
     """
 
     station: Station
@@ -42,7 +43,7 @@ class Serve(Step):
     of: Of = "item"
     further: float = 0.0
     least: int = 0
-    once_s: float = 0.0
+    once: Law | None = None
     op = OP_SERVE
     takes_time = True
 
@@ -52,11 +53,15 @@ class Serve(Step):
 
     @property
     def is_instant(self) -> bool:  # type: ignore[override]
-        return self.work.is_zero() and self.once_s == 0.0
+        return self.work.is_zero() and self.once is None
 
     def __post_init__(self) -> None:
-        if self.once_s and not self.station.rounds:
+        if self.once is None:
+            return
+        if not self.station.rounds:
             raise ValueError(f"station {self.station.name}: only a station that works in rounds does anything once")
+        if not any(isinstance(law, Constant | ConstantSeconds) for law in (self.work, self.once)):
+            raise ValueError(f"station {self.station.name}: what each does or what is done once must be constant")
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
@@ -64,15 +69,16 @@ class Serve(Step):
         return program.add(
             Site(
                 self, self.op, a=program.station(self.station), b=program.group(self.station.group), c=self.unit_bytes,
-                d=self.least, of=OF[self.of], x=self.further, once=self.once_s, law=program.law(self.work), next=after,
-                carries=int(self.carries), **program.visit(self.station.name),
+                d=self.least, of=OF[self.of], x=self.further, law=program.law(self.work), next=after,
+                once=-1 if self.once is None else program.law(self.once), carries=int(self.carries),
+                **program.visit(self.station.name),
             )
         )  # fmt: skip
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         stations = plane.stations[site.a : site.a + self.station.group.size]
         group, draw, unit_bytes, of, further = site.b, plane.draws[site.index], site.c, site.of, site.x
-        least, once_s = site.d, site.once
+        least, once_s = site.d, plane.once_draws.get(site.index, nothing)
 
         def of_one(token: Token) -> float:
             return draw(token) * float(max(least, -(-token.request.size // unit_bytes)))
@@ -89,7 +95,7 @@ class Serve(Step):
             return station.start(token, work_s)
 
         def begin_in_round(station: StationState, token: Token) -> bool:
-            return station.add(token, work_s(token), once_s)
+            return station.add(token, work_s(token), once_s(token))
 
         def serve_in_rounds(token: Token) -> int:
             station = stations[token.members[group]]
@@ -108,6 +114,11 @@ class Serve(Step):
             return station.wait(token, begin)
 
         return serve
+
+
+def nothing(_: Token) -> float:
+    """What a round does once where nothing is to be done."""
+    return 0.0
 
 
 def serve(w: Any, i: int, token: Any, site: Any) -> int:

@@ -1,4 +1,4 @@
-"""Looks at nodes: by clients, who want to know whether a node answers, and by ElastiCache, which minds all nodes.
+"""Looks at nodes: by clients, who want to know whether a node answers, and by a service that minds its nodes.
 
 A look goes from a zone to a node as a request would, and its operation finds both by the number of a leg: zone by zone,
 the nodes.
@@ -22,9 +22,9 @@ Process = Generator[simpy.Event, Any, None]
 Interval = Annotated[float, Field(ge=0.01, le=100_000)]
 """Seconds; what is done time and again takes its time."""
 HEALTH = "health check"
-"""ElastiCache's look."""
+"""A service's look."""
 PATIENCE_S = 1.0
-"""Until a question to the configuration endpoint, a message between nodes, or a look of ElastiCache's has failed;
+"""Until a question to the configuration endpoint, a message between nodes, or a service's look has failed;
 assumed: 0.2 to 5 s."""
 PROBE_BYTES = 1
 
