@@ -32,9 +32,6 @@ from bench.pictures.data import Frame
 from bench.pictures.style import (
     BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    MUTED,
-    RULE,
     Sheet,
     axis_label,
     log_ticks,
@@ -43,6 +40,7 @@ from bench.pictures.style import (
     style_sheet,
     ticks,
 )
+from bench.pictures.themes import INK, MUTED, RULE
 from bench.quantities import plain
 from bench.run import run
 from bench.scenario.document import read_document
@@ -383,7 +381,7 @@ def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(cells())
     with style_sheet():
-        svg, _ = render(draw(some))
+        svg = render(draw(some), "svg")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "five-times.svg").write_bytes(svg)
     (folder / "five-times.csv").write_text(table(some), "utf-8")
