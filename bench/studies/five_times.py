@@ -30,10 +30,10 @@ from matplotlib.figure import Figure
 from bench.datafiles import csv_text
 from bench.pictures.data import Frame
 from bench.pictures.style import (
-    body_in(),
     HEADING_IN,
     Sheet,
     axis_label,
+    body_in,
     log_ticks,
     look,
     render,
