@@ -1,4 +1,5 @@
-"""The tables of a run folder, as comma-separated values: how latencies are distributed, what happens over time, notes.
+"""The tables of a run: how latencies are distributed, what happens over time, notes; and their form in the run folder,
+comma-separated values.
 
 Numbers are written so that they can be read back exactly; an empty cell is a number that does not exist. A text that a
 spreadsheet would take for a formula has an apostrophe before it, which our own reader takes off again.
@@ -11,13 +12,14 @@ import io
 import itertools
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.statistics.curves import SystemSeries, time_series
-from bench.statistics.values import Figure, Row, figures_from, rows_of
+from bench.statistics.values import Figure, Row, figures_from, figures_of, rows_of
 from bench.terminal import safe_text
 from models.kernel.outcome import FINE, Outcome
 
@@ -25,11 +27,46 @@ FloatArray = npt.NDArray[np.float64]
 
 NOTE_CHARACTERS_MAX = 400
 
-_DISTRIBUTION_COLUMNS = ("system", "operation", "replication", "lower_s", "upper_s", "count")
-_VALUES_COLUMNS = ("system", "figure", "unit", "better", "replication", "value")
-_CELL_VALUES_COLUMNS = ("cell", *_VALUES_COLUMNS)
-_NOTES_COLUMNS = ("system", "replication", "at_s", "text")
-_SERIES_COLUMNS = ("system", "from_s", "until_s", "kind", "name", "quantity", "value", "low", "high")
+Columns = Mapping[str, type]
+"""Names of columns, and what stands in them: `str`, `int` or `float`, where nan is a number that does not exist."""
+
+_DISTRIBUTION_COLUMNS: Columns = {
+    "system": str, "operation": str, "replication": int, "lower_s": float, "upper_s": float, "count": int,
+}  # fmt: skip
+_VALUES_COLUMNS: Columns = {
+    "system": str, "figure": str, "unit": str, "better": str, "replication": int, "value": float,
+}  # fmt: skip
+_CELL_VALUES_COLUMNS: Columns = {"cell": int, **_VALUES_COLUMNS}
+_NOTES_COLUMNS: Columns = {"system": str, "replication": int, "at_s": float, "text": str}
+_SERIES_COLUMNS: Columns = {
+    "system": str, "from_s": float, "until_s": float, "kind": str, "name": str, "quantity": str, "value": float,
+    "low": float, "high": float,
+}  # fmt: skip
+
+
+class Table(NamedTuple):
+    """A table, whatever form it is written in: its columns, and rows of as many cells, which are read once."""
+
+    columns: Columns
+    rows: Iterable[Sequence[str | float]]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Each column as an array: texts as objects, whole numbers in 64 bits, others as floats."""
+        kinds = {str: np.dtype(object), int: np.dtype(np.int64), float: np.dtype(np.float64)}
+        cells = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
+        return {
+            name: np.array(list(map(str, column)) if kind is str else column, kinds[kind])
+            for (name, kind), column in zip(self.columns.items(), cells, strict=True)
+        }
+
+
+def kind_of(cells: Iterable[str | float]) -> type:
+    """What a column holds whose cells are not known beforehand: whole numbers of 64 bits, numbers, or else texts."""
+    cells = list(cells)
+    kinds = {type(cell) for cell in cells}
+    if kinds <= {int}:
+        return int if all(-(2**63) <= cell < 2**63 for cell in cells if isinstance(cell, int)) else str
+    return float if kinds <= {int, float} else str
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +118,7 @@ class StoredNote:
     text: str
 
 
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
+def csv_text(header: Iterable[str], rows: Iterable[Sequence[str | float]]) -> str:
     """A table as text; nan becomes an empty cell, and no text a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -101,10 +138,25 @@ def _cell(value: str | float) -> str | float:
     return "" if math.isnan(value) else value
 
 
-def distributions_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def run_tables(outcomes: Mapping[str, Sequence[Outcome]], certain: Collection[str] = ()) -> dict[str, Table]:
+    """The tables of a run, by name.
+
+    Args:
+        outcomes: Replications by system.
+        certain: Systems that left nothing to chance, whose single replication is exact.
+    """
+    return {
+        "values": values_table(figures_of(outcomes, certain)),
+        "distributions": _distributions_table(outcomes),
+        "series": _series_table(outcomes, certain),
+        "notes": _notes_table(outcomes),
+    }
+
+
+def _distributions_table(outcomes: Mapping[str, Sequence[Outcome]]) -> Table:
     """Non-empty bins of all latencies, by system, replication and operation."""
     edges = FINE.edges_s().tolist()
-    return csv_text(
+    return Table(
         _DISTRIBUTION_COLUMNS,
         (
             (system, name, outcome.replication, edges[index], edges[index + 1], int(operation.latency.counts[index]))
@@ -117,7 +169,7 @@ def distributions_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
 
 
 def parse_distributions(text: str) -> list[StoredDistribution]:
-    """What `distributions_text` wrote.
+    """Distributions as they were written.
 
     Raises:
         ValueError: If it is something else.
@@ -137,14 +189,29 @@ def parse_distributions(text: str) -> list[StoredDistribution]:
     ]
 
 
-def values_text(figures: Iterable[Figure]) -> str:
+def stored_distributions_table(some: Iterable[StoredDistribution]) -> Table:
+    """Distributions that were read, as they were written."""
+    return Table(
+        _DISTRIBUTION_COLUMNS,
+        (
+            (each.system, each.operation, each.replication, *bin_)
+            for each in some
+            for bin_ in zip(each.lower_s.tolist(), each.upper_s.tolist(), each.counts.tolist(), strict=True)
+        ),
+    )
+
+
+def values_table(figures: Iterable[Figure]) -> Table:
     """Each figure of each system, with its value in each replication."""
-    rows = rows_of(figures)
-    return csv_text(_VALUES_COLUMNS, ((*row[:5], math.nan if row[5] is None else row[5]) for row in rows))
+    return Table(_VALUES_COLUMNS, map(_value_row, rows_of(figures)))
+
+
+def _value_row(row: Row) -> tuple[str | float, ...]:
+    return (*row[:5], math.nan if row[5] is None else row[5])
 
 
 def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
-    """What `values_text` wrote.
+    """Figures as they were written.
 
     Raises:
         ValueError: If it is something else.
@@ -158,20 +225,16 @@ def parse_values(text: str, certain: Collection[str] = ()) -> list[Figure]:
     )
 
 
-def cell_values_text(cells: Iterable[Iterable[Figure]]) -> str:
+def cell_values_table(cells: Iterable[Iterable[Figure]]) -> Table:
     """The figures of each cell of a sweep."""
-    return csv_text(
+    return Table(
         _CELL_VALUES_COLUMNS,
-        (
-            (index, *row[:5], math.nan if row[5] is None else row[5])
-            for index, figures in enumerate(cells)
-            for row in rows_of(figures)
-        ),
+        ((index, *_value_row(row)) for index, figures in enumerate(cells) for row in rows_of(figures)),
     )
 
 
 def parse_cell_values(text: str, certain: Collection[str] = ()) -> list[list[Figure]]:
-    """What `cell_values_text` wrote.
+    """Figures of cells as they were written.
 
     Raises:
         ValueError: If it is something else.
@@ -192,9 +255,9 @@ def _finite(cell: str) -> float:
     return value
 
 
-def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+def _notes_table(outcomes: Mapping[str, Sequence[Outcome]]) -> Table:
     """What control noted, by system and replication, in order of time."""
-    return csv_text(
+    return Table(
         _NOTES_COLUMNS,
         (
             (system, outcome.replication, note.at_s, safe_text(note.text, NOTE_CHARACTERS_MAX))
@@ -206,7 +269,7 @@ def notes_text(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
 
 
 def parse_notes(text: str) -> list[StoredNote]:
-    """What `notes_text` wrote.
+    """Notes as they were written.
 
     Raises:
         ValueError: If it is something else.
@@ -217,14 +280,14 @@ def parse_notes(text: str) -> list[StoredNote]:
     ]
 
 
-def series_text(outcomes: Mapping[str, Sequence[Outcome]], certain: Collection[str] = ()) -> str:
-    """Rates, latencies, shares, utilization, queues and tokens by window of time.
+def stored_notes_table(some: Iterable[StoredNote]) -> Table:
+    """Notes that were read, as they were written."""
+    return Table(_NOTES_COLUMNS, map(astuple, some))
 
-    Args:
-        outcomes: Replications by system.
-        certain: Systems that left nothing to chance, whose single replication is exact.
-    """
-    return csv_text(
+
+def _series_table(outcomes: Mapping[str, Sequence[Outcome]], certain: Collection[str]) -> Table:
+    """Rates, latencies, shares, utilization, queues and tokens by window of time."""
+    return Table(
         _SERIES_COLUMNS,
         (
             row
@@ -235,7 +298,7 @@ def series_text(outcomes: Mapping[str, Sequence[Outcome]], certain: Collection[s
 
 
 def parse_series(text: str) -> list[SeriesRow]:
-    """What `series_text` wrote.
+    """The course over time as it was written.
 
     Raises:
         ValueError: If it is something else.
@@ -244,6 +307,11 @@ def parse_series(text: str) -> list[SeriesRow]:
         SeriesRow(system, float(start), float(end), kind, name, quantity, *map(number, numbers))
         for system, start, end, kind, name, quantity, *numbers in csv_rows(text, _SERIES_COLUMNS)
     ]
+
+
+def stored_series_table(some: Iterable[SeriesRow]) -> Table:
+    """The course over time that was read, as it was written."""
+    return Table(_SERIES_COLUMNS, map(astuple, some))
 
 
 def _series_rows(system: str, series: SystemSeries) -> Iterator[tuple[str | float, ...]]:
@@ -274,7 +342,7 @@ def _series_rows(system: str, series: SystemSeries) -> Iterator[tuple[str | floa
             yield system, *window, kind, name, quantity, *numbers
 
 
-def csv_rows(text: str, columns: Sequence[str]) -> Iterator[list[str]]:
+def csv_rows(text: str, columns: Collection[str]) -> Iterator[list[str]]:
     """Rows below the header of what `csv_text` wrote, each with as many cells as there are columns.
 
     Raises:

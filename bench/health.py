@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench import machine
 from bench.atomic import probe
+from bench.extras import PACKAGES
 
 if TYPE_CHECKING:
     from bench.simulate import Engine
     from models.kernel.outcome import Outcome
 
 NEEDED = ("numpy", "simpy", "scipy", "matplotlib")
-"""Packages without which nothing runs; llvmlite alone may be missing."""
+"""Packages without which nothing runs; llvmlite and those of extras may be missing."""
 RATE_PER_S, SERVICE_S, SERVERS = 3_200.0, 0.001, 4
 TOLERANCE = 0.05
 """Part of the closed form by which the simulated mean may differ; the standard error is about 0.02."""
@@ -117,6 +118,7 @@ def examine() -> Examination:
         "python": platform.python_version(),
         **{name: _version(name) for name in NEEDED},
         "llvmlite": _version("llvmlite") if machine.has_compiler() else None,
+        **{package.name: _version(package.name) for package in PACKAGES.values()},
     }
     whole = all(installed[name] is not None for name in NEEDED)
     return Examination(installed, _machine(), tuple(_checks()) if whole else ())

@@ -31,7 +31,7 @@ DOCUMENT_BYTES_MAX = 1 << 26
 """Bytes of a document, which is read into memory at once."""
 FILE_BYTES_MAX = 1 << 30
 """Bytes of any other file. A replication's distribution of one operation takes about 200 kB."""
-FILES_MAX = 400
+FILES_MAX = 1000
 
 _PIECE_BYTES = 1 << 20
 
@@ -84,6 +84,9 @@ def with_manifest(kind: Kind, files: Mapping[str, bytes], command: str, facts: M
     if too_large:
         what = f"would be larger than {kind.bytes_max(too_large[0]):,} bytes"
         raise LimitError([Problem(too_large[0], what=what, remedy="ask for fewer replications")])
+    if len(files) > FILES_MAX:
+        what = f"would hold {len(files):,} files; the limit is {FILES_MAX:,}"
+        raise LimitError([Problem(kind.noun, what=what, remedy="ask for fewer systems, or export less")])
     manifest = {
         "schema": SCHEMA,
         "kind": kind.name,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from bench.cost import REQUESTS_MAX, Cost
 from bench.errors import UsageError
-from bench.run import Part, Run, gather, replicate
+from bench.runs import Part, Run, gather, replicate
 from bench.scenario.load import Scenario
 from bench.scenario.suggest import hint
 from bench.simulate import Engine, Replication

@@ -9,6 +9,7 @@
     series.csv           the course over time
     notes.csv            what control did, and when
     pictures/NAME.*      each picture as SVG, as PNG, as the numbers in it, and as all that it was drawn from (JSON)
+    exports/NAME.*       what was asked for in the forms of other tools
 
 How that is assured is the same for all kinds of folders, and stands in `bench.manifest`.
 """
@@ -20,19 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import targets
+from bench import exports, targets
 from bench.datafiles import (
     SeriesRow,
     StoredDistribution,
     StoredNote,
-    distributions_text,
-    notes_text,
+    csv_text,
     parse_distributions,
     parse_notes,
     parse_series,
     parse_values,
-    series_text,
-    values_text,
+    run_tables,
 )
 from bench.explanation import Explanation, explanation_files
 from bench.manifest import (
@@ -48,7 +47,7 @@ from bench.manifest import (
     with_manifest,
 )
 from bench.pictures.data import Picture
-from bench.statistics.values import Figure, figures_of
+from bench.statistics.values import Figure
 from bench.targets import Target, file_name
 from models.kernel.outcome import Outcome
 
@@ -77,6 +76,7 @@ class RunContents:
         explanation: What the scenario means.
         reasons: Of each expectation, what made its verdict.
         warnings: What the reader should know before believing the figures.
+        exports: Kinds of export (`bench.exports`).
     """
 
     summary: Mapping[str, Any]
@@ -90,6 +90,7 @@ class RunContents:
     explanation: Explanation | None = None
     reasons: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    exports: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -190,11 +191,12 @@ def _files(contents: RunContents) -> dict[str, bytes]:
         "summary.json": json_bytes(contents.summary),
         "scenario.toml": contents.scenario_toml.encode(errors="backslashreplace"),
         **explanation_files(contents.explanation),
-        "values.csv": values_text(figures_of(contents.outcomes, contents.certain)).encode(),
-        "distributions.csv": distributions_text(contents.outcomes).encode(),
-        "series.csv": series_text(contents.outcomes, contents.certain).encode(),
-        "notes.csv": notes_text(contents.outcomes).encode(),
+        **{
+            f"{name}.csv": csv_text(*table).encode()
+            for name, table in run_tables(contents.outcomes, contents.certain).items()
+        },
         **picture_files(contents.pictures),
+        **exports.of_run(contents.exports, str(contents.summary["scenario"]), contents.outcomes, contents.certain),
     }
 
 

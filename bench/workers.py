@@ -80,10 +80,14 @@ def work(task: Task) -> dict[str, Replication]:
 
 @lru_cache(maxsize=4)
 def made(recipe: Recipe) -> Scenario:
-    """The scenario of a recipe; those that were made last are kept."""
+    """The scenario of a recipe; those that were made last are kept.
+
+    Raises:
+        WorkerError: If its trace is not what it was, or another one on the machine that does the work.
+    """
     scenario = build(recipe.path, recipe.document, recipe.assignments)
     if scenario.trace_sha256 != recipe.trace_sha256:
-        raise RuntimeError("the trace changed while the run went on")
+        raise WorkerError("the trace changed meanwhile, or is another one on the machine that does the work")
     return scenario
 
 

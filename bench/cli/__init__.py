@@ -54,6 +54,11 @@ Examples:
   tierbench run my.toml --set workload.arrivals.rate_per_s=5000
   tierbench run my.toml --until "read.p99 ±2%"
   tierbench run my.toml --json --quiet > run.json
+  tierbench run my.toml --export hgrm,hlog,parquet
+
+All tables are stored as comma-separated values. With --export, exports/ of the folder holds further forms: hgrm,
+HdrHistogram's percentiles, and hlog, its histograms by window of time, one file for each operation of each system
+(needs tierbench[hdr]); parquet, all tables (needs tierbench[parquet]).
 
 Exit codes: 0 all expectations pass; 1 one failed; 5 one is unknown; 2 wrong usage; 3 the scenario is invalid; 6 a limit
 was hit, that of --until among them; 70 internal error; 130 interrupted.
@@ -71,6 +76,11 @@ Examples:
   tierbench sweep queue_mmc --sweep workload.arrivals.rate_per_s=800,1600,2400,3200,3600
   tierbench sweep my.toml --sweep "systems.dax.nodes={ from = 1, to = 11, count = 6 }"
   tierbench sweep my.toml --refine 6 --json > sweep.json
+  tierbench sweep my.toml --cluster tcp://127.0.0.1:8786
+
+With --cluster, cells are simulated by the workers of a Dask cluster that runs already, with the same results. It needs
+the extra tierbench[cluster], here and there. Whoever can reach a Dask scheduler can run programs on all its machines
+and on this one: reach only those that you trust, by TLS.
 
 Exit codes: 0 all expectations pass in all cells; 1 one failed; 5 one is unknown; else as `tierbench run`.
 """
@@ -176,6 +186,7 @@ engine_option = click.option(
 )  # fmt: skip
 seed_option = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all random numbers.")
 replications_option = click.option("--replications", type=click.IntRange(1), help="Independent repetitions.")
+readable_file = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a run folder that is there.")
 
 
@@ -233,6 +244,7 @@ def explain(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
 @engine_option
 @seed_option
 @replications_option
+@click.option("--export", metavar="KINDS", help="Write hgrm, hlog (HdrHistogram), parquet, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, instead of one in results/runs.")
 @overwrite_option
 @json_option
@@ -253,17 +265,37 @@ def run(file: str, assignments: tuple[str, ...], seed: int | None, replications:
 @seed_option
 @replications_option
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes at once; by default one for each core.")
+@click.option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster: tcp://HOST:PORT or tls://HOST:PORT.")
+@click.option("--tls-ca", type=readable_file, help="With tls: certificate of the authority, PEM.")
+@click.option("--tls-cert", type=readable_file, help="With tls: our certificate, PEM.")
+@click.option("--tls-key", type=readable_file, help="With tls: its key, PEM.")
 @click.option("--cells", type=click.Path(path_type=Path), help="Where finished cells are kept, not in results/cells.")
 @click.option("--fresh", is_flag=True, help="Simulate cells that are kept already once more.")
+@click.option("--export", metavar="KINDS", help="Write the tables as parquet, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results, not one in results/sweeps.")
 @overwrite_option
 @json_option
 @quiet_option
-def sweep(file: str, assignments: tuple[str, ...], seed: int | None, replications: int | None, **options: Any) -> None:
+def sweep(
+    file: str,
+    assignments: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    cluster: str | None,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    **options: Any,
+) -> None:
     """Sweep over a scenario and leave with the exit code of its verdict."""
     from bench.cli.sweeping import sweep_scenario
+    from bench.sweep.cluster import Remote
 
-    sys.exit(sweep_scenario(file, with_shorthand(assignments, seed, replications), **options))
+    if cluster is None and (tls_ca or tls_cert or tls_key):
+        raise click.UsageError("--tls-ca, --tls-cert and --tls-key go with --cluster")
+    remote = None if cluster is None else Remote(cluster, tls_ca, tls_cert, tls_key)
+    settings = with_shorthand(assignments, seed, replications)
+    sys.exit(sweep_scenario(file, settings, remote=remote, **options))
 
 
 @cli.command(help=ABOUT_COMPARE, short_help="Compare results: what is better, worse, the same.")

@@ -22,7 +22,7 @@ from bench.comparison.page import Options, print_comparison
 from bench.comparison.sides import Side
 from bench.cost import estimate
 from bench.errors import UsageError
-from bench.run import run
+from bench.runs import run
 from bench.scenario.load import Scenario, load
 from bench.simulate import Choice, Engine, choose_engine
 from bench.statistics.comparing import MARGIN

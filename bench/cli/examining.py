@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import click
 
 from bench import machine
+from bench.extras import PACKAGES, remedy
 from bench.health import NEEDED, TOLERANCE, WORDS, Check, Examination, examine
 from bench.machine import CACHE_VARIABLE, GET_FAST
 from bench.terminal import safe_text
 
-NAME_WIDTH = 12
+NAME_WIDTH = 14
 WIDTH_MAX = 100
 SLOWER = "not installed, which is no harm: everything runs on SimPy, with the same results, more slowly"
 REINSTALL = ("install anew: `make setup` in a checkout, else", "pip install --force-reinstall tierbench")
@@ -48,6 +49,7 @@ def print_examination(as_json: bool) -> int:
 
 
 def _installed(found: Examination) -> Iterator[Entry]:
+    extras = {package.name: (extra, package.purpose) for extra, package in PACKAGES.items()}
     for name, version in found.installed.items():
         if version is not None:
             yield name, version
@@ -55,6 +57,9 @@ def _installed(found: Examination) -> Iterator[Entry]:
             yield name, "not installed, but run from its folder; to install it: pip install ."
         elif name in NEEDED:
             yield name, f"not installed, but needed: pip install {name}"
+        elif name in extras:
+            extra, purpose = extras[name]
+            yield name, f"not installed; for {purpose}: {remedy(extra)}"
         else:
             yield name, SLOWER, GET_FAST
 

@@ -17,17 +17,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
-from bench.cost import Cost, estimate
+from bench.cost import estimate
 from bench.errors import LimitError, UsageError
-from bench.explanation import explanation_of
 from bench.machine import GET_FAST
-from bench.scenario.load import Scenario, load, resolved_text
+from bench.scenario.load import Scenario, load
 from bench.simulate import Choice, Engine, choose_engine
 from bench.terminal import safe_text
 
 if TYPE_CHECKING:
-    from bench.run import Run
-    from bench.store import RunContents
+    from bench.runs import Run
 
 VERDICT_CODES = {"pass": 0, "fail": 1, "unknown": 5}
 
@@ -53,6 +51,7 @@ def run_scenario(
     until: str | None,
     max_replications: int | None,
     engine: Choice,
+    export: str | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -60,11 +59,14 @@ def run_scenario(
 ) -> int:
     """Run a scenario, store and print what came of it; returns the exit code of its verdict."""
     from bench import store
+    from bench.contents import command_of, contents_of
+    from bench.exports import read_kinds
     from bench.precision import CAP, read_goal, run_until
-    from bench.run import run
+    from bench.runs import run
 
     if max_replications is not None and until is None:
         raise UsageError('--max-replications goes with --until; write --until "read.p99 ±5%", too')
+    kinds = () if export is None else read_kinds(export)
     scenario = load(library.find(file), assignments)
     goal = None if until is None else read_goal(until, scenario)
     cost = estimate(scenario)
@@ -86,7 +88,7 @@ def run_scenario(
         result.warnings.append(missed)
     if talk:
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
-    contents = _contents(scenario, result, cost, _command(file, assignments))
+    contents = contents_of(scenario, result, command_of(file, assignments, kinds), kinds)
     folder = store.write_run(target, contents)
     code = VERDICT_CODES[result.document["verdict"]] or (LimitError.exit_code if missed else 0)
     try:
@@ -108,7 +110,7 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
     """Table, verdict and what was written."""
     from bench.tables import Surroundings, print_run
 
-    files = [folder / name for name in ("summary.json", "pictures/percentiles.png")]
+    files = [folder / name for name in ("summary.json", "pictures/percentiles.png", "exports")]
     print_run(
         Console(highlight=False),
         result.document,
@@ -129,44 +131,6 @@ def _stages(scenario: Scenario, result: Run) -> list[tuple[float, str, str]]:
         return []
     notes = ((name, note) for name, replications in result.outcomes.items() for note in replications[0].notes)
     return sorted(((note.at_s, name, note.text) for name, note in notes), key=lambda stage: stage[0])
-
-
-def _contents(scenario: Scenario, result: Run, cost: Cost, command: str) -> RunContents:
-    from bench import pictures, store
-
-    drawn = pictures.draw_all(
-        result.outcomes,
-        scenario.name,
-        question=scenario.spec.question,
-        fingerprint=result.document["fingerprint"],
-        faults=[
-            pictures.Span(
-                fault.at_s,
-                min(max(fault.end_s, fault.at_s + scenario.span.window_s), scenario.span.duration_s),
-                fault.label,
-            )
-            for fault in scenario.spec.faults
-        ],
-        certain=result.certain,
-    )
-    return store.RunContents(
-        summary=result.document,
-        scenario_toml=resolved_text(scenario.spec),
-        outcomes=result.outcomes,
-        pictures=drawn,
-        seed=int(scenario.spec.seed),
-        replications=int(scenario.spec.replications),
-        command=command,
-        certain=result.certain,
-        explanation=explanation_of(scenario, cost),
-        reasons=[judgement.reason for judgement in result.judgements],
-        warnings=result.warnings,
-    )
-
-
-def _command(file: str, assignments: tuple[str, ...]) -> str:
-    settings = [word for assignment in assignments for word in ("--set", assignment)]
-    return shlex.join(["tierbench", "run", file, *settings])
 
 
 def say_engine(console: Console, wanted: Choice, chosen: Engine) -> None:

@@ -6,9 +6,11 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,6 +20,8 @@ from bench import library
 from bench.cli import INTERRUPTED, quiet_stdout
 from bench.cli.running import VERDICT_CODES, say_engine
 from bench.cost import EVENTS_PER_S
+from bench.errors import UsageError
+from bench.extras import need
 from bench.machine import cores
 from bench.simulate import Choice, choose_engine
 from bench.sweep.kept import DEFAULT_PLACE, Keeper
@@ -26,8 +30,27 @@ from bench.targets import open_target
 from bench.terminal import safe_text
 from bench.workers import WORKERS_MAX
 
+if TYPE_CHECKING:
+    from bench.sweep.cluster import Remote
+    from bench.sweep.run import Carrier
+
 SOON_S = 3.0
 """About as long as it takes to start a worker."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who simulates a sweep.
+
+    Args:
+        carry: The work itself.
+        hands: How many work at once.
+        who: What they are called.
+    """
+
+    carry: Carrier
+    hands: int
+    who: str
 
 
 def sweep_scenario(
@@ -37,32 +60,43 @@ def sweep_scenario(
     refine: int | None,
     engine: Choice,
     workers: int | None,
+    remote: Remote | None,
     cells: Path | None,
     fresh: bool,
+    export: str | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Sweep over a scenario, store and print what came of it; returns the exit code of its verdict."""
+    from bench.exports import OF_SWEEPS, read_kinds
     from bench.sweep import results
     from bench.sweep.pictures import draw_all
     from bench.sweep.run import sweep
+
+    if remote is not None:
+        need("cluster", "--cluster")
+        if workers is not None:
+            raise UsageError(
+                "--workers are processes of this machine, and --cluster has its own; leave out one of them"
+            )
     from bench.sweep.tables import print_sweep
 
+    kinds = () if export is None else read_kinds(export, OF_SWEEPS)
     chosen = choose_engine(engine)
     target = open_target(results.SWEEP, out, overwrite=overwrite)
     plan = make_plan(library.find(file), assignments, sweeps, chosen, refine)
     keeper = Keeper(DEFAULT_PLACE if cells is None else cells, fresh=fresh)
-    hands = _hands(plan) if workers is None else workers
     errors = Console(stderr=True, highlight=False)
-    if not quiet:
-        say_engine(errors, engine, chosen)
-        errors.print(_announcement(plan, hands), markup=False, style="dim", soft_wrap=True)
-    started = time.monotonic()
     try:
-        with _progress(errors, plan, shown=errors.is_terminal and not quiet) as tick:
-            finished = sweep(plan, keeper, hands, tick)
+        with _crew(plan, workers, remote) as crew:
+            if not quiet:
+                say_engine(errors, engine, chosen)
+                errors.print(_announcement(plan, crew), markup=False, style="dim", soft_wrap=True)
+            started = time.monotonic()
+            with _progress(errors, plan, shown=errors.is_terminal and not quiet) as tick:
+                finished = sweep(plan, keeper, crew.carry, tick)
     except KeyboardInterrupt:
         again = f"finished cells are kept in {keeper.folder}; the same command goes on from there"
         click.echo(f"tierbench: interrupted; {safe_text(again, 1000)}", err=True)
@@ -71,13 +105,18 @@ def sweep_scenario(
         errors.print(f"simulated in {time.monotonic() - started:.1f} s; drawing", markup=False, style="dim")
     document = results.document_of(plan, finished)
     pictures = draw_all(plan, finished, document["fingerprint"])
-    command = _command(file, assignments, sweeps, refine)
-    folder = results.write_sweep(target, plan, finished, document, pictures, command)
+    command = _command(file, assignments, sweeps, refine, kinds)
+    folder = results.write_sweep(target, plan, finished, document, pictures, command, kinds)
     try:
         if as_json:
             click.echo(json.dumps(document, allow_nan=False, indent=2))
         elif not quiet:
-            files = ("sweep.json", "cells.csv", *(f"pictures/{name}.png" for name in pictures))
+            files = (
+                "sweep.json",
+                "cells.csv",
+                *(f"pictures/{name}.png" for name in pictures),
+                *(["exports"] if kinds else []),
+            )
             written = [str(library.shortest(folder / name)) for name in files]
             again = f"tierbench compare {shlex.quote(str(library.shortest(folder)))} OTHER-SWEEP"
             print_sweep(Console(highlight=False), plan, finished, document, written, again)
@@ -93,22 +132,44 @@ def _hands(plan: Plan) -> int:
     return min(cores(), WORKERS_MAX) if alone_s > SOON_S else 1
 
 
-def _announcement(plan: Plan, hands: int) -> str:
+@contextmanager
+def _crew(plan: Plan, workers: int | None, remote: Remote | None) -> Iterator[Crew]:
+    """Who simulates; whoever came for this sweep leaves with the block."""
+    if remote is None:
+        from bench.sweep.run import here
+
+        hands = _hands(plan) if workers is None else workers
+        yield Crew(here(hands), hands, f"{hands} {'worker' if hands == 1 else 'workers'}")
+        return
+    from bench.sweep.cluster import connected
+
+    with connected(remote) as cluster:
+        cluster.check(plan.engine)
+        threads = cluster.threads()
+        count = sum(threads.values())
+        who = f"{count} {'thread' if count == 1 else 'threads'} of {len(threads)} Dask workers at {cluster.url}"
+        yield Crew(cluster.carry, max(1, count), who if threads else f"no Dask worker yet at {cluster.url}")
+
+
+def _announcement(plan: Plan, crew: Crew) -> str:
     """What it will cost, before it begins."""
     requests, events = (sum(getattr(cell, what) for cell in plan.cells) for what in ("requests", "events"))
-    seconds = max(1.0, events / EVENTS_PER_S[plan.engine] / hands)
+    seconds = max(1.0, events / EVENTS_PER_S[plan.engine] / crew.hands)
     count = len(plan.cells)
     return (
         f"{count} {'cell' if count == 1 else 'cells'} of {max(cell.replications for cell in plan.cells)} replications, "
-        f"{hands} {'worker' if hands == 1 else 'workers'}: about {requests:,.0f} requests, {seconds:,.0f} s"
+        f"{crew.who}: about {requests:,.0f} requests, {seconds:,.0f} s"
     )
 
 
-def _command(file: str, assignments: tuple[str, ...], sweeps: tuple[str, ...], refine: int | None) -> str:
+def _command(
+    file: str, assignments: Sequence[str], sweeps: Sequence[str], refine: int | None, kinds: Sequence[str]
+) -> str:
     words = ["tierbench", "sweep", file]
     words += [word for assignment in assignments for word in ("--set", assignment)]
     words += [word for axis in sweeps for word in ("--sweep", axis)]
-    return shlex.join([*words, *([] if refine is None else ["--refine", str(refine)])])
+    words += [] if refine is None else ["--refine", str(refine)]
+    return shlex.join([*words, "--export", ",".join(kinds)] if kinds else words)
 
 
 @contextmanager

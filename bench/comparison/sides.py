@@ -19,7 +19,7 @@ from bench.errors import ResultError, UsageError
 from bench.explanation import Explanation, explanation_of, stored_explanation
 from bench.manifest import Kind, StoredFolder, read_manifest, reading, versions
 from bench.pictures import Context, PercentileData, StalenessData, TimelineData
-from bench.run import Run
+from bench.runs import Run
 from bench.scenario.load import Scenario, resolved_text
 from bench.scenario.suggest import hint
 from bench.statistics.values import Figure, figures_of

@@ -23,7 +23,7 @@ from typing import Any
 from bench.errors import LimitError, Problem
 from bench.manifest import parse_json, reading, versions
 from bench.regression.settings import settings_of
-from bench.run import Run
+from bench.runs import Run
 from bench.scenario.load import Scenario
 from bench.scenario.settings import Settings
 from bench.statistics.values import Figure, figures_of

@@ -11,7 +11,7 @@ from bench.cost import estimate
 from bench.errors import ResultError, UsageError
 from bench.regression.baseline import Baseline, baseline_of, figures_now, read_baseline
 from bench.regression.gates import GATES, Gate, Verification, verify
-from bench.run import run
+from bench.runs import run
 from bench.scenario.load import Scenario, load
 from bench.simulate import Engine
 from bench.statistics.comparing import MARGIN

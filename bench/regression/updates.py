@@ -58,7 +58,7 @@ def update(
         case: The scenario.
         tolerances: Tolerances to be kept from now on, by figure; those that were declared before stay.
         engine: Which engine walks the routes.
-        tick: As `bench.run.run` calls it.
+        tick: As `bench.runs.run` calls it.
     """
     now, figures = case.walk(engine, tick)
     before = case.baseline

@@ -42,7 +42,7 @@ from bench.pictures.style import (
 )
 from bench.pictures.themes import INK, MUTED, RULE
 from bench.quantities import plain
-from bench.run import run
+from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import Scenario, build
 from bench.simulate import choose_engine

@@ -25,7 +25,7 @@ from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel
 from bench.pictures.multiples import Multiple, MultiplesData, draw
 from bench.pictures.style import render, style_sheet
-from bench.run import run
+from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import build
 from bench.simulate import choose_engine

@@ -7,6 +7,7 @@ cells.csv            a row for each operation of each system in each cell
 values.csv           every figure of every system, by cell and replication
 explanation.json     what the scenario means: sources of all values, routes, limits, what closed forms say
 pictures/NAME.*      each picture as SVG, as PNG, as the numbers in it, and as all that it was drawn from (JSON)
+exports/NAME.*       what was asked for in the forms of other tools
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import targets
+from bench import exports, targets
 from bench.cost import estimate
-from bench.datafiles import cell_values_text, csv_text, parse_cell_values
+from bench.datafiles import Table, cell_values_table, csv_text, kind_of, parse_cell_values
 from bench.explanation import explanation_files, explanation_of
 from bench.manifest import (
     Kind,
@@ -102,8 +103,18 @@ def write_sweep(
     document: Mapping[str, Any],
     pictures: Mapping[str, Picture],
     command: str,
+    kinds: Collection[str] = (),
 ) -> Path:
     """Write a sweep folder, whole or not at all.
+
+    Args:
+        target: Where to.
+        plan: What was to be done.
+        finished: What came of it.
+        document: The document of `sweep`.
+        pictures: Pictures by name.
+        command: The command that makes it again.
+        kinds: Kinds of export (`bench.exports`).
 
     Raises:
         UsageError: If the place is taken by now, or cannot be written.
@@ -112,11 +123,13 @@ def write_sweep(
     files = {
         "sweep.json": json_bytes(document),
         "scenario.toml": resolved_text(plan.scenario.spec).encode(errors="backslashreplace"),
-        "cells.csv": _cells_text(plan, finished).encode(),
-        "values.csv": cell_values_text([each.gave.figures for each in finished]).encode(),
+        **{f"{name}.csv": csv_text(*table).encode() for name, table in sweep_tables(plan, finished).items()},
         **explanation_files(explanation_of(plan.scenario, estimate(plan.scenario))),
         **picture_files(pictures),
     }
+    if "parquet" in kinds:
+        exported = exports.parquet_files(sweep_tables(plan, finished))
+        files |= {f"{exports.FOLDER}/{name}": content for name, content in exported.items()}
     facts = {
         "scenario": document["scenario"],
         "fingerprint": document["fingerprint"],
@@ -182,23 +195,38 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _cells_text(plan: Plan, finished: Sequence[Finished]) -> str:
+def sweep_tables(plan: Plan, finished: Sequence[Finished]) -> dict[str, Table]:
+    """The tables of a sweep, by name."""
+    return {
+        "cells": _cells_table(plan, finished),
+        "values": cell_values_table([each.gave.figures for each in finished]),
+    }
+
+
+def _cells_table(plan: Plan, finished: Sequence[Finished]) -> Table:
     """A row for each point, its estimates with both ends of their intervals."""
-    heads = [f"{name}{end}" for name in FIGURES for end in ("", ".low", ".high")]
-    return csv_text(
-        ("cell", *plan.paths, "system", "operation", *heads, "closed_form_mean_ms"),
+    parameters = {path: [_cell_text(each.cell.parameters.get(path)) for each in finished] for path in plan.paths}
+    figures = [f"{name}{end}" for name in FIGURES for end in ("", ".low", ".high")]
+    columns = {
+        "cell": int,
+        **{path: kind_of(values) for path, values in parameters.items()},
+        "system": str,
+        "operation": str,
+        **dict.fromkeys(figures, float),
+        "closed_form_mean_ms": float,
+    }
+    rows = (
         (
-            (
-                point.index,
-                *(_cell_text(point.cell.parameters.get(path)) for path in plan.paths),
-                point.system,
-                point.operation,
-                *(end for name in FIGURES for end in _ends(point.figures.get(name))),
-                point.closed_form_ms if math.isfinite(point.closed_form_ms) else math.nan,
-            )
-            for point in points(finished)
-        ),
+            point.index,
+            *(parameters[path][point.index] for path in plan.paths),
+            point.system,
+            point.operation,
+            *(end for name in FIGURES for end in _ends(point.figures.get(name))),
+            point.closed_form_ms if math.isfinite(point.closed_form_ms) else math.nan,
+        )
+        for point in points(finished)
     )
+    return Table(columns, rows)
 
 
 def _ends(known: Estimate | None) -> Iterator[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from importlib import metadata
@@ -14,7 +15,8 @@ import pytest
 from bench import health, machine, simulate
 from tests.tools.command import files_below, process, tierbench
 
-INSTALLED = ["tierbench", "python", "numpy", "simpy", "scipy", "matplotlib", "llvmlite"]
+EXTRAS = {"distributed": "cluster", "hdrhistogram": "hdr", "pyarrow": "parquet", "pandas": "frames"}
+INSTALLED = ["tierbench", "python", "numpy", "simpy", "scipy", "matplotlib", "llvmlite", *EXTRAS]
 
 
 def strict(text: str) -> Any:
@@ -61,7 +63,7 @@ def test_a_whole_installation_is_good(tmp_path: Path) -> None:
 
     lines = [line.split() for line in result.out.splitlines()]
     assert result.code == 0, result.out
-    assert [line[0] for line in lines[1:8]] == INSTALLED
+    assert [line[0] for line in lines[1 : 1 + len(INSTALLED)]] == INSTALLED
     assert ["numpy", metadata.version("numpy")] in lines
     assert f"can be written to {tmp_path / 'results' / 'runs'}" in " ".join(result.out.split())
     assert "good, the same bits as simpy" in result.out
@@ -126,6 +128,17 @@ def test_without_llvmlite_there_is_a_remark_and_no_error(tmp_path: Path, monkeyp
     assert document["installed"]["llvmlite"] is None
     assert [check["engine"] for check in document["self_check"]] == ["simpy"]
     assert document["good"] is True
+
+
+def test_without_extras_it_says_what_they_are_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(set(EXTRAS), monkeypatch)
+
+    result = tierbench("doctor", cwd=tmp_path)
+
+    shown = " ".join(result.out.split())
+    assert result.code == 0
+    for name, extra in EXTRAS.items():
+        assert re.search(rf"{name} not installed; for [a-zA-Z ]+: pip install 'tierbench\[{extra}\]'", shown)
 
 
 def test_a_package_that_is_needed_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

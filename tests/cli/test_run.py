@@ -244,7 +244,7 @@ def test_a_defect_of_ours_is_said_in_two_lines(place: Path, monkeypatch: pytest.
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh\x1b[2J")
 
-    monkeypatch.setattr("bench.run.summarise", broken)
+    monkeypatch.setattr("bench.runs.summarise", broken)
 
     result = tierbench("run", "half.toml", *SIMPY, "--set", "question='a b'", cwd=place)
 

@@ -53,7 +53,7 @@ MEAN = "one.ops.read.latency_ms.mean"
 @pytest.fixture(autouse=True)
 def within_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a patch is seen, and because starting workers takes longer than these runs."""
-    monkeypatch.setattr("bench.run.cores", lambda: 1)
+    monkeypatch.setattr("bench.runs.cores", lambda: 1)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 import shlex
@@ -54,6 +55,18 @@ def test_commands_work_in_their_order(place: Path) -> None:
 
     wrong = {c: result.err for c, result in results.items() if result.code != (1 if "rate_per_s" in c else 0)}
     assert wrong == {}
+
+
+def test_the_session_in_python_gives_what_it_shows(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (session,) = blocks("python")
+    monkeypatch.chdir(place)
+    test = doctest.DocTestParser().get_doctest(session, {}, "README", "README.md", 0)
+    said: list[str] = []
+
+    failed, tried = doctest.DocTestRunner().run(test, out=said.append)
+
+    assert (failed, "".join(said)) == (0, "")
+    assert tried > 8
 
 
 def test_faults_added_to_the_scenario_pass(place: Path) -> None:

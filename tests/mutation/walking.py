@@ -82,11 +82,11 @@ def walk(mutant: Mutant, places: Sequence[Place], gates: Sequence[str], replicat
         if mutant.in_kernel or not name.startswith("models.kernel"):
             del sys.modules[name]
     sys.meta_path.insert(0, _Finder(mutant))
-    import bench.run
+    import bench.runs
     from bench.errors import TierbenchError
     from bench.regression.cases import cases
 
-    bench.run.cores = lambda: 1  # type: ignore[assignment]
+    bench.runs.cores = lambda: 1  # type: ignore[assignment]
     found = ("", "", "")
     for place in places:
         try:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bench import library
-from bench.run import run
+from bench.runs import run
 from bench.scenario.load import load
 from bench.statistics.comparing import Comparison, Difference, compare, overall
 from bench.statistics.values import Figure, figures_of

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pytest
 from scipy.integrate import quad
 
-from bench.run import run
+from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import Scenario, build
 from bench.simulate import simulate, warm_up

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.run import run as run_scenario
+from bench.runs import run as run_scenario
 from bench.scenario.load import load
 from models.aurora.durability import LOST, SCHEMES, YEAR_S, DurabilityParameters, SchemeName, build, outlook
 from models.kernel.arrivals import Poisson

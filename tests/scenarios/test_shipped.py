@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench import library
-from bench.run import run
+from bench.runs import run
 from bench.scenario.load import Scenario, load
 from bench.simulate import choose_engine
 from tests.tools.command import process

@@ -85,3 +85,15 @@ def test_nothing_is_pickled_or_evaluated(path: Path) -> None:
     assert not {"eval", "exec"} & names
     assert not [module for module in imports(path) if module.split(".")[0] in {"pickle", "marshal", "shelve", "dill"}]
     assert "allow_pickle=True" not in path.read_text("utf-8")
+
+
+def test_no_module_hides_what_the_package_offers() -> None:
+    """Once `bench.run` were imported as a module, `bench.run(...)` would be gone."""
+    offered = next(
+        [element.value for element in node.value.elts if isinstance(element, ast.Constant)]
+        for node in ast.walk(ast.parse((ROOT / "bench" / "__init__.py").read_text("utf-8")))
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List)
+    )
+
+    assert "run" in offered
+    assert not {path.stem for path in (ROOT / "bench").iterdir()} & set(offered)

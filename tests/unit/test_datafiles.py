@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.datafiles import csv_rows, csv_text, parse_values, values_text
+from bench.datafiles import csv_rows, csv_text, parse_values, values_table
 from bench.statistics.values import Figure
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1")
@@ -45,12 +45,12 @@ def test_an_unknown_number_is_an_empty_cell() -> None:
 def test_figures_of_a_system_with_an_odd_name_come_back() -> None:
     figures = [Figure(name, "ops.read.requests", "", "", (-1.5, None, 2.0), name == "'a") for name in (*FORMULAS, "'a")]
 
-    assert figures == parse_values(values_text(figures), {"'a"})
+    assert figures == parse_values(csv_text(*values_table(figures)), {"'a"})
 
 
 @pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "x"])
 def test_a_figure_that_is_no_number_is_refused(cell: str) -> None:
-    text = values_text([Figure("one", "x", "", "", (1.0,))]).replace("1.0", cell)
+    text = csv_text(*values_table([Figure("one", "x", "", "", (1.0,))])).replace("1.0", cell)
 
     with pytest.raises(ValueError, match=cell):
         parse_values(text)

@@ -12,7 +12,7 @@ import pytest
 
 from bench.pictures.multiples import draw
 from bench.pictures.style import render, style_sheet
-from bench.run import run
+from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import Scenario, build
 from bench.statistics.intervals import Estimate

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.run import run
+from bench.runs import run
 from bench.scenario.load import load
 from bench.statistics.warmup import BATCHES_MIN, mser, warmup_cuts
 from tests.strategies.handmade import operation, outcome
