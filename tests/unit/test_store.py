@@ -299,7 +299,7 @@ def count_syncs(monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseExcept
     return calls
 
 
-@pytest.mark.parametrize("fail_at", range(12))
+@pytest.mark.parametrize("fail_at", range(13))
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_on_the_way_leaves_nothing(
     place: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseException
@@ -314,7 +314,7 @@ def test_a_failure_on_the_way_leaves_nothing(
     assert listing(place) == []
 
 
-@pytest.mark.parametrize("fail_at", range(12))
+@pytest.mark.parametrize("fail_at", range(13))
 def test_a_failure_on_the_way_keeps_the_run_that_was_there(
     stored: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int
 ) -> None:
