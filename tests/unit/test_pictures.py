@@ -516,7 +516,7 @@ def test_nasty_names_are_drawn_as_text_and_stay_within_the_sheet(kind: str) -> N
     for figure in figures(outcomes, context).values():
         assert_nothing_overflows(figure)
         with style_sheet():
-            svg, _ = render(figure)
+            svg = render(figure, "svg")
         root = ET.fromstring(svg)  # noqa: S314 - our own
         assert not [node for node in root.iter() if node.tag.rpartition("}")[2] in {"script", "text", "image"}]
     for data in (PercentileData, TimelineData, BarsData):
