@@ -90,7 +90,8 @@ def draw(pictures: Mapping[str, Drawable]) -> dict[str, Picture]:
         for name, data in pictures.items():
             figure, texts = figure_of(data), data.frame
             svg, png = render(figure, "svg"), render(figure, "png")
-            drawn[name] = Picture(name, texts.finding, texts.caption, svg, png, data.csv_text(), data_bytes(data))
+            table = encodable(data.csv_text())
+            drawn[name] = Picture(name, texts.finding, texts.caption, svg, png, table, data_bytes(data))
     return drawn
 
 

@@ -50,7 +50,7 @@ metric = "one.read.latency_ms.mean"
 at_most = 0.01
 
 [sweep]
-grid = { "workload.arrivals.rate_per_s" = [100.0, 300.0], "systems.two.capacity_items" = [10, 100] }
+grid = { "workload.arrivals.rate_per_s" = [100.0, 300.0, 500.0], "systems.two.capacity_items" = [10, 100] }
 """
 SIMPY = ("--engine", "simpy", "--quiet")
 KINDS = ("run", "sweep", "comparison")
