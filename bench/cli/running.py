@@ -95,7 +95,7 @@ def run_scenario(
         if as_json:
             click.echo(json.dumps(result.document, allow_nan=False, indent=2))
         elif not quiet:
-            _print(scenario, result, folder, file)
+            _print(scenario, result, folder)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the table has enough of it; the verdict is still the verdict.
@@ -106,7 +106,7 @@ def run_scenario(
     return code
 
 
-def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
+def _print(scenario: Scenario, result: Run, folder: Path) -> None:
     """Table, verdict and what was written."""
     from bench.tables import Surroundings, print_run
 
@@ -120,7 +120,7 @@ def _print(scenario: Scenario, result: Run, folder: Path, file: str) -> None:
             warnings=result.warnings,
             stages=_stages(scenario, result),
             written=[str(library.shortest(each)) for each in files if each.exists()],
-            next_command=f"tierbench explain {shlex.quote(file)}",
+            next_command=f"tierbench report {shlex.quote(str(library.shortest(folder)))}",
         ),
     )
 

@@ -69,7 +69,7 @@ def test_a_run_prints_its_product_and_stores_its_result(place: Path) -> None:
     assert result.out.startswith(QUESTION)
     assert "half-load: pass (of 1 expectation: 1 pass)" in result.out
     assert "written: kept/summary.json" in result.out
-    assert "next: tierbench explain half.toml" in result.out
+    assert "next: tierbench report kept" in result.out
     assert "simulated in" in result.err
     assert "simulated in" not in result.out
     assert {name for name in files_below(place / "kept") if "." in name} == FILES
