@@ -54,9 +54,11 @@ USED = {
     "elasticache": ("elasticache_small", "elasticache_full", "redis_failover"),
     "aurora": (
         "aurora_segments", "aurora_paths", "aurora_memory", "aurora_copies_fail", "aurora_zones_fail", "aurora_years",
-        "aurora_near", "aurora_upkeep", "aurora_connections", "aurora_failovers", "aurora_minutes",
+        "aurora_near", "aurora_upkeep", "aurora_told", "aurora_connections", "aurora_failovers", "aurora_minutes",
     ),
-    "rds": ("rds_paths", "aurora_memory", "rds_failovers", "rds_recovery", "rds_checkpoints", "rds_dirty"),
+    "rds": (
+        "rds_paths", "rds_behind", "aurora_memory", "rds_failovers", "rds_recovery", "rds_checkpoints", "rds_dirty",
+    ),
     "transactions": ("aurora_paths", "rds_paths"),
     "looks": ("rds_failovers",),
     "kernel": ("cache_trace", "retry_storm", "retries", "dax_crowded", *DYNAMODB, *DAX),
@@ -126,7 +128,7 @@ ESCAPES: dict[str, str] = {
 MATTERS: dict[str, tuple[str, ...]] = {
     "aurora_connections": (
         "aurora.endpoints:ROUND_TRIPS", "aurora.endpoints:CONNECT_PATIENCE_S", "aurora.endpoints:AGAIN_S",
-        "aurora.endpoints:EndpointParameters.ttl_s", "aurora.endpoints:EndpointParameters.connections",
+        "aurora.endpoints:EndpointParameters.connections",
         "aurora.endpoints:EndpointParameters.connect_s",
     ),
     "aurora_copies_fail": (
@@ -145,7 +147,7 @@ MATTERS: dict[str, tuple[str, ...]] = {
         "aurora.failover:FailoverParameters.create_s", "aurora.proxy:ProxyParameters.borrow_s",
     ),
     "aurora_near": (
-        "aurora.nearness:WEIGHT", "aurora.storage:StorageParameters.probe_s",
+        "aurora.nearness:WEIGHT",
     ),
     "aurora_paths": (
         "aurora.instances:InstanceParameters.vcpus", "aurora.instances:InstanceParameters.read_s.mean_s",
@@ -179,9 +181,13 @@ MATTERS: dict[str, tuple[str, ...]] = {
         "aurora.durability:SCHEMES.mirrored.0.2", "aurora.durability:SCHEMES.mirrored.0.3",
         "aurora.durability:SCHEMES.mirrored.2.1", "aurora.durability:DurabilityParameters.leg.mean_s",
     ),
+    "aurora_told": (
+        "aurora.endpoints:EndpointParameters.ttl_s",
+    ),
     "aurora_upkeep": (
-        "aurora.outage:LOOKS", "aurora.storage:RepairParameters.check_s", "aurora.storage:RepairParameters.lost_s",
-        "aurora.storage:RepairParameters.copy_s", "aurora.storage:StorageParameters.gossip_s",
+        "aurora.outage:LOOKS", "aurora.storage:StorageParameters.probe_s", "aurora.storage:RepairParameters.check_s",
+        "aurora.storage:RepairParameters.lost_s", "aurora.storage:RepairParameters.copy_s",
+        "aurora.storage:StorageParameters.gossip_s",
         "aurora.upkeep:PATIENCE_S", "aurora.upkeep:COPIES_MOST",
     ),
     "aurora_years": (
@@ -189,6 +195,9 @@ MATTERS: dict[str, tuple[str, ...]] = {
     ),
     "aurora_zones_fail": (
         "aurora.durability:DurabilityParameters.zone_repair.value_s",
+    ),
+    "rds_behind": (
+        "rds.instances:ReplicaParameters.send.mean_s",
     ),
     "rds_checkpoints": (
         "rds.postgresql:WalParameters.checkpoint_s",
@@ -206,7 +215,7 @@ MATTERS: dict[str, tuple[str, ...]] = {
         "rds.instances:InstanceParameters.vcpus", "rds.instances:InstanceParameters.read_s",
         "rds.instances:InstanceParameters.write_s", "rds.instances:InstanceParameters.connections",
         "rds.instances:InstanceParameters.contention", "rds.instances:ReplicaParameters.count",
-        "rds.instances:ReplicaParameters.send.mean_s", "rds.instances:ReplicaParameters.apply_s", "rds.mysql:FLUSHES",
+        "rds.instances:ReplicaParameters.apply_s", "rds.mysql:FLUSHES",
         "rds.mysql:PageParameters.written_per_s", "rds.postgresql:WalParameters.page_bytes", "rds.volumes:NO_TIME",
         "rds.volumes:VolumeParameters.write.median_s", "rds.volumes:VolumeParameters.write.p99_s",
         "rds.volumes:VolumeParameters.read.median_s", "rds.volumes:VolumeParameters.read.p99_s",
