@@ -10,7 +10,7 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow schema baselines gallery studies lint bench lock wheel clean
+.PHONY: help setup browser demo test slow schema baselines gallery studies lint bench lock wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,14 +28,23 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Debian's own; where it cannot be had, the tests that look at pages say why they are skipped.
+browser: ## Install the browser in which the tests open reports, where that is possible (nothing when it is there)
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
+		{ apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes \
+			--no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 \
+			|| echo "make browser: chromium cannot be installed here; tests of pages are skipped" >&2; \
+	else echo "make browser: install chromium and chromium-driver to run the tests of pages" >&2; fi
+
 demo: setup ## Compare DAX with DynamoDB alone: tables, pictures and a verdict in a few seconds
 	$(BIN)/tierbench run dax_vs_dynamodb
 
 # Some folders take far longer than others: a worker that is done takes over half of what another has left.
-test: setup ## Run the tests, all but the slow ones
+test: setup browser ## Run the tests, all but the slow ones
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-slow: setup ## Run the slow tests
+slow: setup browser ## Run the slow tests
 	$(BIN)/python -m pytest -m slow --numprocesses $(WORKERS) --dist worksteal
 
 schema: setup ## Write the JSON schema of scenario files anew

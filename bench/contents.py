@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Collection, Sequence
 
 from bench import pictures
+from bench.cost import estimate
+from bench.explanation import explanation_of
 from bench.runs import Run
 from bench.scenario.load import Scenario, resolved_text
 from bench.store import RunContents
@@ -37,6 +39,9 @@ def contents_of(scenario: Scenario, result: Run, command: str, exports: Collecti
         replications=int(scenario.spec.replications),
         command=command,
         certain=result.certain,
+        explanation=explanation_of(scenario, estimate(scenario)),
+        reasons=[judgement.reason for judgement in result.judgements],
+        warnings=result.warnings,
         exports=exports,
     )
 

@@ -133,6 +133,7 @@ def picture_files(pictures: Mapping[str, Picture]) -> dict[str, bytes]:
             f"pictures/{name}.svg": picture.svg,
             f"pictures/{name}.png": picture.png,
             f"pictures/{name}.csv": picture.csv.encode(),
+            f"pictures/{name}.json": picture.data,
         }
     return files
 

@@ -3,11 +3,12 @@
     manifest.json        what the folder holds, with size and checksum of each file, and how to make it again
     summary.json         the document of `run`
     scenario.toml        the scenario with every default filled in
+    explanation.json     what the scenario means: sources of all values, routes, limits, what closed forms say
     distributions.csv    latencies: non-empty bins by system, operation and replication
     values.csv           every figure of every system, replication by replication
     series.csv           the course over time
     notes.csv            what control did, and when
-    pictures/NAME.*      each picture as SVG, as PNG, and as the numbers in it
+    pictures/NAME.*      each picture as SVG, as PNG, as the numbers in it, and as all that it was drawn from (JSON)
     exports/NAME.*       what was asked for in the forms of other tools
 
 How that is assured is the same for all kinds of folders, and stands in `bench.manifest`.
@@ -32,6 +33,7 @@ from bench.datafiles import (
     parse_values,
     run_tables,
 )
+from bench.explanation import Explanation, explanation_files
 from bench.manifest import (
     MANIFEST,
     SCHEMA,
@@ -71,6 +73,9 @@ class RunContents:
         replications: Replications of each system.
         command: The command that reproduces the run.
         certain: Systems that left nothing to chance, whose single replication is exact.
+        explanation: What the scenario means.
+        reasons: Of each expectation, what made its verdict.
+        warnings: What the reader should know before believing the figures.
         exports: Kinds of export (`bench.exports`).
     """
 
@@ -82,6 +87,9 @@ class RunContents:
     replications: int
     command: str
     certain: Collection[str] = ()
+    explanation: Explanation | None = None
+    reasons: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     exports: Collection[str] = ()
 
 
@@ -168,6 +176,8 @@ def write_run(target: Target, contents: RunContents) -> Path:
         "seed": contents.seed,
         "replications": contents.replications,
         "certain": sorted(contents.certain),
+        "reasons": list(contents.reasons),
+        "warnings": list(contents.warnings),
         "engine": "+".join(sorted({system["engine"] for system in contents.summary["systems"].values()})),
     }
     files = with_manifest(RUN, _files(contents), contents.command, facts)
@@ -180,6 +190,7 @@ def _files(contents: RunContents) -> dict[str, bytes]:
     return {
         "summary.json": json_bytes(contents.summary),
         "scenario.toml": contents.scenario_toml.encode(errors="backslashreplace"),
+        **explanation_files(contents.explanation),
         **{
             f"{name}.csv": csv_text(*table).encode()
             for name, table in run_tables(contents.outcomes, contents.certain).items()

@@ -26,7 +26,7 @@ PART_WIDTH_MAX = 16
 ERROR_KINDS_SHOWN = 5
 MONEY_OPERATIONS_MAX = 2
 """Operations whose latency stands beside what it costs."""
-_Row = tuple[str, Sequence[str], Sequence[tuple[str, str]]]
+Row = tuple[str, Sequence[str], Sequence[tuple[str, str]]]
 """Name, remarks, and figures with their uncertainty."""
 
 STAGES_SHOWN = 12
@@ -70,7 +70,7 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
     page.verdict(str(document["verdict"]), tally(document["expectations"]), str(document["scenario"]))
     systems: Mapping[str, Mapping[str, Any]] = document["systems"]
     for operation in dict.fromkeys(name for system in systems.values() for name in system["ops"]):
-        having = {name: system["ops"][operation] for name, system in systems.items() if operation in system["ops"]}
+        having = {name: system for name, system in systems.items() if operation in system["ops"]}
         page.gap()
         page.operation(operation, having)
     paid = {name: system for name, system in systems.items() if "money" in system}
@@ -79,7 +79,7 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
         page.money(paid)
     page.gap()
     page.systems(systems)
-    for text in _losses(systems):
+    for text in losses_of(systems):
         page.line(text, "bold")
     if surroundings.stages:
         page.gap()
@@ -88,7 +88,7 @@ def print_run(console: Console, document: Mapping[str, Any], surroundings: Surro
         page.gap()
         page.expectations(document["expectations"], surroundings.reasons)
     page.gap()
-    for note in _notes(systems):
+    for note in notes_of(systems):
         page.line(note, "dim")
     page.ending(surroundings.warnings, surroundings.written, surroundings.next_command)
 
@@ -98,32 +98,15 @@ class _Page(Page):
 
     def operation(self, operation: str, systems: Mapping[str, Mapping[str, Any]]) -> None:
         """Figures of one operation: a row for each system, with the failures below its name."""
-        header = [operation, "answers/s", *LATENCIES.values()]
-        rows = []
-        for name, figures in systems.items():
-            cells = [figure(figures["throughput_per_s"])]
-            cells += [_latency(figures["latency_ms"].get(key)) for key in LATENCIES]
-            rows.append((name, _failures(figures), cells))
-        self._figures(header, rows, "red")
+        self._figures(*operation_table(operation, systems), "red")
 
     def money(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
         """What each system costs, beside the latencies that this buys; below its name what that is made of."""
-        operations = list(dict.fromkeys(name for system in systems.values() for name in system["ops"]))
-        operations = operations[:MONEY_OPERATIONS_MAX]
-        header = ["money", "$/hour", "$/million requests", *(f"{operation} p99" for operation in operations)]
-        rows = []
-        for name, system in systems.items():
-            money = system["money"]
-            cells = [figure(money["dollars_per_hour"]), figure(money["dollars_per_million_requests"])]
-            latencies = {operation: each["latency_ms"].get("p99") for operation, each in system["ops"].items()}
-            cells += [_latency(latencies.get(operation)) for operation in operations]
-            rows.append((name, _charges(money["charges"]), cells))
-        self._figures(header, rows, "dim")
+        self._figures(*money_table(systems), "dim")
 
     def systems(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
         """What is known of each system as a whole."""
-        facts = {name: _facts(system) for name, system in systems.items()}
-        header = [key for key in _FACTS if any(key in known for known in facts.values())]
+        header, facts = facts_table(systems)
         if self._narrow:
             for name, known in facts.items():
                 self._list(name, [(key, ", ".join(known[key])) for key in known], [])
@@ -145,9 +128,9 @@ class _Page(Page):
         for index, expectation in enumerate(expectations):
             verdict = str(expectation["verdict"])
             body = self._text(safe_text(str(expectation["text"]), TEXT_CHARACTERS_MAX))
-            body.append_text(self._text(f"\n{_measured(expectation)}", "dim"))
+            body.append_text(self._text(f"\n{measured(expectation)}", "dim"))
             reason = reasons[index] if index < len(reasons) else ""
-            if reason and not _is_exact(expectation):
+            if reason and not is_exact(expectation):
                 body.append_text(self._text(f"\n{safe_text(reason, TEXT_CHARACTERS_MAX)}", "dim"))
             table.add_row(self._text(verdict, VERDICT_STYLES.get(verdict, "bold")), body)
         self._print(table)
@@ -163,7 +146,7 @@ class _Page(Page):
             whose = f"{safe_text(system, NAME_WIDTH_MAX)}: " if several else ""
             self.line(f"{at_s:{width},.3f} s  {whose}{safe_text(text, TEXT_CHARACTERS_MAX)}")
 
-    def _figures(self, header: Sequence[str], rows: Sequence[_Row], style: str) -> None:
+    def _figures(self, header: Sequence[str], rows: Sequence[Row], style: str) -> None:
         """A row of figures for each system, with remarks below its name."""
         if self._narrow:
             for name, remarks, cells in rows:
@@ -182,6 +165,39 @@ class _Page(Page):
         cell = self._text(value)
         cell.append_text(self._text(f"\n{plus_minus}", "dim"))
         return cell
+
+
+def operation_table(operation: str, systems: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[Row]]:
+    """Header and rows of the figures of one operation, for the systems that have it."""
+    header = [operation, "answers/s", *LATENCIES.values()]
+    rows: list[Row] = []
+    for name, system in systems.items():
+        figures = system["ops"][operation]
+        cells = [figure(figures["throughput_per_s"])]
+        cells += [_latency(figures["latency_ms"].get(key)) for key in LATENCIES]
+        rows.append((name, _failures(figures), cells))
+    return header, rows
+
+
+def money_table(systems: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[Row]]:
+    """Header and rows of what systems cost, beside the latencies that this buys, for those that have a price."""
+    operations = list(dict.fromkeys(name for system in systems.values() for name in system["ops"]))
+    operations = operations[:MONEY_OPERATIONS_MAX]
+    header = ["money", "$/hour", "$/million requests", *(f"{operation} p99" for operation in operations)]
+    rows: list[Row] = []
+    for name, system in systems.items():
+        money = system["money"]
+        cells = [figure(money["dollars_per_hour"]), figure(money["dollars_per_million_requests"])]
+        latencies = {operation: each["latency_ms"].get("p99") for operation, each in system["ops"].items()}
+        cells += [_latency(latencies.get(operation)) for operation in operations]
+        rows.append((name, _charges(money["charges"]), cells))
+    return header, rows
+
+
+def facts_table(systems: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], dict[str, dict[str, list[str]]]]:
+    """What is known of each system as a whole: the headings that occur, and by system what stands below each."""
+    facts = {name: _facts(system) for name, system in systems.items()}
+    return [key for key in _FACTS if any(key in known for known in facts.values())], facts
 
 
 def _latency(estimate: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -245,7 +261,7 @@ def _facts(system: Mapping[str, Any]) -> dict[str, list[str]]:
     return facts
 
 
-def _losses(systems: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def losses_of(systems: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """In words, which systems lost writes that they had acknowledged, and what became of the others."""
     for name, system in systems.items():
         counters = system["counters"]
@@ -261,7 +277,7 @@ _FATES = ("kept", "superseded")
 """What may become of an acknowledged write that is not lost: it is there, or a later one has taken its place."""
 
 
-def _measured(expectation: Mapping[str, Any]) -> str:
+def measured(expectation: Mapping[str, Any]) -> str:
     """Value, interval and bound of an expectation."""
     value, ends = expectation["value"], expectation["ci95"]
     bound = f"bound {_exact(expectation['bound'])}"
@@ -269,12 +285,12 @@ def _measured(expectation: Mapping[str, Any]) -> str:
         return f"no value; {bound}"
     if ends is None:
         return f"{significant(value, 4)}, no interval; {bound}"
-    if _is_exact(expectation):
+    if is_exact(expectation):
         return f"{significant(value, 4)} exactly; {bound}"
     return f"{significant(value, 4)}, 95 % interval {_between(*ends)}; {bound}"
 
 
-def _is_exact(expectation: Mapping[str, Any]) -> bool:
+def is_exact(expectation: Mapping[str, Any]) -> bool:
     """Whether the line of numbers says that there is no variance."""
     ends = expectation["ci95"]
     return ends is not None and ends[0] == ends[1]
@@ -292,7 +308,7 @@ def _exact(bound: float | None) -> str:
     return "none" if bound is None else f"{bound:,.12g}"
 
 
-def _notes(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def notes_of(systems: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What the signs in the tables mean, as far as they occur."""
     figures = [
         estimate

@@ -9,6 +9,7 @@ and keeps the text short; everything untrusted passes through it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 ELLIPSIS = "…"
 
@@ -41,6 +42,15 @@ def safe_text(text: str, limit: int = 200) -> str:
     tail_room = room - head_room
     tail = _fitting(reversed(_pieces(text[max(0, len(text) - tail_room) :])), tail_room)
     return "".join((*head, ELLIPSIS, *reversed(tail)))
+
+
+def encodable(value: Any) -> Any:
+    """A document whose texts can all be encoded: halves of characters, as a file name may hold, appear by number."""
+    if isinstance(value, dict):
+        return {encodable(key): encodable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(each) for each in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _fitting(pieces: Iterable[str], room: int) -> list[str]:

@@ -122,6 +122,36 @@ baseline cannot be read; 6 a limit was hit; 70 internal error; 130 interrupted.
 """
 
 
+ABOUT_REPORT = """Write a page about results: one HTML file that needs nothing else, for any browser, and for print.
+
+Each RESULT is the folder of a run, a sweep or a comparison. The page has verdicts, pictures with their numbers, each
+system's routes, the sources of all values, what the models leave out, and the command that makes it all again.
+
+\b
+Examples:
+  tierbench report results/runs/before
+  tierbench report results/sweeps/rates --out rates.html
+  tierbench report results/runs/before results/runs/after --out both.html
+
+Exit codes: 0 written; 2 wrong usage; 4 a folder cannot be read; 70 internal error; 130 interrupted.
+"""
+
+
+ABOUT_PLOT = """Draw the pictures of a result again, in another format, size or style; nothing is simulated.
+
+RESULT is the folder of a run, a sweep or a comparison; PICTURE is one of its pictures, such as percentiles; by default
+all are drawn.
+
+\b
+Examples:
+  tierbench plot results/runs/before --format pdf
+  tierbench plot results/runs/before percentiles --style dark --dpi 300
+  tierbench plot results/sweeps/rates --format svg --width 5 --style grey --out figures
+
+Exit codes: 0 written; 2 wrong usage; 4 a folder cannot be read; 70 internal error; 130 interrupted.
+"""
+
+
 class Verbs(click.Group):
     """Verbs in the order of use, suggested when mistyped."""
 
@@ -330,6 +360,42 @@ def _no_others(options: Mapping[str, Any], *names: str) -> None:
     for name in names:
         if options[name]:
             raise click.UsageError(f"--update verifies nothing, so --{name} has no meaning; leave out one of them")
+
+
+@cli.command(help=ABOUT_REPORT, short_help="Write a page about results: one HTML file.")
+@click.argument("results", nargs=-1, required=True, metavar="RESULT...")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
+              help="The page; of a single result, by default report.html in its folder.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace a page that is there.")
+@json_option
+@click.option("--quiet", is_flag=True, help="Do not say what was written.")
+def report(results: tuple[str, ...], **options: Any) -> None:
+    """Write a page about results."""
+    from bench.cli import reporting
+
+    sys.exit(reporting.report(results, **options))
+
+
+@cli.command(help=ABOUT_PLOT, short_help="Draw the pictures of a result again.")
+@click.argument("result", metavar="RESULT")
+@click.argument("names", nargs=-1, metavar="[PICTURE]...")
+@click.option("--format", "form", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True,
+              help="Of the files.")  # fmt: skip
+@click.option("--width", type=click.FloatRange(3.5, 30.0), metavar="INCHES",
+              help="Width of a picture, 8 by default; type keeps its size, and the height follows.")  # fmt: skip
+@click.option("--dpi", type=click.IntRange(36, 600), help="Dots to an inch of a PNG; 144 by default.")
+@click.option("--style", type=click.Choice(["light", "dark", "grey"]), default="light", show_default=True,
+              help="Colours.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder, instead of one of the result's name in results/plots.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace pictures that are there.")
+@json_option
+@click.option("--quiet", is_flag=True, help="Do not say what was written.")
+def plot(result: str, names: tuple[str, ...], **options: Any) -> None:
+    """Draw pictures of a result anew."""
+    from bench.cli import reporting
+
+    sys.exit(reporting.plot(result, names, **options))
 
 
 @cli.command(short_help="Say what is installed; test the engines.")

@@ -68,7 +68,13 @@ def compare(
     compared = _compare([(read | ran)[text] for text in results], systems, margin)
     document = document_of(compared, margin)
     drawn = pictures.draw(compared, margin) if not all(each.nothing for each in compared) else {}
-    written = folder.write_comparison(target, document, drawn, _command(results, systems, assignments, margin))
+    written = folder.write_comparison(
+        target,
+        document,
+        drawn,
+        [side.explanation for side in (compared[0].baseline, *(each.contender for each in compared))],
+        _command(results, systems, assignments, margin),
+    )
     try:
         if as_json:
             click.echo(json.dumps(document, allow_nan=False, indent=2))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -14,17 +13,14 @@ from rich.text import Text
 
 from bench import library
 from bench.cost import Cost, estimate
+from bench.explanation import charges_of, explanation_of, warnings_of
 from bench.quantities import milliseconds, percent, significant
 from bench.scenario.load import Scenario, load
-from bench.scenario.origins import Setting, settings
+from bench.scenario.origins import Setting, by_section, settings
 from bench.simulate import choose_engine
 from bench.terminal import safe_text
 from models.catalogue import MODELS
-from models.kernel.arrivals import Closed
 from models.kernel.predict import Prediction
-
-BUSY, FULL = 0.9, 1.0
-"""Utilisation above which a warning is due, and from which there is no steady state."""
 
 
 def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> None:
@@ -33,17 +29,17 @@ def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> 
     cost = estimate(scenario)
     cost.refuse_if_too_much(scenario.document)
     if as_json:
-        click.echo(json.dumps(_document(scenario, cost), indent=2, allow_nan=False))
+        click.echo(json.dumps(explanation_of(scenario, cost).as_json(), indent=2, allow_nan=False))
         return
     console = Console(highlight=False)
     _say(console, scenario.spec.question or scenario.name, "bold")
     console.print()
     _print_settings(console, settings(scenario))
     for name, prediction in cost.predictions.items():
-        _print_prediction(console, name, scenario.spec.systems[name].model, prediction, _charges(scenario, name))
+        _print_prediction(console, name, scenario.spec.systems[name].model, prediction, charges_of(scenario, name))
     _print_cost(console, cost)
     _print_sweep(console, scenario)
-    for warning in _warnings(scenario, cost):
+    for warning in warnings_of(scenario, cost):
         _say(console, f"warning: {warning}", "yellow")
 
 
@@ -53,10 +49,7 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _print_settings(console: Console, entries: list[Setting]) -> None:
     """Values beside their origins and sources; a section's keys stand under its name."""
-    sections: dict[str, list[Setting]] = {}
-    for entry in entries:
-        sections.setdefault(entry.path.rpartition(".")[0], []).append(entry)
-    for section, inside in sections.items():
+    for section, inside in by_section(entries).items():
         _say(console, f"[{section}]" if section else "scenario", "bold")
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False, expand=True)
         table.add_column(ratio=5, overflow="fold")
@@ -69,12 +62,6 @@ def _print_settings(console: Console, entries: list[Setting]) -> None:
             table.add_row(Text(f"  {safe_text(key, 60)} = {safe_text(entry.value, 300)}"), where)
         console.print(table)
     console.print()
-
-
-def _charges(scenario: Scenario, name: str) -> dict[str, str]:
-    """What a system is charged for, in words, by charge."""
-    charged = scenario.shapes[name].charges
-    return {charge.name: charge.words for charge in scenario.systems[name].charges if charge.name in charged}
 
 
 def _print_prediction(
@@ -130,73 +117,3 @@ def _print_cost(console: Console, cost: Cost) -> None:
         f"cost: about {cost.requests:,.0f} requests{primed}, {cost.events:,.0f} events, {cost.memory_mb:,.0f} MB, "
         f"{max(1.0, cost.seconds(engine)):,.0f} s on the {engine} engine",
     )
-
-
-def _warnings(scenario: Scenario, cost: Cost) -> Iterator[str]:
-    if scenario.workload.trace is None and isinstance(scenario.workload.arrivals, Closed):
-        return  # clients that wait for answers cannot overload what answers them
-    for name, prediction in cost.predictions.items():
-        yield from _throttled(name, prediction)
-        for load_ in prediction.stations.values():
-            hottest = load_.hottest(prediction.rate_per_s)
-            if hottest is not None and hottest >= FULL and scenario.workload.trace is None:
-                yield (
-                    f"{name}: {load_.name} would be {percent(hottest)} busy: there is no steady state; "
-                    f"it saturates at {significant(load_.saturation_per_s)} requests/s"
-                )
-            elif hottest is not None and hottest >= BUSY:
-                yield f"{name}: {load_.name} would be {percent(hottest)} busy: it takes long to settle; mind warmup_s"
-
-
-def _throttled(name: str, prediction: Prediction) -> Iterator[str]:
-    """Warn of a load that is throttled once what was saved is used up."""
-    throttle = prediction.throttle
-    if throttle is not None and prediction.rate_per_s > throttle.saturation_per_s:
-        yield (
-            f"{name}: {throttle.name} throttles above {significant(throttle.saturation_per_s)} requests/s, "
-            "once what it has saved is used up"
-        )
-
-
-def _document(scenario: Scenario, cost: Cost) -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "scenario": scenario.name,
-        "question": scenario.spec.question,
-        "settings": [vars(entry) for entry in settings(scenario)],
-        "systems": {
-            name: {**_prediction(prediction), "charges": _charges(scenario, name)}
-            for name, prediction in cost.predictions.items()
-        },
-        "cost": {
-            "requests": cost.requests,
-            "primed_requests": cost.primed,
-            "events": cost.events,
-            "memory_mb": cost.memory_mb,
-        },
-        "warnings": list(_warnings(scenario, cost)),
-    }
-
-
-def _prediction(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "rate_per_s": prediction.rate_per_s,
-        "unloaded_ms": {op: 1e3 * s for op, s in prediction.unloaded_s.items()},
-        "hit_ratios": prediction.hit_ratios,
-        "stations": {
-            load_.name: {
-                "utilization": load_.utilization(prediction.rate_per_s),
-                "utilization_of_busiest": load_.hottest(prediction.rate_per_s),
-                "saturation_per_s": None if load_.saturation_per_s == math.inf else load_.saturation_per_s,
-            }
-            for load_ in prediction.stations.values()
-        },
-        "bottleneck": None if prediction.bottleneck is None else prediction.bottleneck.name,
-        "buckets": {
-            load_.name: {
-                "tokens_per_s": float(load_.tokens.sum()) * prediction.rate_per_s,
-                "throttles_above_per_s": None if load_.saturation_per_s == math.inf else load_.saturation_per_s,
-            }
-            for load_ in prediction.buckets.values()
-        },
-    }

@@ -21,6 +21,8 @@ from bench.pictures.data import FINGERPRINT_SHOWN, SCENARIO_SHOWN, Frame, Panel,
 from bench.pictures.findings import Span, capital
 from bench.pictures.forest import ForestData, ForestPanel, Mark
 from bench.pictures.overlays import Layer, course_panels, percentile_panels, staleness_panels, sweep_panels
+from bench.pictures.stored import Drawable
+from bench.pictures.stored import draw as draw_pictures
 from bench.statistics.comparing import Difference
 from bench.targets import file_name
 from bench.terminal import safe_text
@@ -48,12 +50,9 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
     Raises:
         ResultError: If a side's numbers cannot be read.
     """
-    from bench.pictures import forest, multiples, percentiles, staleness, timeline
-    from bench.pictures.style import render, style_sheet
-
     sides = [some[0].baseline, *(each.contender for each in some)]
     labels = [f"{'baseline' if index == 0 else 'contender'}: {side.label}" for index, side in enumerate(sides)]
-    drawn: list[tuple[str, Any, Callable[[Any], Any]]] = []
+    drawn: dict[str, Drawable] = {}
 
     def frame(subject: str, chosen: Chosen, *notes: str) -> Frame:
         return Frame(subject, "", finding(some, margin, chosen), _caption(some, margin, notes))
@@ -62,9 +61,10 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
     found = _overlaid(some, labels, "percentiles", percentile_panels)
     if found:
         panels, left_out = _cut([panel for _, panel in found])
-        drawn.append(("percentiles", PercentileData(
+        drawn["percentiles"] = PercentileData(
             frame("Latency by percentile", lambda each: ".latency_ms." in each.baseline.name, band, left_out),
-            labels, panels), percentiles.draw))  # fmt: skip
+            labels, panels,
+        )  # fmt: skip
     courses: dict[str, list[Panel]] = {}
     for system, panel in _overlaid(some, labels, "timeline", course_panels):
         courses.setdefault(system, []).append(panel)
@@ -74,34 +74,23 @@ def draw(some: Sequence[Compared], margin: float) -> dict[str, Picture]:
             f"Course over time of {system}" if system else "Course over time", partial(_asked, system),
             "latencies and shares of a window are those of all replications together", left_out,
         )  # fmt: skip
-        drawn.append(
-            (
-                f"course-{file_name(system, 'system')}" if system else "course",
-                _course(title, labels, shown, sides),
-                timeline.draw,
-            )
-        )
+        name = f"course-{file_name(system, 'system')}" if system else "course"
+        drawn[name] = _course(title, labels, shown, sides)
     found = _overlaid(some, labels, "staleness", staleness_panels)
     if found:
         panels, left_out = _cut([panel for _, panel in found])
-        drawn.append(("staleness", StalenessData(
-            frame("Staleness", lambda each: ".stale_" in each.baseline.name, band, left_out), labels, panels,
-        ), staleness.draw))  # fmt: skip
+        drawn["staleness"] = StalenessData(
+            frame("Staleness", lambda each: ".stale_" in each.baseline.name, band, left_out), labels, panels
+        )
     for table, x_label in (("load", "throughput of all operations, answers/s"), ("axis", "the sweep's axis")):
         found = _overlaid(some, labels, table, sweep_panels)
         if found:
             title = frame("Figures of both sweeps", lambda each: ".latency_ms." in each.baseline.name)
-            drawn.append((table, _swept(title, labels, found, x_label), multiples.draw))
+            drawn[table] = _swept(title, labels, found, x_label)
             break
     for index, each in enumerate(some):
-        name = "differences" if index == 0 else f"differences-{index + 1}"
-        drawn.append((name, _forest(each, margin), forest.draw))
-    pictures = {}
-    with style_sheet():
-        for name, data, place in drawn:
-            svg, png = render(place(data))
-            pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
-    return pictures
+        drawn["differences" if index == 0 else f"differences-{index + 1}"] = _forest(each, margin)
+    return draw_pictures(drawn)
 
 
 def _swept(frame: Frame, labels: Sequence[str], found: Sequence[tuple[str, Panel]], x_label: str) -> MultiplesData:

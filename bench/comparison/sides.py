@@ -14,7 +14,9 @@ from typing import Any
 
 from bench import store
 from bench.comparison.settings import differing
+from bench.cost import estimate
 from bench.errors import ResultError, UsageError
+from bench.explanation import Explanation, explanation_of, stored_explanation
 from bench.manifest import Kind, StoredFolder, read_manifest, reading, versions
 from bench.pictures import Context, PercentileData, StalenessData, TimelineData
 from bench.runs import Run
@@ -45,6 +47,7 @@ class Side:
         tables: Numbers of pictures, by the picture's name, as comma-separated values.
         path: Where the resolved scenario, or the scenario's file, can be found.
         part: The system, where only one of them is looked at; otherwise empty.
+        explanation: What the scenario means, if that is known.
     """
 
     label: str
@@ -58,6 +61,7 @@ class Side:
     tables: Mapping[str, str]
     path: Path
     part: str = ""
+    explanation: Explanation | None = None
 
     @property
     def systems(self) -> list[str]:
@@ -121,6 +125,7 @@ def ran(label: str, scenario: Scenario, run: Run) -> Side:
         figures=figures_of(run.outcomes, run.certain),
         tables=drawn,
         path=scenario.path,
+        explanation=explanation_of(scenario, estimate(scenario)),
     )
 
 
@@ -160,6 +165,7 @@ def _of_folder(
         figures=figures,
         tables={name: stored.content(file).decode() for name, file in names.items() if file in files},
         path=stored.folder / "scenario.toml",
+        explanation=stored_explanation(stored),
     )
 
 

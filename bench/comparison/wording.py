@@ -21,14 +21,23 @@ Chosen = Callable[[Difference], bool]
 
 def relative(each: Difference) -> float:
     """Difference as part of the baseline's value; inf where that is zero."""
-    if each.ratio is None:
-        return math.inf if each.contrast.mean else 0.0
-    return each.ratio - 1.0
+    return _relative(each.ratio, each.contrast.mean)
+
+
+def _relative(ratio: float | None, mean: float) -> float:
+    if ratio is None:
+        return math.inf if mean else 0.0
+    return ratio - 1.0
 
 
 def change(each: Difference) -> str:
     """By how much: "+1.2 %", "3.4×", "from 0"."""
-    part = relative(each)
+    return change_text(each.ratio, each.contrast.mean)
+
+
+def change_text(ratio: float | None, mean: float) -> str:
+    """By how much a figure differs, of its ratio, if there is one, and its difference."""
+    part = _relative(ratio, mean)
     if math.isinf(part):
         return "from 0"
     if part == 0.0:
@@ -42,18 +51,24 @@ def values(each: Difference) -> tuple[str, str, str]:
     """Baseline, contender, and the difference with its uncertainty."""
     means = [math.nan if one.mean is None else one.mean for one in each.estimates]
     low, high = each.contrast.interval or (math.nan, math.nan)
-    numbers = (each.contrast.mean, low, high)
-    if each.baseline.unit == "ms":
+    return value_texts(each.baseline.name, each.baseline.unit, means, (each.contrast.mean, low, high))
+
+
+def value_texts(
+    name: str, unit: str, means: Sequence[float], numbers: tuple[float, float, float]
+) -> tuple[str, str, str]:
+    """The means of both sides, and the difference, as its mean and the ends of its interval, in the figure's unit."""
+    if unit == "ms":
         sides = [milliseconds(mean, 4) for mean in means]
         text = " ".join(milliseconds_interval(*numbers))
-    elif each.baseline.name.endswith(_SHARES):
+    elif name.endswith(_SHARES):
         sides = [percent(mean, 4) for mean in means]
         text = f"{' '.join(interval(*(100.0 * number for number in numbers)))} %"
     else:
         sides = [significant(mean, 4) for mean in means]
         text = " ".join(interval(*numbers))
     text = text.replace("-", "−", 1).strip()
-    return sides[0], sides[1], f"+{text}" if each.contrast.mean > 0.0 else text
+    return sides[0], sides[1], f"+{text}" if numbers[0] > 0.0 else text
 
 
 def words(each: Difference) -> str:

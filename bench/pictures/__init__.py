@@ -6,31 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Protocol
 
 from bench.pictures.ages import StalenessData
 from bench.pictures.bills import CostData
 from bench.pictures.course import TimelineData
-from bench.pictures.data import BarsData, Context, Frame, PercentileData, Picture
+from bench.pictures.data import BarsData, Context, PercentileData, Picture
 from bench.pictures.findings import Outcomes, Span
 from bench.pictures.recovery import RecoveryData
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from bench.pictures.stored import Drawable, draw
 
 __all__ = [
     "BarsData", "Context", "CostData", "Outcomes", "PercentileData", "Picture", "RecoveryData", "Span", "StalenessData",
     "TimelineData", "draw_all",
 ]  # fmt: skip
-
-
-class _Data(Protocol):
-    """The numbers of any picture."""
-
-    @property
-    def frame(self) -> Frame: ...
-
-    def csv_text(self) -> str: ...
 
 
 def draw_all(
@@ -56,26 +44,16 @@ def draw_all(
         Pictures by name: "percentiles", "timeline", "bars", "staleness" if a read was stale, "stages" if control came
         to any, and "cost" if a system is charged.
     """
-    # matplotlib takes half a second to import; only whoever draws waits for it.
-    from bench.pictures import bars, cost, percentiles, recovery_bars, staleness, timeline
-    from bench.pictures.style import render, style_sheet
-
     context = Context(scenario_name, question, fingerprint, tuple(faults), certain)
-    pictures = {}
-    with style_sheet():
-        drawn: list[tuple[str, _Data, Figure]] = [
-            ("percentiles", (curves := PercentileData.from_outcomes(outcomes, context)), percentiles.draw(curves)),
-            ("timeline", (course := TimelineData.from_outcomes(outcomes, context)), timeline.draw(course)),
-            ("bars", (figures := BarsData.from_outcomes(outcomes, context)), bars.draw(figures)),
-        ]
-        if (ages := StalenessData.from_outcomes(outcomes, context)).panels:
-            drawn.append(("staleness", ages, staleness.draw(ages)))
-        if (stages := RecoveryData.from_outcomes(outcomes, context)).rows:
-            drawn.append(("stages", stages, recovery_bars.draw(stages)))
-        if any(replications[0].charges for replications in outcomes.values()):
-            bills = CostData.from_outcomes(outcomes, context)
-            drawn.append(("cost", bills, cost.draw(bills)))
-        for name, data, figure in drawn:
-            svg, png = render(figure)
-            pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
-    return pictures
+    some: dict[str, Drawable] = {
+        "percentiles": PercentileData.from_outcomes(outcomes, context),
+        "timeline": TimelineData.from_outcomes(outcomes, context),
+        "bars": BarsData.from_outcomes(outcomes, context),
+    }
+    if (ages := StalenessData.from_outcomes(outcomes, context)).panels:
+        some["staleness"] = ages
+    if (stages := RecoveryData.from_outcomes(outcomes, context)).rows:
+        some["stages"] = stages
+    if any(replications[0].charges for replications in outcomes.values()):
+        some["cost"] = CostData.from_outcomes(outcomes, context)
+    return draw(some)

@@ -14,23 +14,22 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.pictures.data import BarPanel, BarsData
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    MUTED,
-    RULE,
     SMALL_PT,
     Sheet,
     axis_label,
+    body_in,
     drawable,
     empty_sheet,
     font,
     look,
     shorten,
+    side_by_side,
     ticks,
     width_in,
     wrap,
 )
+from bench.pictures.themes import INK, MUTED, RULE
 from bench.quantities import interval
 
 _NAMES_IN_MAX = 1.9
@@ -49,11 +48,11 @@ def draw(data: BarsData) -> Figure:
     """The figure; call it within `style_sheet`."""
     if not data.panels:
         return empty_sheet(data.frame, "No figure has a value.").figure
-    wrapped = [wrap(drawable(name), _NAMES_IN_MAX, SMALL_PT, 2) for name in data.systems]
+    wrapped = [wrap(drawable(name), min(_NAMES_IN_MAX, 0.3 * body_in()), SMALL_PT, 2) for name in data.systems]
     names = ["\n".join(lines) for lines in wrapped]
     left_in = max(width_in(line, SMALL_PT) for lines in wrapped for line in lines) + 0.12
-    columns = min(2, len(data.panels))
-    panel_in = (BODY_WIDTH_IN - left_in - (columns - 1) * _GAP_IN) / columns
+    columns = side_by_side(len(data.panels))
+    panel_in = (body_in() - left_in - (columns - 1) * _GAP_IN) / columns
     height_in = _BAR_IN * len(names)
     row_in = HEADING_IN + height_in + _FOOT_IN
     sheet = Sheet(data.frame, (), math.ceil(len(data.panels) / columns) * row_in)

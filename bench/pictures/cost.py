@@ -18,23 +18,23 @@ from matplotlib.ticker import MaxNLocator
 from bench.pictures.bills import CostData, CostPanel, Mark
 from bench.pictures.data import FloatArray
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    RULE,
     SMALL_PT,
     Sheet,
     axis_label,
+    body_in,
     drawable,
     empty_sheet,
     font,
     log_ticks,
     look,
     shorten,
+    side_by_side,
     ticks,
     wants_log,
     width_in,
 )
+from bench.pictures.themes import INK, RULE
 
 _LEFT_IN = 0.6
 _GAP_IN = 0.6
@@ -88,7 +88,8 @@ def draw(data: CostData) -> Figure:
     """The figure; call it within `style_sheet`."""
     if not data.panels:
         return empty_sheet(data.frame, "No operation has enough answers for a p99.").figure
-    width = (BODY_WIDTH_IN - _LEFT_IN - _GAP_IN) / 2
+    columns = side_by_side(2)
+    width = (body_in() - _LEFT_IN - (columns - 1) * _GAP_IN) / columns
     row_in = HEADING_IN + _HEIGHT_IN + _FOOT_IN
     names = {name: shorten(drawable(name), _NAME_IN_MAX, SMALL_PT) for name in data.systems}
     scales = [
@@ -96,9 +97,9 @@ def draw(data: CostData) -> Figure:
     ]
     placed = [place_names(panel.marks, names, *both) for panel, both in zip(data.panels, scales, strict=True)]
     named = all(len(places) == len(panel.marks) for places, panel in zip(placed, data.panels, strict=True))
-    sheet = Sheet(data.frame, () if named else data.systems, math.ceil(len(data.panels) / 2) * row_in)
+    sheet = Sheet(data.frame, () if named else data.systems, math.ceil(len(data.panels) / columns) * row_in)
     for index, panel in enumerate(data.panels):
-        row, column = divmod(index, 2)
+        row, column = divmod(index, columns)
         left_in = _LEFT_IN + column * (width + _GAP_IN)
         sheet.heading(panel.heading, left_in, row * row_in, width)
         axes = sheet.axes(left_in, row * row_in + HEADING_IN, width, _HEIGHT_IN)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import PlainSerializer, PlainValidator
 
 from bench.datafiles import csv_text
 from bench.pictures.findings import (
@@ -32,7 +33,20 @@ from bench.statistics.intervals import Band, estimate
 from bench.terminal import safe_text
 from models.kernel.outcome import Outcome
 
-FloatArray = npt.NDArray[np.float64]
+
+def _numbers(array: npt.NDArray[np.float64]) -> list[Any]:
+    """An array as a document has it: null where there is no value."""
+    return [_numbers(each) if each.ndim else None if math.isnan(each) else float(each) for each in array]
+
+
+def _array(value: object) -> npt.NDArray[np.float64]:
+    array = np.array(value, dtype=np.float64)
+    if array.ndim not in (1, 2):
+        raise ValueError("an array of numbers has one dimension, or two")
+    return array
+
+
+FloatArray = Annotated[npt.NDArray[np.float64], PlainValidator(_array), PlainSerializer(_numbers)]
 OPERATIONS_MAX = 4
 """Operations that get panels of their own; more would not be readable, and the caption says what was left out."""
 
@@ -93,6 +107,10 @@ class Curve:
     high: FloatArray
     second: bool = False
 
+    def __post_init__(self) -> None:
+        if {self.y.shape, self.low.shape, self.high.shape} != {(len(self.x),)}:
+            raise ValueError("a curve has a value, and both ends of its interval, at each place")
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -122,6 +140,7 @@ class Picture:
         svg: Scalable form; the same bytes whenever it is drawn from the same data.
         png: Raster form.
         csv: The numbers that were drawn.
+        data: All that was drawn, to draw it again; see `bench.pictures.stored`.
     """
 
     name: str
@@ -130,6 +149,7 @@ class Picture:
     svg: bytes
     png: bytes
     csv: str
+    data: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +271,7 @@ class BarsData:
         frame = Frame(
             "Figures by system",
             context.question,
-            bars_finding(throughputs, known, losses, certain=context.certain),
+            bars_finding(throughputs, known, losses, failures, certain=context.certain),
             caption(outcomes, context, notes),
         )
         return cls(frame, list(outcomes), [panel for panel in panels if np.isfinite(panel.values).any()])

@@ -18,23 +18,21 @@ from matplotlib.ticker import MaxNLocator
 from bench.datafiles import csv_text
 from bench.pictures.data import Frame
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
     MARGIN_IN,
-    MUTED,
-    RULE,
     SMALL_PT,
-    WARMUP,
-    WIDTH_IN,
     Sheet,
+    as_wide,
     axis_label,
+    body_in,
     drawable,
     empty_sheet,
+    sheet_in,
     shorten,
     ticks,
     width_in,
 )
+from bench.pictures.themes import BETTER, GROUND, INK, MUTED, RULE, UNKNOWN, WARMUP, WORSE
 from bench.quantities import plain
 
 _ROW_IN = 0.185
@@ -48,9 +46,9 @@ _PERCENT_MAX = 1e5
 _LOG_ROOM = 1.3
 """Beyond the ends on a logarithmic axis, where the same factor is less of a distance."""
 _MARKS = {
-    "worse": ("#a3161f", "X", True),
-    "better": ("#1b8a6b", "o", True),
-    "unknown": ("#8a6a00", "D", False),
+    "worse": (WORSE, "X", True),
+    "better": (BETTER, "o", True),
+    "unknown": (UNKNOWN, "D", False),
     "same": (MUTED, "o", False),
 }
 """Colour and marker of a verdict, and whether the marker is filled."""
@@ -98,8 +96,8 @@ def draw(data: ForestData) -> Figure:
     if not data.panels:
         return empty_sheet(data.frame, "No figure was compared.").figure
     names = [drawable(mark.figure) for panel in data.panels for mark in panel.marks]
-    left_in = min(_NAMES_IN_MAX, max(width_in(name, SMALL_PT) for name in names)) + 0.14
-    panel_in = BODY_WIDTH_IN - left_in
+    left_in = min(_NAMES_IN_MAX, 0.4 * body_in(), max(width_in(name, SMALL_PT) for name in names)) + 0.14
+    panel_in = body_in() - left_in
     heights = [HEADING_IN + _ROW_IN * len(panel.marks) + _FOOT_IN for panel in data.panels]
     sheet = Sheet(data.frame, (), _KEY_IN + sum(heights))
     _draw_key(sheet, left_in, [mark.verdict for panel in data.panels for mark in panel.marks])
@@ -135,16 +133,16 @@ class _Axis:
     def ticks(self) -> list[float]:
         """Places for ticks."""
         if not self.linear:
-            places = MaxNLocator(nbins=_TICKS_MAX, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
+            places = MaxNLocator(nbins=as_wide(_TICKS_MAX), steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
             return [float(place) for place in places if self.low <= place <= self.high]
         found: list[float] = []
         for factors in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
             sizes = [self.linear * factor * 10.0**decade for decade in range(6) for factor in factors]
             places = [*(-size for size in reversed(sizes)), 0.0, *sizes]
             found = [place for place in places if self.low <= place <= self.high]
-            if len(found) <= _TICKS_MAX:
+            if len(found) <= as_wide(_TICKS_MAX):
                 return found
-        return found[:: math.ceil(len(found) / _TICKS_MAX)]
+        return found[:: math.ceil(len(found) / as_wide(_TICKS_MAX))]
 
 
 def _draw_panel(axes: Axes, panel: ForestPanel, axis: _Axis, margin: float, room_in: float) -> None:
@@ -167,7 +165,7 @@ def _draw_panel(axes: Axes, panel: ForestPanel, axis: _Axis, margin: float, room
             axes.plot([mark.low, mark.high], [row, row], color=colour, linewidth=1.3, solid_capstyle="butt", zorder=2.0)
         axes.plot(
             [mark.percent], [row], color=colour, marker=marker, markersize=5.5, zorder=2.5,
-            markerfacecolor=colour if filled else "white", markeredgewidth=0.0 if filled else 1.1,
+            markerfacecolor=colour if filled else GROUND, markeredgewidth=0.0 if filled else 1.1,
         )  # fmt: skip
 
 
@@ -184,9 +182,9 @@ def _draw_key(sheet: Sheet, left_in: float, verdicts: Sequence[str]) -> None:
             continue
         y_in = sheet.body_top_in + middle_in
         line = Line2D(
-            [(MARGIN_IN + at_in + 0.05) / WIDTH_IN], [1.0 - y_in / sheet.height_in],
+            [(MARGIN_IN + at_in + 0.05) / sheet_in()], [1.0 - y_in / sheet.height_in],
             transform=sheet.figure.transFigure, linestyle="none", color=colour, marker=marker, markersize=5.5,
-            markerfacecolor=colour if filled else "white", markeredgewidth=0.0 if filled else 1.1,
+            markerfacecolor=colour if filled else GROUND, markeredgewidth=0.0 if filled else 1.1,
         )  # fmt: skip
         sheet.figure.add_artist(line)
         words = f"{verdict} ({verdicts.count(verdict)})"

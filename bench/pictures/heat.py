@@ -19,28 +19,27 @@ from matplotlib.figure import Figure
 from bench.datafiles import csv_text
 from bench.pictures.data import FloatArray, Frame
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    MUTED,
     SMALL_PT,
     Sheet,
     axis_label,
+    body_in,
     drawable,
     empty_sheet,
     font,
     shorten,
+    side_by_side,
     ticks,
     wants_log,
     width_in,
 )
+from bench.pictures.themes import GROUND, INK, ON_DARK, ON_LIGHT, ON_NOTHING
 from bench.quantities import significant
 
 _GAP_IN = 0.3
 _CELL_IN = 0.34
 _FOOT_IN = 0.5
 _NAMES_IN_MAX = 1.4
-_COLUMNS_MAX = 2
 _LIGHT = 0.55
 """Part of the scale up to which the field is light enough for dark numbers."""
 
@@ -96,10 +95,10 @@ def draw(data: HeatData) -> Figure:
     known = [panel for panel in data.panels if np.isfinite(panel.values).any()]
     if not known:
         return empty_sheet(data.frame, "No cell has a value to show.").figure
-    names = [shorten(drawable(name), _NAMES_IN_MAX, SMALL_PT) for name in data.y_names]
+    names = [shorten(drawable(name), min(_NAMES_IN_MAX, 0.3 * body_in()), SMALL_PT) for name in data.y_names]
     left_in = max(width_in(name, SMALL_PT) for name in names) + 0.34
-    columns = min(_COLUMNS_MAX, len(known))
-    panel_in = (BODY_WIDTH_IN - left_in - (columns - 1) * _GAP_IN) / columns
+    columns = side_by_side(len(known))
+    panel_in = (body_in() - left_in - (columns - 1) * _GAP_IN) / columns
     height_in = _CELL_IN * len(names)
     row_in = HEADING_IN + height_in + _FOOT_IN
     sheet = Sheet(data.frame, (), math.ceil(len(known) / columns) * row_in)
@@ -133,7 +132,7 @@ def _draw_panel(axes: Axes, panel: HeatPanel, scale: Normalize, field_in: float)
     rows, columns = panel.values.shape
     axes.pcolormesh(
         np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5, np.ma.masked_invalid(panel.values),
-        cmap=colours, norm=scale, edgecolors="white", linewidth=1.0,
+        cmap=colours, norm=scale, edgecolors=GROUND, linewidth=1.0,
     )  # fmt: skip
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
@@ -148,7 +147,7 @@ def _draw_panel(axes: Axes, panel: HeatPanel, scale: Normalize, field_in: float)
             dark = math.isfinite(value) and float(scale(value)) > _LIGHT
             axes.text(
                 column, row, text, ha="center", va="center", fontproperties=font(SMALL_PT),
-                color="white" if dark else MUTED if not math.isfinite(value) else INK, parse_math=False,
+                color=ON_DARK if dark else ON_LIGHT if math.isfinite(value) else ON_NOTHING, parse_math=False,
             )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,22 +17,22 @@ from matplotlib.figure import Figure
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel, points
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    MUTED,
-    RULE,
     Sheet,
+    as_wide,
     axis_label,
+    body_in,
     draw_curve,
     empty_sheet,
     log_ticks,
     look,
     scale_y,
+    side_by_side,
     ticks,
     values_of,
     wants_log,
 )
+from bench.pictures.themes import INK, MUTED, RULE
 
 _LEFT_IN = 0.66
 _GAP_IN = 0.22
@@ -100,12 +100,14 @@ def draw(data: MultiplesData) -> Figure:
     """The figure; call it within `style_sheet`."""
     if not data.rows:
         return empty_sheet(data.frame, "No cell has a value to show.").figure
+    if side_by_side(2) == 1:
+        data = replace(data, rows=[[multiple] for some in data.rows for multiple in some])
     height_in = _HEIGHTS_IN.get(len(data.rows), _HEIGHT_IN)
     row_in = HEADING_IN + height_in + _BELOW_IN
     sheet = Sheet(data.frame, data.curves, len(data.rows) * row_in + _FOOT_IN)
     columns = len(data.rows[0])
     gap_in = _LEFT_IN if data.own_scales else _GAP_IN
-    panel_in = (BODY_WIDTH_IN - _LEFT_IN - (columns - 1) * gap_in) / columns
+    panel_in = (body_in() - _LEFT_IN - (columns - 1) * gap_in) / columns
     for row, some in enumerate(data.rows):
         for column, multiple in enumerate(some):
             left_in, top_in = _LEFT_IN + column * (panel_in + gap_in), row * row_in
@@ -166,7 +168,7 @@ def _scale_x(axes: Axes, data: MultiplesData) -> None:
     if not data.x_names and not data.x_ticks and wants_log(known) and len(known) > 2:
         axes.set_xscale("log")
         axes.set_xlim(low / 1.1, high * 1.1)
-        ticks(axes.xaxis, log_ticks(low / 1.1, high * 1.1, _TICKS_X_MAX.get(columns, 5)))
+        ticks(axes.xaxis, log_ticks(low / 1.1, high * 1.1, as_wide(_TICKS_X_MAX.get(columns, 5))))
         return
     margin = 0.04 * (high - low) or 0.5
     axes.set_xlim(low - margin, high + margin)
@@ -175,5 +177,5 @@ def _scale_x(axes: Axes, data: MultiplesData) -> None:
         return
     from matplotlib.ticker import MaxNLocator
 
-    places = MaxNLocator(nbins=_TICKS_X_MAX.get(columns, 5), steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    places = MaxNLocator(nbins=as_wide(_TICKS_X_MAX.get(columns, 5)), steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     ticks(axes.xaxis, [place for place in places if low - margin <= place <= high + margin])

@@ -14,18 +14,19 @@ from matplotlib.figure import Figure
 
 from bench.pictures.data import Panel, PercentileData
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    RULE,
     Sheet,
     axis_label,
+    body_in,
     draw_curve,
     empty_sheet,
     scale_y,
+    side_by_side,
     ticks,
     values_of,
     wants_log,
 )
+from bench.pictures.themes import RULE
 
 _LEFT_IN = 0.6
 _GAP_IN = 0.28
@@ -44,10 +45,10 @@ def draw(data: PercentileData) -> Figure:
     """The figure; call it within `style_sheet`."""
     if not data.panels:
         return empty_sheet(data.frame, "No operation has enough answers for a curve.").figure
-    columns = min(2, len(data.panels))
+    columns = side_by_side(len(data.panels))
     row_in = HEADING_IN + _HEIGHT_IN[columns] + _FOOT_IN
     sheet = Sheet(data.frame, data.systems, math.ceil(len(data.panels) / columns) * row_in)
-    width_in = (BODY_WIDTH_IN - _LEFT_IN - (columns - 1) * _GAP_IN) / columns
+    width_in = (body_in() - _LEFT_IN - (columns - 1) * _GAP_IN) / columns
     for index, panel in enumerate(data.panels):
         row, column = divmod(index, columns)
         left_in = _LEFT_IN + column * (width_in + _GAP_IN)

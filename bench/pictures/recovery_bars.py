@@ -13,19 +13,18 @@ from matplotlib.ticker import MaxNLocator
 from bench.pictures.recovery import RecoveryData, Row, ends
 from bench.pictures.stages import LINE_IN
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    RULE,
     SMALL_PT,
     Sheet,
     axis_label,
+    body_in,
     drawable,
     font,
     look,
     ticks,
     width_in,
 )
+from bench.pictures.themes import GROUND, INK, ON_DARK, RULE
 from bench.quantities import interval
 
 _BAR_IN = 0.3
@@ -45,8 +44,8 @@ def draw(data: RecoveryData) -> Figure:
     sheet = Sheet(data.frame, (), sum(heights))
     top_in = 0.0
     for row, lines, height_in in zip(data.rows, keys, heights, strict=True):
-        sheet.heading(row.system, 0.0, top_in, BODY_WIDTH_IN)
-        axes = sheet.axes(0.0, top_in + HEADING_IN, BODY_WIDTH_IN, _BAR_IN)
+        sheet.heading(row.system, 0.0, top_in, body_in())
+        axes = sheet.axes(0.0, top_in + HEADING_IN, body_in(), _BAR_IN)
         _draw_bar(axes, row, data)
         for index, line in enumerate(lines):
             place_in = top_in + HEADING_IN + _BAR_IN + _FOOT_IN + (index + 0.5) * LINE_IN
@@ -69,14 +68,14 @@ def _draw_bar(axes: Axes, row: Row, data: RecoveryData) -> None:
         number = data.stages.index(stay.stage)
         length_s = stay.until_s - stay.from_s
         axes.barh(
-            0.5, length_s, left=stay.from_s, height=0.8, color=look(number).colour, edgecolor="white", linewidth=0.8,
+            0.5, length_s, left=stay.from_s, height=0.8, color=look(number).colour, edgecolor=GROUND, linewidth=0.8,
             alpha=1.0 if number < _COLOURS else 0.65,
         )  # fmt: skip
         text = str(number + 1)
-        middle_s, half_s = stay.from_s + length_s / 2.0, width_in(text, SMALL_PT) / BODY_WIDTH_IN * end_s / 2.0
+        middle_s, half_s = stay.from_s + length_s / 2.0, width_in(text, SMALL_PT) / body_in() * end_s / 2.0
         if 2.0 * half_s < length_s and middle_s - half_s > labelled_until_s:
             axes.text(
-                middle_s, 0.5, text, fontproperties=font(SMALL_PT, bold=True), color="white", ha="center", va="center",
+                middle_s, 0.5, text, fontproperties=font(SMALL_PT, bold=True), color=ON_DARK, ha="center", va="center",
                 parse_math=False,
             )  # fmt: skip
             labelled_until_s = middle_s + half_s
@@ -96,7 +95,7 @@ def _lines(entries: list[str]) -> list[str]:
     lines: list[str] = []
     for entry in entries:
         joined = f"{lines[-1]}    {entry}" if lines else entry
-        if lines and width_in(joined, SMALL_PT) <= BODY_WIDTH_IN - _PAD_IN:
+        if lines and width_in(joined, SMALL_PT) <= body_in() - _PAD_IN:
             lines[-1] = joined
         else:
             lines.append(entry)

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.pictures.course import Stage, TimelineData
-from bench.pictures.style import BODY_WIDTH_IN, MUTED, SMALL_PT, Sheet, drawable, shorten, width_in
+from bench.pictures.style import (
+    SMALL_PT,
+    Sheet,
+    body_in,
+    drawable,
+    shorten,
+    side_by_side,
+    width_in,
+)
+from bench.pictures.themes import MUTED
 
 LINE_IN = 0.17
 """Height of a line of text."""
@@ -101,7 +110,9 @@ class Key:
         heading = "what control did in replication 0"
         if data.stages_left_out:
             heading += f": the first {len(entries)}, and {data.stages_left_out:,} more"
-        return cls(heading, entries, 2 if fits and len(entries) >= _TWO_COLUMNS_MIN else 1, time_in)
+        return cls(
+            heading, entries, 2 if fits and side_by_side(2) == 2 and len(entries) >= _TWO_COLUMNS_MIN else 1, time_in
+        )
 
     @property
     def height_in(self) -> float:
@@ -129,4 +140,4 @@ class Key:
 
 
 def _column_in(columns: int) -> float:
-    return (BODY_WIDTH_IN - (columns - 1) * _GAP_IN) / columns
+    return (body_in() - (columns - 1) * _GAP_IN) / columns

@@ -14,19 +14,20 @@ from matplotlib.figure import Figure
 from bench.pictures.ages import StalenessData
 from bench.pictures.data import Panel
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    RULE,
     Sheet,
     axis_label,
+    body_in,
     draw_curve,
     empty_sheet,
     log_ticks,
     scale_y,
+    side_by_side,
     ticks,
     values_of,
     wants_log,
 )
+from bench.pictures.themes import RULE
 
 _LEFT_IN = 0.72
 _GAP_IN = 0.28
@@ -41,10 +42,10 @@ def draw(data: StalenessData) -> Figure:
     """The figure; call it within `style_sheet`."""
     if not data.panels:
         return empty_sheet(data.frame, "No read was stale.").figure
-    columns = min(2, len(data.panels))
+    columns = side_by_side(len(data.panels))
     row_in = HEADING_IN + _HEIGHT_IN + _FOOT_IN
     sheet = Sheet(data.frame, data.systems, math.ceil(len(data.panels) / columns) * row_in)
-    width_in = (BODY_WIDTH_IN - _LEFT_IN - (columns - 1) * _GAP_IN) / columns
+    width_in = (body_in() - _LEFT_IN - (columns - 1) * _GAP_IN) / columns
     for index, panel in enumerate(data.panels):
         row, column = divmod(index, columns)
         left_in = _LEFT_IN + column * (width_in + _GAP_IN)

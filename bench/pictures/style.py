@@ -16,40 +16,45 @@ import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import Collection
+from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from bench.pictures.data import Curve, FloatArray, Frame
+from bench.pictures.themes import COLOURS, INK, LIGHT, MUTED, WARMUP, Theme
 from bench.quantities import plain
 from bench.terminal import ELLIPSIS, safe_text
 
+Form = Literal["svg", "png", "pdf"]
+
 PNG_DPI = 144
 WIDTH_IN = 8.0
+"""Width of a sheet, unless another is asked for."""
 MARGIN_IN = 0.3
 HEADING_IN = 0.24
 """Height of the strip for a panel's name."""
-BODY_WIDTH_IN = WIDTH_IN - 2 * MARGIN_IN
+NARROW_IN = 6.0
+"""Width of a sheet below which panels do not stand side by side."""
 
-INK = "#1a1a1a"
-MUTED = "#595959"
-RULE = "#e3e3e3"
-WARMUP = "#ececec"
-FAULT = "#f4b393"
 FAULT_ALPHA = 0.4
 """Faults that overlap shade twice."""
 BAND_ALPHA = 0.18
@@ -85,8 +90,6 @@ _STYLE = {
     "ytick.color": MUTED,
 }
 
-# Lightness differs from neighbour to neighbour, and no two differ in nothing but red against green.
-_COLOURS = ("#0b5fa5", "#d1600a", "#1b8a6b", "#9c4f96", "#b28600", "#5aa9dd", "#7a1f2b", "#4d4d4d")
 _DASHES: tuple[tuple[float, ...], ...] = (
     (),
     (5, 1.6),
@@ -119,25 +122,94 @@ class Look:
 
 def look(index: int) -> Look:
     """Look of the system at a place in the scenario; the three cycles differ in length, so hundreds stay distinct."""
-    return Look(_COLOURS[index % len(_COLOURS)], _DASHES[index % len(_DASHES)], _MARKERS[index % len(_MARKERS)])
+    return Look(COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)], _MARKERS[index % len(_MARKERS)])
+
+
+_sheet_in: ContextVar[float] = ContextVar("sheet_in", default=WIDTH_IN)
 
 
 @contextmanager
-def style_sheet() -> Iterator[None]:
-    """Draw with our settings alone, whatever the user's own settings of matplotlib say."""
-    with matplotlib.style.context(["default", _STYLE]):
-        yield
+def style_sheet(width_in: float = WIDTH_IN) -> Iterator[None]:
+    """Draw on sheets of a width, with our settings alone, whatever the user's own settings of matplotlib say."""
+    before = _sheet_in.set(width_in)
+    try:
+        with matplotlib.style.context(["default", _STYLE]):
+            yield
+    finally:
+        _sheet_in.reset(before)
 
 
-def render(figure: Figure) -> tuple[bytes, bytes]:
-    """A drawn figure as SVG and as PNG; call it within `style_sheet`."""
-    svg, png = io.BytesIO(), io.BytesIO()
-    svg_canvas: Any = FigureCanvasSVG(figure)
-    svg_canvas.print_svg(svg, metadata={"Date": None, "Creator": None})
-    figure.set_dpi(PNG_DPI)
-    png_canvas: Any = FigureCanvasAgg(figure)
-    png_canvas.print_png(png, metadata={"Software": None})
-    return svg.getvalue(), png.getvalue()
+def sheet_in() -> float:
+    """Width of the sheet that is drawn, inches."""
+    return _sheet_in.get()
+
+
+def body_in() -> float:
+    """Width of what lies between its margins, inches."""
+    return sheet_in() - 2 * MARGIN_IN
+
+
+def side_by_side(count: int) -> int:
+    """How many of so many panels stand side by side: two, where there is room."""
+    return min(2, count) if sheet_in() >= NARROW_IN else 1
+
+
+def as_wide(count: int) -> int:
+    """How many ticks there may be where a sheet of the usual width has so many; two at least."""
+    return max(2, round(count * body_in() / (WIDTH_IN - 2 * MARGIN_IN)))
+
+
+def render(figure: Figure, form: Form, theme: Theme = LIGHT, dpi: int = PNG_DPI) -> bytes:
+    """A drawn figure as the content of a file; call it within `style_sheet`.
+
+    Args:
+        figure: It; in a theme other than the one it was drawn in, it is painted over.
+        form: "svg", "png" or "pdf".
+        theme: Its colours.
+        dpi: Dots to an inch of a PNG.
+    """
+    if theme is not LIGHT:
+        _repaint(figure, theme)
+    content = io.BytesIO()
+    canvas: Any
+    if form == "svg":
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(content, metadata={"Date": None, "Creator": None})
+    elif form == "pdf":
+        canvas = FigureCanvasPdf(figure)
+        canvas.print_pdf(content, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    else:
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.print_png(content, metadata={"Software": None})
+    return content.getvalue()
+
+
+def _repaint(figure: Figure, theme: Theme) -> None:
+    """Give everything on a figure the colour that a theme has for its own; fields of a colour scale keep theirs."""
+    # Ticks are there only once something was drawn.
+    figure.draw_without_rendering()
+    for artist in figure.findobj():
+        if isinstance(artist, Line2D):
+            paints = ["color", "markerfacecolor", "markeredgecolor"]
+        elif isinstance(artist, Text):
+            paints = ["color"]
+        elif isinstance(artist, Patch) or (isinstance(artist, Collection) and artist.get_array() is None):
+            paints = ["facecolor", "edgecolor"]
+        elif isinstance(artist, Collection):
+            paints = ["edgecolor"]
+        else:
+            continue
+        for paint in paints:
+            before = getattr(artist, f"get_{paint}")()
+            colours = to_rgba_array(before)
+            if len(colours) and colours[0][3] > 0.0:
+                getattr(artist, f"set_{paint}")(theme.colour(to_hex(colours[0])))
+
+
+def as_high(count: int) -> int:
+    """How many lines a text may take that has so many on a sheet of the usual width."""
+    return max(count, math.ceil(count * (WIDTH_IN - 2 * MARGIN_IN) / body_in()))
 
 
 # Text ---------------------------------------------------------------------------------------------------------------
@@ -238,9 +310,9 @@ class Sheet:
 
     def __init__(self, frame: Frame, systems: Sequence[str], body_height_in: float) -> None:
         question = f". {frame.question}" if frame.question else ""
-        kicker = wrap(drawable(f"{frame.subject}{question}"), BODY_WIDTH_IN, TEXT_PT, 2)
-        title = wrap(drawable(frame.finding, 600), BODY_WIDTH_IN, TITLE_PT, 4, bold=True)
-        caption = wrap(drawable(frame.caption, 1200), BODY_WIDTH_IN, SMALL_PT, 6)
+        kicker = wrap(drawable(f"{frame.subject}{question}"), body_in(), TEXT_PT, as_high(2))
+        title = wrap(drawable(frame.finding, 600), body_in(), TITLE_PT, as_high(4), bold=True)
+        caption = wrap(drawable(frame.caption, 1200), body_in(), SMALL_PT, as_high(6))
         rows = _legend_rows(systems) if len(systems) > 1 else []
         heights = [
             MARGIN_IN * 0.8,
@@ -253,7 +325,7 @@ class Sheet:
         ]
         tops = np.cumsum([0.0, *heights])
         self.height_in = float(tops[-1])
-        self.figure = Figure(figsize=(WIDTH_IN, self.height_in), dpi=PNG_DPI)
+        self.figure = Figure(figsize=(sheet_in(), self.height_in), dpi=PNG_DPI)
         self.body_top_in = float(tops[4])
         self._write_block(kicker, float(tops[1]), TEXT_PT, MUTED)
         self._write_block(title, float(tops[2]), TITLE_PT, INK, bold=True)
@@ -265,9 +337,9 @@ class Sheet:
         """Axes within the body, from its left and top, inches."""
         bottom_in = self.height_in - self.body_top_in - top_in - height_in
         rectangle = (
-            (MARGIN_IN + left_in) / WIDTH_IN,
+            (MARGIN_IN + left_in) / sheet_in(),
             bottom_in / self.height_in,
-            width_in / WIDTH_IN,
+            width_in / sheet_in(),
             height_in / self.height_in,
         )
         axes = self.figure.add_axes(rectangle)
@@ -284,10 +356,10 @@ class Sheet:
     ) -> None:
         """A filled rectangle within the body."""
         corner = (
-            (MARGIN_IN + left_in) / WIDTH_IN,
+            (MARGIN_IN + left_in) / sheet_in(),
             1.0 - (self.body_top_in + top_in + height_in) / self.height_in,
         )
-        size = (width_in / WIDTH_IN, height_in / self.height_in)
+        size = (width_in / sheet_in(), height_in / self.height_in)
         patch = Rectangle(corner, *size, transform=self.figure.transFigure, color=colour, alpha=alpha, linewidth=0.0)
         self.figure.add_artist(patch)
 
@@ -310,7 +382,7 @@ class Sheet:
         # The baseline, not the middle of the glyphs, is what keeps neighbouring texts on one line.
         baseline_in = y_in + 0.36 * size_pt / 72.0
         self.figure.text(
-            x_in / WIDTH_IN,
+            x_in / sheet_in(),
             1.0 - baseline_in / self.height_in,
             text,
             fontproperties=font(size_pt, bold),
@@ -323,7 +395,7 @@ class Sheet:
     def _draw_legend_row(self, row: Sequence[tuple[float, str, int]], middle_in: float) -> None:
         for left_in, name, index in row:
             start_in = MARGIN_IN + left_in
-            xs = np.array([start_in, start_in + _HANDLE_IN / 2, start_in + _HANDLE_IN]) / WIDTH_IN
+            xs = np.array([start_in, start_in + _HANDLE_IN / 2, start_in + _HANDLE_IN]) / sheet_in()
             y = 1.0 - middle_in / self.height_in
             line = Line2D(
                 xs, [y, y, y], transform=self.figure.transFigure, linewidth=1.8, markevery=[1], **look(index).line
@@ -335,12 +407,12 @@ class Sheet:
 def empty_sheet(frame: Frame, message: str) -> Sheet:
     """A sheet that says why it shows nothing."""
     sheet = Sheet(frame, (), _EMPTY_IN)
-    axes = sheet.axes(0.0, 0.08, BODY_WIDTH_IN, _EMPTY_IN - 0.16)
+    axes = sheet.axes(0.0, 0.08, body_in(), _EMPTY_IN - 0.16)
     axes.set_facecolor(WARMUP)
     axes.set_axis_off()
     axes.add_artist(axes.patch)
-    lines = wrap(message, BODY_WIDTH_IN - 0.4, TEXT_PT, 1)
-    sheet.write(lines[0], BODY_WIDTH_IN / 2, _EMPTY_IN / 2, TEXT_PT, MUTED, ha="center")
+    lines = wrap(message, body_in() - 0.4, TEXT_PT, 1)
+    sheet.write(lines[0], body_in() / 2, _EMPTY_IN / 2, TEXT_PT, MUTED, ha="center")
     return sheet
 
 
@@ -358,9 +430,9 @@ def _legend_rows(systems: Sequence[str]) -> list[list[tuple[float, str, int]]]:
     rows: list[list[tuple[float, str, int]]] = [[]]
     left_in = 0.0
     for index, name in enumerate(systems):
-        shown = shorten(drawable(name), BODY_WIDTH_IN - _HANDLE_IN - 0.1, TEXT_PT)
+        shown = shorten(drawable(name), body_in() - _HANDLE_IN - 0.1, TEXT_PT)
         entry_in = _HANDLE_IN + 0.07 + width_in(shown, TEXT_PT)
-        if rows[-1] and left_in + entry_in > BODY_WIDTH_IN:
+        if rows[-1] and left_in + entry_in > body_in():
             rows.append([])
             left_in = 0.0
         rows[-1].append((left_in, shown, index))

@@ -18,16 +18,13 @@ from bench.pictures.course import TimelineData
 from bench.pictures.data import Panel
 from bench.pictures.stages import LINE_IN, Key, numbers
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
-    FAULT,
     FAULT_ALPHA,
     HEADING_IN,
-    MUTED,
-    RULE,
     SMALL_PT,
-    WARMUP,
     Sheet,
+    as_wide,
     axis_label,
+    body_in,
     draw_curve,
     drawable,
     empty_sheet,
@@ -39,6 +36,7 @@ from bench.pictures.style import (
     wants_log,
     width_in,
 )
+from bench.pictures.themes import FAULT, MUTED, RULE, WARMUP
 
 _LEFT_IN = 0.72
 _HEIGHT_IN = 0.95
@@ -71,7 +69,7 @@ def draw(data: TimelineData) -> Figure:
     """The figure; call it within `style_sheet`."""
     if not data.panels:
         return empty_sheet(data.frame, "No request ended in any window of time.").figure
-    panels_in = BODY_WIDTH_IN - _LEFT_IN
+    panels_in = body_in() - _LEFT_IN
     labels, unnamed = _labels(data, panels_in)
     lanes = max((label.lane for label in labels), default=-1) + 1 + (unnamed > 0)
     top_in = (lanes + bool(data.stages)) * _LANE_IN
@@ -104,7 +102,7 @@ def _draw_panel(axes: Axes, panel: Panel, data: TimelineData, *, last: bool) -> 
     log = wants_log(values_of(panel.curves)) and (panel.kind == "latency" or (panel.kind == "level" and positive))
     scale_y(axes, panel.curves, _TICKS_Y_MAX, log=log, top=100.0 if panel.kind == "share" else None)
     axes.set_xlim(0.0, data.duration_s)
-    places = MaxNLocator(nbins=_TICKS_X_MAX, steps=[1, 2, 5, 10]).tick_values(0.0, data.duration_s)
+    places = MaxNLocator(nbins=as_wide(_TICKS_X_MAX), steps=[1, 2, 5, 10]).tick_values(0.0, data.duration_s)
     ticks(axes.xaxis, [place for place in places if 0.0 <= place <= data.duration_s])
     axes.grid(color=RULE, linewidth=0.6)
     axis_label(axes, "y", panel.unit)

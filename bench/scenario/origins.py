@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,14 @@ class Setting:
 def settings(scenario: Scenario) -> list[Setting]:
     """All keys of a scenario but its expectations, in the file's order of sections."""
     return list(_settings(scenario.spec, (), scenario.document, scenario.spec.workload.preset, {}))
+
+
+def by_section(entries: Iterable[Setting]) -> dict[str, list[Setting]]:
+    """Settings by the table that they stand in; that of the scenario's own keys is empty."""
+    sections: dict[str, list[Setting]] = {}
+    for entry in entries:
+        sections.setdefault(entry.path.rpartition(".")[0], []).append(entry)
+    return sections
 
 
 def _settings(

@@ -30,19 +30,17 @@ from matplotlib.figure import Figure
 from bench.datafiles import csv_text
 from bench.pictures.data import Frame
 from bench.pictures.style import (
-    BODY_WIDTH_IN,
     HEADING_IN,
-    INK,
-    MUTED,
-    RULE,
     Sheet,
     axis_label,
+    body_in,
     log_ticks,
     look,
     render,
     style_sheet,
     ticks,
 )
+from bench.pictures.themes import INK, MUTED, RULE
 from bench.quantities import plain
 from bench.runs import run
 from bench.scenario.document import read_document
@@ -308,15 +306,15 @@ def draw(some: Sequence[Cell]) -> Figure:
     rows = ratios(some)
     height_in = HEADING_IN * 2 + PANEL_IN + GAP_IN + RATIO_ROW_IN * len(rows) + GAP_IN
     sheet = Sheet(Frame("Study", QUESTION, finding(some), caption(some)), ("Aurora", "MySQL"), height_in)
-    room_in = (BODY_WIDTH_IN - LEFT_IN + GAP_IN) / 2
+    room_in = (body_in() - LEFT_IN + GAP_IN) / 2
     for column, (table, heading, unit) in enumerate(PANELS):
         left_in = LEFT_IN + column * room_in
         sheet.heading(heading, left_in, 0.0, room_in)
         axes = sheet.axes(left_in, HEADING_IN, room_in - GAP_IN - 0.3, PANEL_IN)
         _draw_throughput(axes, [each for each in some if each.row.table == table], unit)
     top_in = HEADING_IN + PANEL_IN + GAP_IN
-    sheet.heading("Aurora's writes/s by MySQL's", 1.2, top_in, BODY_WIDTH_IN - 1.2)
-    axes = sheet.axes(1.2, top_in + HEADING_IN, BODY_WIDTH_IN - 1.3, RATIO_ROW_IN * len(rows))
+    sheet.heading("Aurora's writes/s by MySQL's", 1.2, top_in, body_in() - 1.2)
+    axes = sheet.axes(1.2, top_in + HEADING_IN, body_in() - 1.3, RATIO_ROW_IN * len(rows))
     _draw_ratios(axes, rows)
     return sheet.figure
 
@@ -383,7 +381,7 @@ def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(cells())
     with style_sheet():
-        svg, _ = render(draw(some))
+        svg = render(draw(some), "svg")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "five-times.svg").write_bytes(svg)
     (folder / "five-times.csv").write_text(table(some), "utf-8")

@@ -183,7 +183,7 @@ def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(cells())
     with style_sheet():
-        svg, _ = render(draw(picture_data(some)))
+        svg = render(draw(picture_data(some)), "svg")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "per-dollar.svg").write_bytes(svg)
     (folder / "per-dollar.csv").write_text(table(some), "utf-8")

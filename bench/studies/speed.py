@@ -158,7 +158,7 @@ def main(arguments: Sequence[str], folder: Path) -> None:
     sys.stdout.write("\n".join(markdown(measured)) + "\n")
     if measured.engines:
         with style_sheet():
-            svg, _ = render(draw(picture_data(measured)))
+            svg = render(draw(picture_data(measured)), "svg")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "speed.svg").write_bytes(svg)
         (folder / "speed.csv").write_text(table(measured), "utf-8")

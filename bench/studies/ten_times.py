@@ -227,7 +227,7 @@ def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(cells())
     with style_sheet():
-        svg, _ = render(draw(picture_data(some)))
+        svg = render(draw(picture_data(some)), "svg")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dax-ten-times.svg").write_bytes(svg)
     (folder / "dax-ten-times.csv").write_text(table(some), "utf-8")

@@ -24,7 +24,12 @@ import numpy as np
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel
 from bench.pictures.multiples import Multiple, MultiplesData, draw
-from bench.pictures.style import INK, look, render, style_sheet
+from bench.pictures.style import (
+    look,
+    render,
+    style_sheet,
+)
+from bench.pictures.themes import INK
 from bench.statistics.figures import latency_mean_ms, percentile_ms
 from models.elasticache.commands import (
     Commands,
@@ -285,7 +290,7 @@ def drawn(some: Sequence[Point]) -> bytes:
                     threads, per_s / 1e6, marker=style.marker, markersize=5.5, markerfacecolor=face,
                     markeredgecolor=style.colour if threads not in row.tuned else INK, markeredgewidth=1.0, zorder=3,
                 )  # fmt: skip
-    return render(figure)[0]
+    return render(figure, "svg")
 
 
 def table(some: Sequence[Point]) -> str:

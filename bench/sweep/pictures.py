@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.pictures.data import Curve, Frame, Panel, Picture
 from bench.pictures.findings import plural
+from bench.pictures.stored import Drawable, draw
 from bench.quantities import milliseconds, plain, significant
 from bench.statistics.intervals import Estimate
 from bench.sweep.knee import SPREAD_MIN, knees, load_axis
@@ -130,23 +131,13 @@ def draw_all(plan: Plan, finished: Sequence[Finished], fingerprint: str) -> dict
     Returns:
         Pictures by name: "load" if throughput varies along the axis, "axis", and "heat" if there are two axes.
     """
-    from bench.pictures import heat, multiples
-    from bench.pictures.style import render, style_sheet
-
     seen = view(plan, finished)
-    pictures = {}
-    with style_sheet():
-        drawn: list[tuple[str, MultiplesData | HeatData, Any]] = []
-        if (load := load_data(seen, fingerprint)) is not None:
-            drawn.append(("load", load, multiples.draw(load)))
-        along = axis_data(seen, fingerprint)
-        drawn.append(("axis", along, multiples.draw(along)))
-        if (fields := heat_data(seen, fingerprint)) is not None:
-            drawn.append(("heat", fields, heat.draw(fields)))
-        for name, data, figure in drawn:
-            svg, png = render(figure)
-            pictures[name] = Picture(name, data.frame.finding, data.frame.caption, svg, png, data.csv_text())
-    return pictures
+    some: dict[str, Drawable | None] = {
+        "load": load_data(seen, fingerprint),
+        "axis": axis_data(seen, fingerprint),
+        "heat": heat_data(seen, fingerprint),
+    }
+    return draw({name: data for name, data in some.items() if data is not None})
 
 
 def load_data(seen: View, fingerprint: str) -> MultiplesData | None:

@@ -5,7 +5,8 @@ sweep.json           the document of `sweep`: each cell with its parameters and 
 scenario.toml        the scenario with every default filled in, the sweep's axes among them
 cells.csv            a row for each operation of each system in each cell
 values.csv           every figure of every system, by cell and replication
-pictures/NAME.*      each picture as SVG, as PNG, and as the numbers in it
+explanation.json     what the scenario means: sources of all values, routes, limits, what closed forms say
+pictures/NAME.*      each picture as SVG, as PNG, as the numbers in it, and as all that it was drawn from (JSON)
 exports/NAME.*       what was asked for in the forms of other tools
 """
 
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import exports, targets
+from bench.cost import estimate
 from bench.datafiles import Table, cell_values_table, csv_text, kind_of, parse_cell_values
+from bench.explanation import explanation_files, explanation_of
 from bench.manifest import (
     Kind,
     StoredFolder,
@@ -47,6 +50,7 @@ SWEEP = Kind(
     ("sweep.json", "scenario.toml", "values.csv"), texts=("scenario", "fingerprint"),
 )  # fmt: skip
 FINGERPRINT_PREFIX = 12
+WARNINGS_MAX = 100
 
 
 def document_of(plan: Plan, finished: Sequence[Finished]) -> dict[str, Any]:
@@ -120,6 +124,7 @@ def write_sweep(
         "sweep.json": json_bytes(document),
         "scenario.toml": resolved_text(plan.scenario.spec).encode(errors="backslashreplace"),
         **{f"{name}.csv": csv_text(*table).encode() for name, table in sweep_tables(plan, finished).items()},
+        **explanation_files(explanation_of(plan.scenario, estimate(plan.scenario))),
         **picture_files(pictures),
     }
     if "parquet" in kinds:
@@ -132,6 +137,7 @@ def write_sweep(
         "replications": int(plan.scenario.spec.replications),
         "certain": sorted({f.system for each in finished for f in each.gave.figures if f.certain}),
         "engine": plan.engine,
+        "warnings": list(dict.fromkeys(text for each in finished for text in each.gave.warnings))[:WARNINGS_MAX],
     }
     name = f"{file_name(document['scenario'], 'sweep')}-{document['fingerprint'][:FINGERPRINT_PREFIX]}"
     return targets.write_to(target, with_manifest(SWEEP, files, command, facts), name)

@@ -166,7 +166,13 @@ def test_where_nothing_is_in_common_it_is_said_why(runs: Path, tmp_path: Path) -
     assert why in " ".join(result.out.split())
     assert "not compared, one; two: only the baseline has this system" in result.out
     assert "not compared, three; four: only the contender has this system" in result.out
-    assert files_below(tmp_path / "kept") == {"manifest.json", "comparison.json"}
+    assert files_below(tmp_path / "kept") == {
+        "manifest.json",
+        "comparison.json",
+        "sides",
+        "sides/0.json",
+        "sides/1.json",
+    }
 
 
 def test_two_systems_with_other_names_are_compared_if_they_are_the_only_ones(runs: Path, tmp_path: Path) -> None:

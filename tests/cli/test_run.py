@@ -40,7 +40,9 @@ at_most = 100.0
 SIMPY = ("--engine", "simpy")
 FILES = {
     "manifest.json", "summary.json", "scenario.toml", "values.csv", "distributions.csv", "series.csv", "notes.csv",
-    *(f"pictures/{name}.{kind}" for name in ("percentiles", "timeline", "bars") for kind in ("svg", "png", "csv")),
+    "explanation.json",
+    *(f"pictures/{name}.{end}" for name in ("percentiles", "timeline", "bars")
+      for end in ("svg", "png", "csv", "json")),
 }  # fmt: skip
 
 

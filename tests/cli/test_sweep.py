@@ -83,8 +83,8 @@ def test_a_sweep_prints_its_product_and_stores_its_result(place: Path) -> None:
     assert "6 cells of 3 replications, 1 worker" in result.err
     files = {name for name in files_below(place / "kept") if "." in name}
     assert files == {
-        "manifest.json", "sweep.json", "scenario.toml", "cells.csv", "values.csv",
-        *(f"pictures/{name}.{kind}" for name in ("load", "axis", "heat") for kind in ("svg", "png", "csv")),
+        "manifest.json", "sweep.json", "scenario.toml", "cells.csv", "values.csv", "explanation.json",
+        *(f"pictures/{name}.{kind}" for name in ("load", "axis", "heat") for kind in ("svg", "png", "csv", "json")),
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ SCHEMA_FILE = ROOT / "scenarios" / "scenario.schema.json"
 HEAVY = ("numpy", "pydantic", "matplotlib", "scipy", "simpy", "llvmlite", "rich")
 
 
-HELPED = ("run", "sweep", "compare", "verify", "new", "doctor")
+HELPED = ("run", "sweep", "compare", "verify", "report", "plot", "new", "doctor")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in HELPED), ["--version"], []])
@@ -43,8 +43,8 @@ def test_help_opens_with_three_examples(tmp_path: Path) -> None:
 
     assert shown.code == 0
     assert start.count("\n    tierbench ") == 3
-    verbs = ("list", "new", "check", "explain", "run", "sweep", "compare", "verify", "doctor", "schema")
-    assert all(verb in rest for verb in verbs)
+    verbs = "list new check explain run sweep compare verify report plot doctor schema"
+    assert all(verb in rest for verb in verbs.split())
     assert max(map(len, shown.out.splitlines())) <= 80
     assert "..." not in rest
 

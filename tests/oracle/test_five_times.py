@@ -70,7 +70,7 @@ def test_what_is_said_follows_from_the_cells() -> None:
 
 def test_the_picture_shows_both_systems_and_all_ratios() -> None:
     with style_sheet():
-        svg = render(draw(MADE_UP))[0].decode()
+        svg = render(draw(MADE_UP), "svg").decode()
 
     for text in ("Aurora", "MySQL", "writes/s", "1,000 GB", "5,000 connections", "Is Aurora five times as fast"):
         assert text in svg

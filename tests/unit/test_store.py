@@ -26,7 +26,7 @@ from models.kernel.outcome import FINE, Note
 from tests.strategies.outcomes import OperationSketch, SystemSketch, lognormal, make_outcomes
 
 REPLICATIONS = 3
-PICTURE = Picture("bars", "dax is faster", "n = 3", b"<svg/>", b"\x89PNG", "panel,value\nread,1.5\n")
+PICTURE = Picture("bars", "dax is faster", "n = 3", b"<svg/>", b"\x89PNG", "panel,value\nread,1.5\n", b"{}\n")
 
 
 @cache
@@ -92,8 +92,8 @@ def test_a_run_is_read_as_it_was_written(place: Path) -> None:
     assert run.content("pictures/bars.png") == PICTURE.png
     assert run.content("pictures/bars.csv").decode() == PICTURE.csv
     assert listing(folder) == [
-        "distributions.csv", "manifest.json", "notes.csv", "pictures", "pictures/bars.csv", "pictures/bars.png",
-        "pictures/bars.svg", "scenario.toml", "series.csv", "summary.json", "values.csv",
+        "distributions.csv", "manifest.json", "notes.csv", "pictures", "pictures/bars.csv", "pictures/bars.json",
+        "pictures/bars.png", "pictures/bars.svg", "scenario.toml", "series.csv", "summary.json", "values.csv",
     ]  # fmt: skip
 
 
@@ -299,7 +299,7 @@ def count_syncs(monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseExcept
     return calls
 
 
-@pytest.mark.parametrize("fail_at", range(12))
+@pytest.mark.parametrize("fail_at", range(13))
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_on_the_way_leaves_nothing(
     place: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int, error: BaseException
@@ -314,7 +314,7 @@ def test_a_failure_on_the_way_leaves_nothing(
     assert listing(place) == []
 
 
-@pytest.mark.parametrize("fail_at", range(12))
+@pytest.mark.parametrize("fail_at", range(13))
 def test_a_failure_on_the_way_keeps_the_run_that_was_there(
     stored: Path, monkeypatch: pytest.MonkeyPatch, fail_at: int
 ) -> None:
@@ -331,13 +331,13 @@ def test_a_failure_on_the_way_keeps_the_run_that_was_there(
 def test_everything_is_forced_to_disk_before_the_folder_takes_its_name(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary of the two tests above: there are 10 files and 2 folders to force, and then the folder above."""
+    """Canary of the two tests above: there are 11 files and 2 folders to force, and then the folder above."""
     target = open_target(place / "run")
     calls = count_syncs(monkeypatch, -1, AssertionError())
 
     write_run(target, contents())
 
-    assert len(calls) == 13
+    assert len(calls) == 14
 
 
 KILLED = """

@@ -92,7 +92,8 @@ def test_the_table_has_a_row_for_each_cell_and_percentile_and_the_picture_is_dra
 
     rows = study.table(cells).splitlines()
     with style_sheet():
-        svg, png = render(draw(study.picture_data(cells)))
+        figure = draw(study.picture_data(cells))
+        svg, png = render(figure, "svg"), render(figure, "png")
 
     assert rows[0] == "assumption,load,hit_ratio,percentile,times_faster,low,high"
     assert len(rows) == 1 + 3 * len(study.SHOWN)

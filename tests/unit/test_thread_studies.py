@@ -77,7 +77,7 @@ def test_errors_are_parts_of_what_was_published() -> None:
 def test_pictures_and_tables_are_the_same_every_time() -> None:
     with style_sheet():
         assert threads.drawn(POINTS) == threads.drawn(POINTS)
-        svg, _ = render(draw(per_dollar.picture_data(GRID)))
+        svg = render(draw(per_dollar.picture_data(GRID)), "svg")
 
     assert svg.startswith(b"<?xml")
     assert len(threads.table(POINTS).splitlines()) == len(POINTS) + 1
