@@ -146,9 +146,6 @@ MATTERS: dict[str, tuple[str, ...]] = {
     "aurora_minutes": (
         "aurora.failover:FailoverParameters.create_s", "aurora.proxy:ProxyParameters.borrow_s",
     ),
-    "aurora_near": (
-        "aurora.nearness:WEIGHT",
-    ),
     "aurora_paths": (
         "aurora.instances:InstanceParameters.vcpus", "aurora.instances:InstanceParameters.read_s.mean_s",
         "aurora.instances:InstanceParameters.write_s.mean_s", "aurora.instances:InstanceParameters.stream.value_s",
@@ -437,6 +434,7 @@ REFUSED: tuple[str, ...] = (
 """Constants that contradict others when they change, so that the model refuses to be built."""
 TOO_LITTLE: dict[str, str] = {
     "elasticache.common:ElasticacheParameters.connections": "13 more cost a request a nanosecond and a half",
+    "aurora.nearness:WEIGHT": "one look of seventeen less until a segment that was slow is known to be fast",
     "rds.mysql:CLEANERS": "pages are written at the same rate by however many",
     "rds.mysql:PageParameters.doublewrite": "a sixteenth of an I/O operation more, or a seventeenth, for each page",
     "elasticache.redis:RedisParameters.message_s": "half a microsecond of a thread, some messages a second",
