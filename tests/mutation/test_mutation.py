@@ -185,7 +185,7 @@ MATTERS: dict[str, tuple[str, ...]] = {
         "aurora.outage:LOOKS", "aurora.storage:StorageParameters.probe_s", "aurora.storage:RepairParameters.check_s",
         "aurora.storage:RepairParameters.lost_s", "aurora.storage:RepairParameters.copy_s",
         "aurora.storage:StorageParameters.gossip_s",
-        "aurora.upkeep:PATIENCE_S", "aurora.upkeep:COPIES_MOST",
+        "aurora.upkeep:COPIES_MOST",
     ),
     "aurora_years": (
         "aurora.durability:YEAR_S.left", "aurora.durability:YEAR_S.right",
