@@ -82,9 +82,14 @@ def walk(mutant: Mutant, places: Sequence[Place], gates: Sequence[str], replicat
         if mutant.in_kernel or not name.startswith("models.kernel"):
             del sys.modules[name]
     sys.meta_path.insert(0, _Finder(mutant))
-    import bench.runs
     from bench.errors import TierbenchError
-    from bench.regression.cases import cases
+
+    try:
+        import bench.runs
+        from bench.regression.cases import cases
+    except (AssertionError, ValueError) as error:
+        # Defaults that contradict one another are refused before any scenario is read.
+        return Finding(mutant, "", "error", f"{type(error).__name__}: {error}", time.monotonic() - started)
 
     bench.runs.cores = lambda: 1  # type: ignore[assignment]
     found = ("", "", "")
