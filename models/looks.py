@@ -15,7 +15,7 @@ from pydantic import Field
 from models.kernel.parts import Group
 from models.kernel.plane import Plane
 from models.kernel.steps import Step, Travel, by_leg
-from models.kernel.system import Route
+from models.kernel.system import Client, Operation, Route
 from models.region import Region
 
 Process = Generator[simpy.Event, Any, None]
@@ -43,12 +43,18 @@ def look(region: Region, source: Group, nodes: Group, *work: Step) -> Route:
     )  # fmt: skip
 
 
-def heard_from(plane: Plane, nodes: Group, zones: int, node: int) -> Generator[simpy.Event, Any, bool]:
-    """Look at a node from every zone; returns whether any got an answer, when all have got one or given up."""
+def health_check(region: Region, nodes: Group, *work: Step) -> Operation:
+    """A service's look at a node, from any zone."""
+    monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
+    return Operation(look(region, monitors, nodes, *work), Client(PATIENCE_S))
+
+
+def heard_from(plane: Plane, nodes: Group, zones: int, node: int) -> Generator[simpy.Event, Any, int]:
+    """Look at a node from every zone; returns from how many there was an answer, when all have one or have given up."""
     legs = [look_leg(nodes, zone, node) for zone in range(zones)]
     looks = [plane.submit(HEALTH, size_bytes=PROBE_BYTES, leg=leg) for leg in legs]
-    heard = False
+    heard = 0
     for each in looks:
         answer = yield each
-        heard = heard or answer.ok
+        heard += answer.ok
     return heard

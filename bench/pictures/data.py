@@ -271,7 +271,7 @@ class BarsData:
         frame = Frame(
             "Figures by system",
             context.question,
-            bars_finding(throughputs, known, losses, certain=context.certain),
+            bars_finding(throughputs, known, losses, failures, certain=context.certain),
             caption(outcomes, context, notes),
         )
         return cls(frame, list(outcomes), [panel for panel in panels if np.isfinite(panel.values).any()])

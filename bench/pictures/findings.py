@@ -175,15 +175,17 @@ def bars_finding(
     throughputs: Mapping[str, Values],
     most_used: Mapping[str, tuple[str, float]],
     losses: Mapping[str, Values] | None = None,
+    failures: Mapping[str, Values] | None = None,
     *,
     certain: Collection[str] = (),
 ) -> str:
-    """What the bars show: throughput, lost writes, and the most used station of all.
+    """What the bars show: throughput, failed requests, lost writes, and the most used station of all.
 
     Args:
         throughputs: Answers per second by system.
         most_used: Of each system that has one, its most used station and that station's utilization.
         losses: Acknowledged writes that are lost by system, percent.
+        failures: Requests that failed by system, percent.
         certain: Systems that left nothing to chance, whose single replication is exact.
     """
     means = {name: mean for name, values in throughputs.items() if (mean := estimate(values).mean) is not None}
@@ -206,6 +208,7 @@ def bars_finding(
             more = f"{comparison.times} as many" if comparison.times.endswith("×") else f"{comparison.times} more"
             than = "as" if comparison.times.endswith("×") else "than"
             clauses.append(f"{short_name(most)} answers {more} requests per second {than} {short_name(least)}")
+    clauses += _failures(failures or {})
     clauses += _losses(losses or {})
     if most_used:
         busiest = max(most_used, key=lambda name: most_used[name][1])
@@ -213,6 +216,18 @@ def bars_finding(
         whose = f" of {short_name(busiest)}" if len(throughputs) > 1 else ""
         clauses.append(f"the most used station is {short_name(station)}{whose}, at {percent(share, 2)}")
     return "; ".join(clauses)
+
+
+def _failures(failures: Mapping[str, Values]) -> list[str]:
+    """Of whose requests most fail, and of whose fewest."""
+    means = {name: mean for name, values in failures.items() if (mean := estimate(values).mean) is not None}
+    if not any(means.values()):
+        return []
+    least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    beside = ""
+    if means[least] < means[most]:
+        beside = f", {percent(means[least] / 100.0, 2) if means[least] else 'none'} of {short_name(least)}'s"
+    return [f"{percent(means[most] / 100.0, 2)} of {short_name(most)}'s requests fail{beside}"]
 
 
 def _losses(losses: Mapping[str, Values]) -> list[str]:

@@ -30,13 +30,13 @@ from pydantic import Field
 
 from models.aurora.instances import Instances
 from models.aurora.storage import Steps
-from models.aurora.upkeep import Process
 from models.kernel.laws import Constant, NonNegative, Positive
 from models.kernel.parts import Group, Membership
 from models.kernel.plane import Plane, when_answered
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Choose, Pass, Serve, Step, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
+from models.looks import Process
 from models.region import Region
 
 CONNECT = "connection"

@@ -31,10 +31,11 @@ from pydantic import Field
 from models.aurora.endpoints import Endpoints, Names, Pool, mind_names
 from models.aurora.proxy import Proxy, Watch
 from models.aurora.storage import Interval
-from models.aurora.upkeep import PATIENCE_S, Process, Segments
+from models.aurora.upkeep import Segments
 from models.kernel.laws import NonNegative
 from models.kernel.plane import Plane, when_answered
 from models.kernel.registry import Parameters, parameter
+from models.looks import PATIENCE_S, Process, heard_from
 from models.stages import Stages
 
 GUIDE = "Aurora guide (2023)"
@@ -127,7 +128,7 @@ class Failover:
         while True:
             yield self.plane.until(at_s)
             asked_s = self.now
-            heard = yield from self._heard_from(instance)
+            heard = self.zones < 2 * (yield from heard_from(self.plane, self.instances.nodes, self.zones, instance))
             was_lost = self._is_lost(instance)
             if not self.failures[instance]:
                 silent_s = asked_s
@@ -145,15 +146,6 @@ class Failover:
 
     def _is_lost(self, instance: int) -> bool:
         return self.failures[instance] >= self.p.failure_limit
-
-    def _heard_from(self, instance: int) -> Any:
-        """Whether most zones had an answer."""
-        looks = [self.segments.check(zone, instance) for zone in range(self.zones)]
-        heard = 0
-        for look in looks:
-            answer = yield look
-            heard += answer.ok
-        return 2 * heard > self.zones
 
     def _list_readers(self) -> None:
         """In a while the reader endpoint's name leads to all replicas that answer."""

@@ -22,11 +22,12 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from models.kernel.predicates import both
+from models.looks import Process
 
 if TYPE_CHECKING:
     import simpy
 
-    from models.aurora.upkeep import Process, Segments
+    from models.aurora.upkeep import Segments
 
 LOOKS = 10
 """How often a zone is looked at until it is taken to be dark for long."""

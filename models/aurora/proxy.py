@@ -26,13 +26,13 @@ from pydantic import Field
 
 from models.aurora.endpoints import Endpoints, Pool
 from models.aurora.storage import Interval, Steps
-from models.aurora.upkeep import PATIENCE_S, Process
 from models.kernel.laws import LognormalSeconds, Positive, SecondsLaw, seconds
 from models.kernel.parts import UNLIMITED, Group, Membership, Station
 from models.kernel.plane import Plane
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Choose, Serve, Travel
 from models.kernel.system import Client, Operation, Route
+from models.looks import PATIENCE_S, Process
 from models.region import Region
 
 LOOK = "proxy's look"

@@ -34,12 +34,10 @@ from models.kernel.plane import Plane
 from models.kernel.predicates import Table, both, either
 from models.kernel.steps import Choose, Seek, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
+from models.looks import HEALTH, PATIENCE_S, Process, health_check
 from models.region import Region
 
-Process = Generator[simpy.Event, Any, None]
-GOSSIP, ASK, HEALTH, PARTS = "gossip", "how far a segment is", "health check", "parts"
-PATIENCE_S = 1.0
-"""Until a question has failed; assumed: 0.2 to 5 s."""
+GOSSIP, ASK, PARTS = "gossip", "how far a segment is", "parts"
 COPIES_MOST = 10.0
 """In how many times as long as a copy takes it must be there; assumed."""
 
@@ -57,7 +55,6 @@ class Upkeep:
         self.region, self.instances, self.storage = region, instances, storage
         self.width, self.size = storage.width, storage.segments.size
         self.peers = Group("other segments", self.size, storage.segments.zones, fails=False)
-        self.monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
 
     def talk(self, find: Steps) -> Mapping[str, Operation]:
         """Operations by the number of their leg: of gossip by who asks and whom of its group, of questions and
@@ -65,7 +62,7 @@ class Upkeep:
         all that control looks at or rewrites, how clients find instances among it.
         """
         network, segments, peers = self.region.network, self.storage.segments, self.peers
-        nodes, monitors, width = self.instances.nodes, self.monitors, self.width
+        nodes, width = self.instances.nodes, self.width
         pairs = [(mine, mine // width * width + slot) for mine in range(self.size) for slot in range(width)]
         work = Serve(self.storage.disk, seconds(0.0), once=seconds(self.storage.parameters.write_s))
         back = Membership(segments, tuple((each,) for each in range(self.size)), of=peers)
@@ -79,18 +76,14 @@ class Upkeep:
             Travel(network, nodes, segments), work, Travel(network, segments, nodes),
         )  # fmt: skip
         probe = Route(*ask.steps[:3], *self.storage.ask_for_page())
-        check = Route(
-            by_leg(monitors, [zone for zone in range(monitors.size) for _ in range(nodes.size)]),
-            by_leg(nodes, list(range(nodes.size)) * monitors.size), Travel(network, monitors, nodes),
-            Serve(self.instances.cpu, seconds(0.0)), Travel(network, nodes, monitors),
-        )  # fmt: skip
+        check = health_check(self.region, nodes, Serve(self.instances.cpu, seconds(0.0)))
         client = Client(PATIENCE_S)
         orders = Choose(self.storage.read_from, 0), Seek(self.storage.volume, self.storage.order)
         view = Choose(self.instances.view, 0)
         parts = Route(*find, view, *self.storage.commit(), *self.storage.read(), *orders)
         return {
             GOSSIP: Operation(gossip, client), ASK: Operation(ask, client), PROBE: Operation(probe, client),
-            HEALTH: Operation(check, client), PARTS: Operation(parts),
+            HEALTH: check, PARTS: Operation(parts),
         }  # fmt: skip
 
 
@@ -144,10 +137,6 @@ class Segments:
     def ask(self, instance: int, segment: int) -> simpy.Event:
         """An instance asks how far a segment is."""
         return self.plane.submit(ASK, leg=instance * self.storage.segments.size + segment)
-
-    def check(self, zone: int, instance: int) -> simpy.Event:
-        """A monitor asks whether an instance is there."""
-        return self.plane.submit(HEALTH, leg=zone * self.upkeep.instances.nodes.size + instance)
 
     # ------------------------------------------------------------ gossip
 

@@ -198,7 +198,7 @@ class Service:
         failures, at_s = 0, parameters.check_s
         while True:
             yield self.plane.until(at_s)
-            heard = yield from heard_from(self.plane, self.nodes, self.zones, node)
+            heard = (yield from heard_from(self.plane, self.nodes, self.zones, node)) > 0
             failures = 0 if heard else failures + 1
             if failures >= parameters.failure_limit:
                 self.plane.note(f"ElastiCache replaces node {node}")

@@ -77,7 +77,7 @@ class MultiAz:
         at_s = self.p.check_s * (node.number + 1) / (len(self.fleet.nodes) + 1)
         while True:
             yield self.plane.until(at_s)
-            heard = yield from heard_from(self.plane, self.parts.nodes, zones, node.number)
+            heard = (yield from heard_from(self.plane, self.parts.nodes, zones, node.number)) > 0
             self.answers[node.number] = heard
             failures = 0 if heard else failures + 1
             if heard:

@@ -37,7 +37,7 @@ from models.kernel.parts import UNLIMITED, Copies, Group, Log, Membership, Quoru
 from models.kernel.registry import Parameters, parameter
 from models.kernel.steps import Append, Choose, Fork, Pass, Receive, Redirect, Serve, Travel, by_leg
 from models.kernel.system import Client, Operation, Route
-from models.looks import HEALTH, PATIENCE_S, look
+from models.looks import HEALTH, PATIENCE_S, health_check, look
 from models.region import Region
 
 CONF = "redis.conf of Redis 7"
@@ -210,7 +210,6 @@ class Shards:
         `message_leg`. Nobody asks for `roles`: it leads through all that control rewrites.
         """
         network, clients, size = self.region.network, self.region.clients, self.nodes.size
-        monitor = Group("monitor", self.region.zones, tuple(range(self.region.zones)), fails=False)
         thread, look_from = commands.door, partial(look, self.region)
         messages = [(source, target) for source in range(size) for target in range(size)]
         handle = Serve(thread, seconds(message_s))
@@ -225,7 +224,7 @@ class Shards:
         )  # fmt: skip
         return {
             LOOK: Operation(look_from(clients, self.nodes, handle), Client(look_timeout_s)),
-            HEALTH: Operation(look_from(monitor, self.nodes, handle), Client(PATIENCE_S)),
+            HEALTH: health_check(self.region, self.nodes, handle),
             MESSAGE: Operation(message, Client(PATIENCE_S)),
             CONNECT: Operation(look_from(clients, self.nodes, Serve(thread, seconds(connect_s))), Client(PATIENCE_S)),
             ROLES: Operation(roles),

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from models.kernel.laws import NonNegative, seconds
-from models.kernel.parts import Group, everybody
+from models.kernel.parts import everybody
 from models.kernel.registry import ClientParameters, Parameters, parameter
 from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Order, Pass, Read, Serve, Travel
-from models.kernel.system import Client, Control, Operation, Route, System
-from models.looks import HEALTH, PATIENCE_S, look
+from models.kernel.system import Control, Operation, Route, System
+from models.looks import HEALTH, health_check, look
 from models.rds.failover import APPLIED, Failover, FailoverParameters
 from models.rds.instances import InstanceParameters, Instances, ReplicaParameters
 from models.rds.volumes import Steps, VolumeParameters, Volumes
@@ -174,12 +174,10 @@ class Database:
         same. Nobody asks for `parts`: it leads through all that control rewrites.
         """
         i, region = self.instances, self.region
-        monitors = Group("monitor", region.zones, tuple(range(region.zones)), fails=False)
-        client = Client(PATIENCE_S)
         parts = Route(Choose(everybody(region.clients)), Choose(i.readers, 0), Choose(i.writer, 0), *self._ways()[0])
         return {
-            HEALTH: Operation(look(region, monitors, i.nodes, Serve(i.cpu, seconds(0.0))), client),
-            APPLIED: Operation(look(region, monitors, i.nodes, Serve(i.applier, seconds(0.0)))),
+            HEALTH: health_check(region, i.nodes, Serve(i.cpu, seconds(0.0))),
+            APPLIED: Operation(look(region, region.clients, i.nodes, Serve(i.applier, seconds(0.0)))),
             PARTS: Operation(parts),
         }  # fmt: skip
 

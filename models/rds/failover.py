@@ -96,7 +96,7 @@ class Failover:
         failures, at_s = 0, self.p.check_s * (node + 1) / (self.count + 1)
         while True:
             yield self.plane.until(at_s)
-            self.answers[node] = yield from heard_from(self.plane, self.instances.nodes, self.zones, node)
+            self.answers[node] = (yield from heard_from(self.plane, self.instances.nodes, self.zones, node)) > 0
             failures = 0 if self.answers[node] else failures + 1
             self.heard_s[node] = self.now if self.answers[node] else self.heard_s[node]
             if failures >= self.p.failure_limit and node == self.primary and not self.busy:

@@ -385,6 +385,16 @@ def test_throughput_is_compared_in_the_title_of_the_bars() -> None:
     assert same.startswith("No difference seen in throughput")
 
 
+def test_failed_requests_are_in_the_title_of_the_bars() -> None:
+    rates = {"a": [100.0, 101.0, 99.0], "b": [300.0, 301.0, 302.0]}
+    few = bars_finding(rates, {}, None, {"a": [12.0, 13.0, 11.0], "b": [0.3, 0.4, 0.2]})
+    none = bars_finding(rates, {}, None, {"a": [0.0, 0.0, 0.0], "b": [1.0, 3.0, 2.0]})
+
+    assert few.endswith("; 12 % of a's requests fail, 0.3 % of b's")
+    assert none.endswith("; 2 % of b's requests fail, none of a's")
+    assert "fail" not in bars_finding(rates, {}, None, {"a": [0.0], "b": [0.0]})
+
+
 def test_lost_writes_are_in_the_title_of_the_bars() -> None:
     rates = {"a": [100.0, 101.0, 99.0], "b": [300.0, 301.0, 302.0]}
     one = bars_finding(rates, {}, {"a": [1.0, 3.0, 2.0], "b": [0.0, 0.0, 0.0]})
