@@ -53,16 +53,15 @@ schema: setup ## Write the JSON schema of scenario files anew
 baselines: setup ## Write the baselines of the scenarios anew; say in the commit why they moved
 	$(BIN)/tierbench verify --update
 
-gallery: setup ## Draw the README's picture anew
-	$(BIN)/tierbench run dax_vs_dynamodb --quiet --overwrite --out results/runs/gallery
-	mkdir -p results/gallery
-	cp results/runs/gallery/pictures/percentiles.svg results/gallery/dax-vs-dynamodb-percentiles.svg
+gallery: setup ## Run the gallery's scenarios anew, keep their pictures, and write its page (some ten minutes)
+	$(BIN)/python -m bench.studies.gallery all
 
-studies: setup ## Run the studies whose pictures the README shows anew (a few minutes)
+studies: setup ## Run the studies among the gallery's pictures anew, and write its page (some five minutes)
 	$(BIN)/python -m bench.studies.ten_times
 	$(BIN)/python -m bench.studies.threads
 	$(BIN)/python -m bench.studies.per_dollar
 	$(BIN)/python -m bench.studies.five_times
+	$(BIN)/python -m bench.studies.gallery
 
 lint: setup ## Check style, format and types
 	$(BIN)/ruff check .
@@ -73,7 +72,7 @@ bench: setup ## Time the engines against SimPy and C by hand, print and draw it 
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest tests/benchmarks -k "not test_c_loops and not test_idiomatic" \
 		--benchmark-enable --benchmark-json=.benchmarks/speed.json; status=$$?; \
-	$(BIN)/python -m bench.studies.speed .benchmarks/speed.json && exit $$status
+	$(BIN)/python -m bench.studies.speed .benchmarks/speed.json && $(BIN)/python -m bench.studies.gallery && exit $$status
 
 # A tool of its own folder resolves for every platform and Python at once; the index settings of this machine stay out.
 lock: ## Resolve requirements.lock anew from pyproject.toml (LOCK_OPTIONS=--upgrade for the newest releases)

@@ -236,7 +236,7 @@ def _fault_changes(course: Course, warmup_s: float, faults: Sequence[Span]) -> l
     during = [(course.middles_s >= fault.from_s) & (course.middles_s < fault.until_s) for fault in faults]
     calm = (course.middles_s >= warmup_s) & ~np.any(during, axis=0)
     changes = [
-        _changed(course, f"during {short_name(fault.label)}", course.values[calm], course.values[mask])
+        _changed(course, f'during "{short_name(fault.label)}"', course.values[calm], course.values[mask])
         for fault, mask in zip(faults, during, strict=True)
     ]
     return [change for change in changes if change is not None]

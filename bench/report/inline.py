@@ -8,7 +8,7 @@ are: the page's style sheet finds them by their value, and gives them others in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
 from bench.pictures.themes import DARK
@@ -17,7 +17,7 @@ from bench.terminal import safe_text
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "{http://www.w3.org/1999/xlink}href"
 TEXT_CHARACTERS_MAX = 2000
-_DROPPED = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
+_DROPPED = {f"{{{SVG}}}{tag}" for tag in ("metadata", "style", "title", "desc")}
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _COORDINATES = {"d", "x", "y", "points"}
@@ -32,20 +32,43 @@ def inline_svg(svg: bytes, prefix: str, title: str, description: str) -> str:
         title: What is seen.
         description: The small print.
     """
+    root = _stripped(svg, prefix, title, description)
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    return ET.tostring(root, encoding="unicode", short_empty_elements=True)
+
+
+def lone_svg(svg: bytes, title: str, description: str) -> bytes:
+    """The same as a file of its own, which is dark where all is dark.
+
+    Args:
+        svg: The picture's file.
+        title: What is seen.
+        description: The small print.
+    """
+    root = _stripped(svg, "p", title, description)
+    style = ET.Element(f"{{{SVG}}}style")
+    style.text = f"@media (prefers-color-scheme: dark) {{ {' '.join(dark_rules())} }}"
+    root.insert(0, style)
+    return f"{ET.tostring(root, encoding='unicode')}\n".encode()
+
+
+def _stripped(svg: bytes, prefix: str, title: str, description: str) -> ET.Element:
+    """A picture without what a page does not need, its styles as attributes, and its parts named after it."""
     ET.register_namespace("", SVG)
     root = ET.fromstring(svg)  # noqa: S314 - we have written it ourselves
     for parent in list(root.iter()):
         for child in [each for each in parent if each.tag in _DROPPED]:
             parent.remove(child)
+    wanted = set(_references(root))
     for element in root.iter():
+        element.text, element.tail = (text if text and text.strip() else None for text in (element.text, element.tail))
         _unstyle(element)
-        _rename(element, prefix)
-    for size in ("width", "height", "version"):
-        root.attrib.pop(size, None)
+        _rename(element, prefix, wanted)
     # What the picture's own style sheet, which was dropped, said of everything.
     root.attrib |= {"stroke-linejoin": "round", "stroke-linecap": "butt"}
     name(root, prefix, title, description)
-    return ET.tostring(root, encoding="unicode", short_empty_elements=True)
+    return root
 
 
 def name(root: ET.Element, prefix: str, title: str, description: str) -> None:
@@ -71,14 +94,24 @@ def _unstyle(element: ET.Element) -> None:
         if key.strip():
             element.set(key.strip(), value.strip())
     for key in _COORDINATES & element.attrib.keys():
-        element.set(key, _LONG.sub(lambda found: f"{float(found[0]):.2f}", element.attrib[key]))
+        cut = _LONG.sub(lambda found: f"{float(found[0]):.2f}", element.attrib[key])
+        element.set(key, " ".join(cut.split()))
 
 
-def _rename(element: ET.Element, prefix: str) -> None:
-    """Names of parts, and references to them."""
-    if "id" in element.attrib:
-        element.set("id", f"{prefix}-{element.attrib['id']}")
-    reference = element.attrib.pop(XLINK, "")
+def _references(root: ET.Element) -> Iterator[str]:
+    """Names of parts that are called for."""
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key in {XLINK, "href"}:
+                yield value.removeprefix("#")
+            yield from _REFERENCE.findall(value)
+
+
+def _rename(element: ET.Element, prefix: str, wanted: Collection[str]) -> None:
+    """Names of parts that are wanted, and references to them."""
+    if (old := element.attrib.pop("id", None)) in wanted:
+        element.set("id", f"{prefix}-{old}")
+    reference = element.attrib.pop(XLINK, "") or element.attrib.get("href", "")
     if reference:
         element.set("href", f"#{prefix}-{reference.removeprefix('#')}")
     for key, value in element.attrib.items():

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from bench.report.diagram import time_text
 from bench.report.inline import dark_rules
-from bench.report.parts import Result
+from bench.report.parts import Result, Room
 from bench.terminal import safe_text
 
 TEXT_CHARACTERS_MAX = 4000
@@ -24,11 +24,17 @@ TITLE_CHARACTERS_MAX = 120
 
 
 def page_text(results: Sequence[Result]) -> str:
-    """The page.
+    """The page of some results, at least one."""
+    title = "; ".join(safe_text(result.name, TITLE_CHARACTERS_MAX) for result in results)
+    return _rendered("report.html", title, results=results)
 
-    Args:
-        results: What it says, at least one.
-    """
+
+def gallery_text(rooms: Sequence[Room]) -> str:
+    """The page of the gallery."""
+    return _rendered("gallery.html", "Gallery", rooms=rooms)
+
+
+def _rendered(template: str, title: str, **shown: object) -> str:
     environment = Environment(
         loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
@@ -36,10 +42,8 @@ def page_text(results: Sequence[Result]) -> str:
     environment.filters |= {"plain": _plain, "lines": _lines, "drawn": Markup, "time": time_text}
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    title = "; ".join(safe_text(result.name, TITLE_CHARACTERS_MAX) for result in results)
-    page = environment.get_template("report.html").render(
-        results=results, title=title, style=style, policy=f"default-src 'none'; style-src 'sha256-{digest}'"
-    )
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'"
+    page = environment.get_template(template).render(title=title, style=style, policy=policy, **shown)
     # A lone surrogate, which a file name may hold, has no place in a file.
     return page.encode(errors="backslashreplace").decode()
 

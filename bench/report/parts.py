@@ -138,6 +138,45 @@ class Result:
     versions: Mapping[str, str | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture of the gallery, and all that stands beside it.
+
+    Args:
+        key: What names on the page begin with.
+        question: What it answers.
+        claim: What is said of it; empty if nothing.
+        finding: The answer.
+        verdict: What came of the expectations; empty if there are none.
+        tally: How the verdict came about.
+        expected: The expectations.
+        wide: The picture, as an element of the page.
+        narrow: The same for narrow screens.
+        command: What makes its numbers again.
+        files: What they hold, and where they are, beside the page.
+    """
+
+    key: str
+    question: str
+    claim: str
+    finding: str
+    verdict: str
+    tally: str
+    expected: Table
+    wide: str
+    narrow: str
+    command: str
+    files: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Room:
+    """Pictures of the gallery that belong together."""
+
+    title: str
+    exhibits: Sequence[Exhibit]
+
+
 def texts(*cells: str) -> list[Cell]:
     """A row of plain cells."""
     return [Cell(text) for text in cells]

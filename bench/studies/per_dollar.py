@@ -21,13 +21,13 @@ import numpy as np
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel
 from bench.pictures.multiples import Multiple, MultiplesData, draw
-from bench.pictures.style import render, style_sheet
 from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import build
 from bench.simulate import choose_engine
 from bench.statistics.figures import throughput_per_s
 from bench.statistics.intervals import Estimate, estimate
+from bench.studies.exhibits import FOLDER, keep_study
 from models.elasticache.node_types import NODE_TYPES, VALKEY_TO_REDIS, NodeType
 
 SIZES = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge")
@@ -182,12 +182,10 @@ def table(some: Sequence[Cell]) -> str:
 def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(cells())
-    with style_sheet():
-        svg = render(draw(picture_data(some)), "svg")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "per-dollar.svg").write_bytes(svg)
-    (folder / "per-dollar.csv").write_text(table(some), "utf-8")
+    data = picture_data(some)
+    command = "python -m bench.studies.per_dollar"
+    keep_study(folder, "per-dollar", data.frame, command, lambda: draw(data), table(some))
 
 
 if __name__ == "__main__":
-    main(Path("results/gallery"))
+    main(FOLDER)

@@ -19,7 +19,7 @@ import numpy as np
 from bench.datafiles import csv_text
 from bench.pictures.bars import draw
 from bench.pictures.data import BarPanel, BarsData, Frame
-from bench.pictures.style import render, style_sheet
+from bench.studies.exhibits import FOLDER, keep_study
 
 SYSTEMS = {
     "mmc": "M/M/4 at 80 %",
@@ -157,12 +157,9 @@ def main(arguments: Sequence[str], folder: Path) -> None:
     measured = Measured.of(json.loads(Path(arguments[0]).read_text("utf-8")))
     sys.stdout.write("\n".join(markdown(measured)) + "\n")
     if measured.engines:
-        with style_sheet():
-            svg = render(draw(picture_data(measured)), "svg")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "speed.svg").write_bytes(svg)
-        (folder / "speed.csv").write_text(table(measured), "utf-8")
+        data = picture_data(measured)
+        keep_study(folder, "speed", data.frame, "make bench", lambda: draw(data), table(measured))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:], Path("results/gallery"))
+    main(sys.argv[1:], FOLDER)

@@ -24,13 +24,13 @@ import numpy as np
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel
 from bench.pictures.multiples import Multiple, MultiplesData, draw
-from bench.pictures.style import render, style_sheet
 from bench.runs import run
 from bench.scenario.document import read_document
 from bench.scenario.load import build
 from bench.simulate import choose_engine
 from bench.statistics.figures import PERCENTILES, hit_ratio, percentile_ms
 from bench.statistics.intervals import Estimate, estimate, ratio
+from bench.studies.exhibits import FOLDER, keep_study
 from models.dax.cluster import HIT_UNITS, MISS_UNITS
 from models.dax.node_types import NODE_TYPES
 from models.dynamodb.model import TableParameters
@@ -226,12 +226,10 @@ def table(some: Sequence[Cell]) -> str:
 def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(cells())
-    with style_sheet():
-        svg = render(draw(picture_data(some)), "svg")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dax-ten-times.svg").write_bytes(svg)
-    (folder / "dax-ten-times.csv").write_text(table(some), "utf-8")
+    data = picture_data(some)
+    command = "python -m bench.studies.ten_times"
+    keep_study(folder, "dax-ten-times", data.frame, command, lambda: draw(data), table(some))
 
 
 if __name__ == "__main__":
-    main(Path("results/gallery"))
+    main(FOLDER)

@@ -20,17 +20,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from bench.datafiles import csv_text
 from bench.pictures.data import Curve, Frame, Panel
 from bench.pictures.multiples import Multiple, MultiplesData, draw
-from bench.pictures.style import (
-    look,
-    render,
-    style_sheet,
-)
+from bench.pictures.style import look
 from bench.pictures.themes import INK
 from bench.statistics.figures import latency_mean_ms, percentile_ms
+from bench.studies.exhibits import FOLDER, keep_study
 from models.elasticache.commands import (
     Commands,
     CommandThreadParameters,
@@ -274,8 +272,8 @@ CAPTION = (
 )
 
 
-def drawn(some: Sequence[Point]) -> bytes:
-    """The picture as SVG: models as lines, published rows as points."""
+def drawn(some: Sequence[Point]) -> Figure:
+    """The figure: models as lines, published rows as points; call it within `style_sheet`."""
     figure = draw(picture_data(some))
     panels = [axes for axes in figure.axes if axes.get_lines()]
     for axes, command in zip(panels, ("get", "set"), strict=True):
@@ -290,7 +288,7 @@ def drawn(some: Sequence[Point]) -> bytes:
                     threads, per_s / 1e6, marker=style.marker, markersize=5.5, markerfacecolor=face,
                     markeredgecolor=style.colour if threads not in row.tuned else INK, markeredgewidth=1.0, zorder=3,
                 )  # fmt: skip
-    return render(figure, "svg")
+    return figure
 
 
 def table(some: Sequence[Point]) -> str:
@@ -314,12 +312,10 @@ def _table_row(point: Point) -> tuple[str | int | float, ...]:
 def main(folder: Path) -> None:
     """Run the study, and leave its picture and its numbers in a folder."""
     some = list(points())
-    with style_sheet():
-        svg = drawn(some)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "threads.svg").write_bytes(svg)
-    (folder / "threads.csv").write_text(table(some), "utf-8")
+    frame = picture_data(some).frame
+    command = "python -m bench.studies.threads"
+    keep_study(folder, "threads", frame, command, lambda: drawn(some), table(some))
 
 
 if __name__ == "__main__":
-    main(Path("results/gallery"))
+    main(FOLDER)

@@ -20,21 +20,25 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from bench.report.page import page_text
 from bench.report.results import read_result
+from bench.studies.exhibits import FOLDER
+from bench.studies.gallery import INDEX
 from tests.strategies.results import KINDS, forge, make_results, renamed
+from tests.tools.command import ROOT
 from tests.unit.test_pictures import NASTY
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
-PAGES = (*KINDS, "nasty", "all")
+PAGES = (*KINDS, "nasty", "all", "gallery")
 TABS_MAX = 600
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of each kind of result, one with nasty names, and one of all."""
+    """A page of each kind of result, one with nasty names, one of all, and that of the gallery."""
     folder = tmp_path_factory.mktemp("pages")
     make_results(folder)
     forge(folder / "run", folder / "nasty", renamed(f"{NASTY['markup']} {NASTY['right-to-left']} {NASTY['emoji']}"))
-    for name in PAGES:
+    shutil.copy(ROOT / FOLDER / INDEX, folder / "gallery.html")
+    for name in (*KINDS, "nasty", "all"):
         some = KINDS if name == "all" else (name,)
         results = [read_result(folder / each, f"r{index}") for index, each in enumerate(some)]
         (folder / f"{name}.html").write_text(page_text(results), "utf-8")
@@ -129,7 +133,7 @@ def test_the_search_for_errors_and_requests_finds_some(browser: Any, pages: Path
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, "gallery"])
 def test_every_picture_is_reached_by_keyboard_and_has_a_name(
     browser: Any, pages: Path, name: str, size: tuple[int, int]
 ) -> None:

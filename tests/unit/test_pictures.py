@@ -410,7 +410,7 @@ def test_a_fault_that_leaves_its_mark_is_the_title_of_the_timeline() -> None:
 
     assert re.fullmatch(
         r"Up to \d\d % of dax's requests fail from 20 s to 24 s; "
-        r"dax read p50 rises from 0\.39 ms to 1\.2 ms during node-down: dax\.nodes\[0\]",
+        r'dax read p50 rises from 0\.39 ms to 1\.2 ms during "node-down: dax\.nodes\[0\]"',
         title,
     )
 
@@ -426,8 +426,8 @@ def test_a_change_within_the_usual_range_is_no_change() -> None:
         [Course("a read p99", middles, np.where((middles >= 10) & (middles < 20), 9.0, noise))], 0.0, fault, 1
     )
 
-    assert calm == "No change of latency seen during down"
-    assert loud == "a read p99 rises from 2.0 ms to 9.0 ms during down; one request failed"
+    assert calm == 'No change of latency seen during "down"'
+    assert loud == 'a read p99 rises from 2.0 ms to 9.0 ms during "down"; one request failed'
 
 
 def ends(name: str, errors_per_s: Sequence[float], answers_per_s: Sequence[float] | float = 100.0) -> Ends:
