@@ -1160,7 +1160,9 @@ def rounds_case() -> Case:
 
 
 def restored_case() -> Case:
-    """A case by hand in which copies are taken back to what was saved of them, and one of them leads then."""
+    """A case by hand in which copies are taken back to what was saved of them, one of them leads then, and forgets all
+    that nobody else has.
+    """
     holders = Group("holders", 4)
     shards = Group("shards", 2)
     rows, by_key = Membership(holders, ((0, 1), (2, 3)), of=shards), Membership(shards, ((0, 1, 0, 1),))
@@ -1173,8 +1175,8 @@ def restored_case() -> Case:
     at = [
         (20, "save", (copies, 0)), (30, "copy", (copies, 0, 0, 1)), (40, "save", (copies, 3)),
         (45, "restore", (copies, 0)), (45, "assign", (rows, 0, 0, 0)), (60, "restore", (copies, 0)),
-        (61, "assign", (rows, 0, 0, 1)),
-        (70, "restore", (copies, 3)), (71, "assign", (rows, 1, 0, 3)),
+        (61, "assign", (rows, 0, 0, 1)), (70, "restore", (copies, 3)), (71, "assign", (rows, 1, 0, 3)),
+        (78, "forget", (copies, 1)),
     ]  # fmt: skip
     script = tuple(Act(step * GRID_S, verb, arguments) for step, verb, arguments in at)
     work = Workload(
