@@ -73,7 +73,7 @@ SHORT = {
 SWITCHED_OFF = {
     "aurora_backpressure": ("systems.held.storage.lsn_limit=100_000", "then the writer is held"),
     "aurora_durability": ("systems.four_of_six.scheme=two_of_three", "a zone and one more copy may be lost"),
-    "aurora_failover": ("systems.replica.failover=off", "with a replica, writes go on"),
+    "aurora_failover": ("systems.replica.replicas=0", "with a replica, nothing is written"),
     "aurora_grey_segment": ("systems.nearest.storage.probe_s=1000.0", "who asks the nearest, and looks"),
     "aurora_long_zone_loss": ("systems.left_out.storage.long_outage_s=1000.0", "where the dark copies are left out"),
     "aurora_quorum": ("systems.one_dead.storage.quorum={ write = 5, read = 2 }", "a dead copy is hardly noticed"),
