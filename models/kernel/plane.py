@@ -208,7 +208,7 @@ class Plane(Protocol):
         """A segment has nothing any more, and is of no term."""
 
     def suffice(self, volume: Volume, row: int, table: Sequence[bool]) -> None:
-        """Other sets of a row's segments make records durable from now on."""
+        """Other sets of a row's segments make records durable from now on; writers of older terms halt."""
 
     def uses(self, part: Bucket | Log) -> bool:
         """Whether any route leads through a bucket or a log; one that none leads through cannot be asked or changed."""

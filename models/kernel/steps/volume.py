@@ -8,7 +8,8 @@ the first record whose row is not complete up to it. Walks wait for that, and go
 
 A writer that begins a term has asked segments how far they are. It takes all records up to the first one that none of
 those has; what follows is cut off, whoever has it, and those segments take nothing of older terms any more. A segment
-that was not asked learns of that from another one, or from a record of the new term that follows its end.
+that was not asked learns of that from another one, or from a record of the new term that follows its end. When other
+sets of segments suffice from some time on, a writer of an older term halts.
 
 Whoever reads asks one segment, of those that are known from answers to have all of their row that the volume is durable
 up to: the writer knows what it has heard; others know what the newest writer has. A segment that lacks something of
@@ -523,10 +524,14 @@ class VolumeState:
             self.plane.vanish(token)
 
     def suffice(self, row: int, table: Sequence[bool]) -> None:
-        """Other sets of segments of a row suffice from now on, for writers that lead."""
+        """Other sets of segments of a row suffice from now on, for the writer of the newest term. One of an older term,
+        whose answers are from before others could cut off its records, halts: it is not told who belongs to a row now.
+        """
         self.tables[row] = list(table)
-        for writer in self.writers:
-            if writer.leads:
+        for number, writer in enumerate(self.writers):
+            if writer.leads and writer.term < self.term:
+                self.halt(number)
+            elif writer.leads:
                 self.complete(writer, row)
 
 
@@ -893,5 +898,8 @@ def volume_suffice(w: Any, row: int, table: IntArray) -> None:
     for having in range(table.shape[0]):
         w.suffices[row, having] = table[having]
     for number in range(w.writers.shape[0]):
-        if w.writers[number].leads:
+        writer = w.writers[number]
+        if writer.leads and writer.term < w.volume[0].term:
+            volume_halt(w, number)
+        elif writer.leads:
             volume_complete(w, number, row)
