@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from models.kernel.laws import NonNegative, seconds
 from models.kernel.parts import everybody
+from models.kernel.plane import Plane
 from models.kernel.registry import ClientParameters, Parameters, parameter
 from models.kernel.steps import Apply, Choose, Fill, Fork, Lookup, Order, Pass, Read, Serve, Travel
 from models.kernel.system import Control, Operation, Route, System
@@ -101,13 +102,11 @@ class Database:
             "read_modify_write": lambda: (*self.read(), *self.write(change)),
         }
         from_client = Choose(self.region.everywhere, "random")
-        failover = None if self.p.failover == "off" else self.p.failover
-        watch = partial(_watch, database=self, failover=failover)
         return System(
             {name: Operation(Route(from_client, *steps[name]()), client) for name in operations},
             probes=self.talk(),
             controls=controls,
-            watchers=() if failover is None else (watch,),
+            watchers=() if self.p.failover == "off" else (partial(_watch, database=self, parameters=self.p.failover),),
         )
 
     # ------------------------------------------------------------ what clients ask
@@ -182,10 +181,8 @@ class Database:
         }  # fmt: skip
 
 
-def _watch(plane: Any, database: Database, failover: FailoverParameters | None) -> Any:
+def _watch(plane: Plane, database: Database, parameters: FailoverParameters) -> Any:
     """Start what RDS does by itself."""
-    if failover is not None:
-        Failover(
-            plane, database.instances, database.region.zones, failover, database.p.alone_after_s, hot=database.hot
-        ).start()
+    zones, alone_after_s = database.region.zones, database.p.alone_after_s
+    Failover(plane, database.instances, zones, parameters, alone_after_s, hot=database.hot).start()
     yield plane.until(0.0)
