@@ -43,7 +43,7 @@ def keep_in(shelf: Shelf) -> None:
 
 
 LOOP = tuple(Entry(function) for function in (
-    loop.advance, loop.submit, loop.wake_clients, loop.issue_parked,
+    loop.advance, loop.act, loop.submit, loop.wake_clients, loop.issue_parked,
     station.station_resize, station.station_pause, station.station_resume, station.station_slow,
     station.station_down, station.station_up, admit.refresh_bucket, caches.cache_flush,
     caches.cache_save, caches.cache_restore, caches.cache_sizes, caches.cache_move,

@@ -263,11 +263,7 @@ class CompiledPlane(Controlled):
 
     def _control(self) -> None:
         """Control acts: the data plane is at the same instant, and what follows is not its own doing."""
-        self.clock["walks"] = 0
-        self._set_now(self.env.now)
-
-    def _set_now(self, now: float) -> None:
-        set_now(_Attributes(self.clock), self.tally, now)
+        self.f["act"](self.w, self.env.now)
 
     def _drain(self) -> None:
         """Let what control has done run, and wake control of what comes of it."""
@@ -278,12 +274,13 @@ class CompiledPlane(Controlled):
 
     def wake_control(self) -> None:
         """Tell control what it waits for, in order of happening."""
-        count, self.clock["wakeups"] = int(self.clock["wakeups"]), 0
-        for wakeup in self.w.wakeups[:count].copy():
-            kind, who, value = int(wakeup["kind"]), int(wakeup["who"]), int(wakeup["value"])
+        count = int(self.clock["wakeups"])
+        if not count:
+            return
+        self.clock["wakeups"] = 0
+        for kind, who, value, latency in self.w.wakeups[:count].tolist():
             if kind == slots.ANSWERED:
-                answer = Answer(not value, ERRORS[value], float(wakeup["latency"]), self.env.now)
-                self.answers.pop(who).succeed(answer)
+                self.answers.pop(who).succeed(Answer(not value, ERRORS[value], latency, self.env.now))
             elif kind == slots.QUEUE_GREW:
                 self._notice(self.queue_watches, self.w.stations, who, value)
             else:
@@ -323,7 +320,7 @@ class CompiledPlane(Controlled):
             self.w.replace(name, room)
         self.clock["ahead"] = ahead
         self.w.sources["inserted"] = [each.inserted for each in self.sources]
-        self._set_now(0.0)
+        set_now(_Attributes(self.clock), self.tally, 0.0)
 
     # ------------------------------------------------------------ control
 
@@ -331,10 +328,8 @@ class CompiledPlane(Controlled):
         check_key(key, self.key_count)
         index = self.program.operation(operation)
         answer = self.answers[self.probes] = simpy.Event(self.env)
-        self._control()
-        while not self._has_room():
+        while not self.f["submit"](self.w, self.env.now, self.probes, index, key, size_bytes, leg):
             self._grow()
-        self.f["submit"](self.w, self.probes, index, key, size_bytes, leg)
         self.probes += 1
         self._drain()
         return answer

@@ -447,9 +447,20 @@ def replay(w: Any, until: float) -> int:
     return need
 
 
-def submit(w: Any, probe: int, operation: int, key: int, size: int, leg: int) -> None:
-    """A request of control's own begins."""
+def act(w: Any, now: float) -> None:
+    """Control acts: the data plane comes to the same instant, and what follows is not its own doing."""
+    clock = w.clock[0]
+    clock.walks = 0
+    set_now(clock, w.tally, now)
+
+
+def submit(w: Any, now: float, probe: int, operation: int, key: int, size: int, leg: int) -> bool:
+    """A request of control's own begins; false, and nothing is done, where there is no room for it."""
+    if not has_room(w):
+        return False
+    act(w, now)
     begin(w, 0, PROBE_CLIENT, probe, operation, key, size, 1, math.inf, probe, leg)
+    return True
 
 
 def wake_clients(w: Any, s: int) -> None:

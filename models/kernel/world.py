@@ -256,6 +256,8 @@ class World:
 
     def __init__(self, **arrays: Any) -> None:
         self.table = np.zeros((len(ARRAYS), 4), np.int64)
+        self.address: int = self.table.ctypes.data
+        """Of the table; asked for with each call."""
         for name, _, _ in ARRAYS:
             self.replace(name, arrays[name])
 
@@ -275,11 +277,6 @@ class World:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
-
-    @property
-    def address(self) -> int:
-        """Of the table."""
-        return self.table.ctypes.data
 
 
 BLOCK = ("block_times", "block_operations", "block_keys", "block_sizes", "block_items", "block_ttls")
