@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -59,7 +60,7 @@ def _print_settings(console: Console, entries: list[Setting]) -> None:
             where = Text(entry.origin, style="cyan" if entry.origin != "default" else "")
             if entry.source:
                 where.append(f"; {entry.source}", style="dim")
-            table.add_row(Text(f"  {safe_text(key, 60)} = {safe_text(entry.value, 300)}"), where)
+            table.add_row(Padding(Text(f"{safe_text(key, 60)} = {safe_text(entry.value, 300)}"), (0, 0, 0, 2)), where)
         console.print(table)
     console.print()
 

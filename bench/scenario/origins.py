@@ -12,8 +12,6 @@ from bench.presets import PRESETS
 from bench.scenario.document import Document
 from bench.scenario.load import Scenario
 from bench.scenario.locate import KeyPath, path_text
-from models.kernel.keys import KeyLaw
-from models.kernel.laws import Law
 from models.kernel.registry import Parameters
 
 
@@ -56,7 +54,7 @@ def _settings(
     fields = type(spec).model_fields
     if isinstance(spec, Parameters):
         filled = {**filled, **spec.filled()}
-    for name in sorted(fields, key=lambda name: name != "model"):
+    for name in sorted(fields, key=lambda name: name not in ("model", "kind")):
         field = fields[name]
         value, key = getattr(spec, name), (*path, field.alias or name)
         if key in (("expect",), ("schema",), ("sweep",)):
@@ -67,7 +65,7 @@ def _settings(
         elif key == ("faults",) and value:
             for index, fault in enumerate(value):
                 yield from _settings(fault, (*key, index), document, preset, {})
-        elif isinstance(value, BaseModel) and not isinstance(value, Law | KeyLaw) and not hasattr(value, "kind"):
+        elif isinstance(value, Parameters) or (isinstance(value, BaseModel) and not hasattr(value, "kind")):
             below = dict.fromkeys(type(value).model_fields, filled[name]) if name in filled else {}
             yield from _settings(value, key, document, preset, below)
         else:
