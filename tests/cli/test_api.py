@@ -17,26 +17,9 @@ import bench
 from bench.errors import ResultError, ScenarioError, UsageError
 from bench.store import read_run
 from tests.tools.command import environment, tierbench
+from tests.tools.two_queues import two_queues
 
-SCENARIO = """
-schema = 1
-name = "half-load"
-seed = 7
-replications = 3
-duration_s = 2.0
-
-[workload]
-arrivals = { kind = "poisson", rate_per_s = 500.0 }
-
-[systems.one]
-model = "queue"
-service = { kind = "exponential", mean_s = 0.001 }
-
-[systems.two]
-model = "queue"
-servers = 2
-service = { kind = "exponential", mean_s = 0.002 }
-
+SCENARIO = f"""{two_queues()}
 [[expect]]
 metric = "one.read.latency_ms.mean"
 at_most = 100.0

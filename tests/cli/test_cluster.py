@@ -23,28 +23,11 @@ from bench.sweep.cluster import _job, do_job
 from bench.sweep.plan import make_plan
 from tests.tools.command import ROOT, Result, environment, process, tierbench
 from tests.tools.dask_cluster import DaskCluster, dask_cluster
+from tests.tools.two_queues import two_queues
 
-SCENARIO = """
-schema = 1
-name = "forty-cells"
-seed = 7
-replications = 3
-duration_s = 4.0
-
-[workload]
-arrivals = { kind = "poisson", rate_per_s = 500.0 }
-
-[systems.one]
-model = "queue"
-service = { kind = "exponential", mean_s = 0.001 }
-
-[systems.two]
-model = "queue"
-servers = 2
-service = { kind = "exponential", mean_s = 0.002 }
-
+SCENARIO = f"""{two_queues(duration_s=4.0, name="forty-cells")}
 [sweep.grid]
-"workload.arrivals.rate_per_s" = { from = 100, to = 670, count = 20 }
+"workload.arrivals.rate_per_s" = {{ from = 100, to = 670, count = 20 }}
 "systems.two.servers" = [2, 3]
 """
 CELLS = 40

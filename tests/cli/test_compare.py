@@ -18,26 +18,9 @@ from bench.comparison.folder import read_comparison
 from bench.errors import ResultError
 from tests.cli.test_run import SIMPY, strict
 from tests.tools.command import files_below, tierbench, unread
+from tests.tools.two_queues import two_queues
 
-SCENARIO = """
-schema = 1
-name = "half-load"
-seed = 7
-replications = 4
-duration_s = 2.0
-
-[workload]
-arrivals = { kind = "poisson", rate_per_s = 300.0 }
-
-[systems.one]
-model = "queue"
-service = { kind = "exponential", mean_s = 0.001 }
-
-[systems.two]
-model = "queue"
-servers = 2
-service = { kind = "exponential", mean_s = 0.001 }
-"""
+SCENARIO = two_queues(4, rate_per_s=300.0, second='{ kind = "exponential", mean_s = 0.001 }')
 SLOWER = SCENARIO.replace("mean_s = 0.001 }\n\n[systems.two]", "mean_s = 0.00102 }\n\n[systems.two]")
 HOSTILE = "</script> [/bold] $x$ =cmd() ::error::x ##[error] \x1b[2J"
 

@@ -17,27 +17,9 @@ import pytest
 from bench.errors import ResultError
 from bench.sweep.results import read_sweep
 from tests.tools.command import Result, environment, files_below, process, tierbench
+from tests.tools.two_queues import two_queues
 
-SCENARIO = """
-schema = 1
-name = "half-load"
-question = "How long is the wait?"
-seed = 7
-replications = 3
-duration_s = 2.0
-
-[workload]
-arrivals = { kind = "poisson", rate_per_s = 500.0 }
-
-[systems.one]
-model = "queue"
-service = { kind = "exponential", mean_s = 0.001 }
-
-[systems.two]
-model = "queue"
-servers = 2
-service = { kind = "exponential", mean_s = 0.002 }
-
+SCENARIO = f"""question = "How long is the wait?"{two_queues()}
 [sweep.grid]
 "workload.arrivals.rate_per_s" = [100, 400, 700]
 "systems.two.servers" = [2, 3]

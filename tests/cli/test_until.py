@@ -10,26 +10,9 @@ import pytest
 
 from bench.store import read_run
 from tests.tools.command import Result, tierbench
+from tests.tools.two_queues import two_queues
 
-SCENARIO = """
-schema = 1
-name = "half-load"
-seed = 7
-replications = 2
-duration_s = 20.0
-
-[workload]
-arrivals = { kind = "poisson", rate_per_s = 500.0 }
-
-[systems.one]
-model = "queue"
-service = { kind = "exponential", mean_s = 0.001 }
-
-[systems.two]
-model = "queue"
-servers = 2
-service = { kind = "exponential", mean_s = 0.001 }
-"""
+SCENARIO = two_queues(2, 20.0, second='{ kind = "exponential", mean_s = 0.001 }')
 
 
 @pytest.fixture

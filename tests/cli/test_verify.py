@@ -25,26 +25,9 @@ from bench.terminal import safe_text
 from models.kernel.laws import Exponential
 from models.kernel.simpy_engine import SimpyPlane
 from tests.tools.command import Result, files_below, process, tierbench, unread
+from tests.tools.two_queues import two_queues
 
-SCENARIO = """
-schema = 1
-name = "half-load"
-seed = 7
-replications = 4
-duration_s = 2.0
-
-[workload]
-arrivals = { kind = "poisson", rate_per_s = 500.0 }
-
-[systems.one]
-model = "queue"
-service = { kind = "exponential", mean_s = 0.001 }
-
-[systems.two]
-model = "queue"
-servers = 2
-service = { kind = "constant", value_s = 0.001 }
-"""
+SCENARIO = two_queues(4, second='{ kind = "constant", value_s = 0.001 }')
 SIMPY = ("--engine", "simpy")
 WHERE = ("--baselines", "kept")
 MEAN = "one.ops.read.latency_ms.mean"
