@@ -66,18 +66,15 @@ def test_distinct_pages_are_as_many_as_chance_says(pages: int, writes: int) -> N
     assert abs(counts.mean() - distinct_pages(pages, writes)) < 4 * counts.std() / math.sqrt(len(counts)) + 0.6
 
 
-@pytest.mark.parametrize(
-    ("engine", "ms_per_gib"), [("compiled", 10.0), ("compiled", 23.3), ("compiled", 239.3), ("simpy", 23.3)],
-    ids=["EC2 HVM", "KVM", "EC2 Xen", "KVM on SimPy"],
-)  # fmt: skip
-def test_a_fork_stands_still_for_its_time(engine: str, ms_per_gib: float) -> None:
+@pytest.mark.parametrize("ms_per_gib", [10.0, 23.3, 239.3], ids=["EC2 HVM", "KVM", "EC2 Xen"])
+def test_a_fork_stands_still_for_its_time(ms_per_gib: float) -> None:
     """Times per GB of the Redis latency guide. Who comes early in the pause waits for most of it, and for no reason
-    would anybody wait so long without.
+    would anybody wait so long without. So many requests are for the quick engine.
     """
 
     def longest_s(fork_s_per_gib: float) -> tuple[float, Outcome]:
         outcome = save(
-            engine, until_s=12.0, rate_per_s=4000.0, object_bytes=50_000,
+            "compiled", until_s=12.0, rate_per_s=4000.0, object_bytes=50_000,
             replication={"fork_s_per_gib": fork_s_per_gib},
         )  # fmt: skip
         return outcome.operations["write"].latency.percentile_s(1.0), outcome

@@ -85,6 +85,7 @@ from tests.strategies.systems import (
     moved_case,
     occupied_case,
     older_case,
+    other_way_case,
     partial_quorum_case,
     restored_case,
     returning_case,
@@ -199,9 +200,10 @@ def test_engines_agree_on_many_systems(round_: int) -> None:
 
 def by_hand() -> list[Case]:
     some = (
-        several_case, throttled_case, older_case, waiting_case, busy_case, expiring_case, returning_case, occupied_case,
-        living_case, log_case, partial(log_case, replicated=False), rounds_case, restored_case, moved_case,
-        volume_case, partial(volume_case, limit=2), partial(volume_case, needed=4), partial_quorum_case,
+        several_case, throttled_case, other_way_case, older_case, waiting_case, busy_case, expiring_case,
+        returning_case, occupied_case, living_case, log_case, partial(log_case, replicated=False), rounds_case,
+        restored_case, moved_case, volume_case, partial(volume_case, limit=2), partial(volume_case, needed=4),
+        partial_quorum_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]

@@ -1036,6 +1036,22 @@ def throttled_case() -> Case:
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def other_way_case() -> Case:
+    """A case by hand in which two of three must answer, by a table; who finds one bucket empty tries another; and who
+    comes again goes another way.
+    """
+    store, node = Group("store", 3), Group("node")
+    disk, slow = Station("disk", store, 0), Station("slow", node, 0)
+    few, more = Bucket("few", node, 0.1 / GRID_S, 1.0), Bucket("more", node, 0.4 / GRID_S, 2.0)
+    two = Quorum("two", 3, table=tuple(answered.bit_count() >= 2 for answered in range(8)))
+    ask = Fork(two, Route(Choose(everybody(store), "leg"), Serve(disk, LAWS[12])))
+    patience = Client(max_attempts=3, backoff_base_s=GRID_S)
+    again = Attempt(Route(Admit((), either=((few,), (more,)))), Route(Serve(slow, grid(3))))
+    work = Workload(Poisson(rate_per_s=1.0 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 1.0})
+    operations = {"read": Operation(Route(again, ask), patience)}
+    return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
 def returning_case() -> Case:
     """A case by hand in which buckets let some through at last, whose retries are given back, and one fills another;
     and an LRU cache of two whole results is asked for three keys, of one, two or three items.
