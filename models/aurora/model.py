@@ -69,7 +69,7 @@ def build(parameters: AuroraParameters, operations: tuple[str, ...]) -> System:
     """Clients in any zone ask the writer, or read from replicas."""
     region = Region.of(parameters.region)
     instances = Instances.of(region, parameters.instance, parameters.replicas)
-    storage = Storage.of(region, parameters.storage, instances.nodes, instances.copies)
+    storage = Storage.of(region, parameters.storage, instances.nodes, instances.cpu, instances.copies)
     proxy = None if parameters.proxy is None else Proxy.of(region, parameters.proxy)
     askers = region.clients if proxy is None else proxy.nodes
     endpoints = Endpoints.of(region, instances, parameters.endpoints, askers)

@@ -1,9 +1,10 @@
 """The storage volume: protection groups of six segments, two in each zone, that take the writer's log.
 
-A writer gives each record its number and sends it to all segments of its group, over a connection of its own to each:
-the first record is on its way at once, and those that come meanwhile go together when the connection is free. A segment
-writes what has come since to its disk, all in one go, and answers; a hole is filled from its like, which it asks time
-and again. Nobody waits for a segment but the commit, and that for enough of them.
+A writer gives each record its number and sends it to all segments of its group, over a connection of its own to each,
+in boxcars: the first record asks for a CPU to send at once, and all that come until it is sent go along. So nobody
+waits for others to come, and the busier the writer is, the more go together. A segment writes what has come since to
+its disk, all in one go, and answers; a hole is filled from its like, which it asks time and again. Nobody waits for a
+segment but the commit, and that for enough of them.
 
 A read asks one segment: of those that the writer knows, from their answers, to have all of the group that is durable,
 the one that has answered the instance fastest. When that takes too long, one more is asked as well, and the first
@@ -38,7 +39,7 @@ from pydantic import Field, model_validator
 from models.aurora.quorums import A17, QuorumParameters
 from models.kernel.charges import Charge, Hourly
 from models.kernel.laws import ConstantSeconds, LognormalSeconds, NonNegative, Positive, SecondsLaw, seconds
-from models.kernel.parts import UNLIMITED, Bucket, Copies, Group, Membership, Quorum, Station, Volume
+from models.kernel.parts import UNLIMITED, Bucket, Copies, Group, Membership, Quorum, Room, Station, Volume
 from models.kernel.registry import MAX_SERVERS, Parameters, Servers, parameter, servers_of
 from models.kernel.steps import (
     Admit,
@@ -47,6 +48,7 @@ from models.kernel.steps import (
     Choose,
     Find,
     Fork,
+    Hold,
     Needed,
     Occupy,
     Order,
@@ -62,7 +64,6 @@ from models.kernel.system import Route
 from models.region import Region
 
 Steps = tuple[Step, ...]
-NO_TIME = seconds(0.0)
 MONTH_H = 730.0
 Interval = Annotated[float, Field(ge=0.001, le=100_000)]
 Reads = Literal["nearest", "any", "quorum"]
@@ -99,7 +100,7 @@ class StorageParameters(Parameters):
     )
     quorum: QuorumParameters = parameter(QuorumParameters(), "copies, and how many are enough", source="see its keys")
     send_s: NonNegative = parameter(
-        0.00002, "seconds that a writer's connection is busy with a batch", assumed="0.00001 to 0.0001"
+        0.00002, "seconds of a writer's CPU to send what there is for a segment", assumed="0.000005 to 0.0001"
     )
     persist: SecondsLaw = parameter(
         LognormalSeconds(median_s=0.0002, p99_s=0.001), "seconds until a record that is written is on a segment's disk",
@@ -178,7 +179,9 @@ class Storage:
         segment_of: The segment of a connection.
         read_from: The segments of a group that are read from.
         order: The same, as each instance prefers them.
-        channel: Sends, batch by batch.
+        cpu: Where instances work, and send.
+        boxcars: Where records go along with the first that is to be sent.
+        batches: Counts what was sent.
         everyone: Nobody waits for all segments of a group.
         in_group: Refuses where a segment is no member of its group.
         copies: What the volume has, first, and what each instance has.
@@ -209,7 +212,9 @@ class Storage:
     segment_of: Membership
     read_from: Membership
     order: Membership
-    channel: Station
+    cpu: Station
+    boxcars: Room
+    batches: Bucket
     everyone: Quorum
     in_group: Station
     copies: Copies
@@ -227,7 +232,9 @@ class Storage:
     hedged: Bucket
 
     @classmethod
-    def of(cls, region: Region, parameters: StorageParameters, instances: Group, copies: Copies) -> Storage:
+    def of(
+        cls, region: Region, parameters: StorageParameters, instances: Group, cpu: Station, copies: Copies
+    ) -> Storage:
         """A volume that nobody has written to."""
         quorum, count, limit = parameters.quorum, parameters.protection_groups, parameters.lsn_limit
         spare = 0 if parameters.repair is None else region.zones
@@ -251,7 +258,8 @@ class Storage:
                 ),
                 of=instances,
             ),
-            Station("channel", channels, rounds=True), Quorum("segments", width, 0),
+            cpu, Room("boxcars", channels, by_key=False), Bucket("batches", instances, 0.0, math.inf),
+            Quorum("segments", width, 0),
             Station("in group", channels, UNLIMITED),
             copies,
             Volume(
@@ -279,7 +287,7 @@ class Storage:
     def commit(self) -> Steps:
         """From a writer that has done its part to a record that is durable."""
         p, network = self.parameters, self.region.network
-        send = Serve(self.channel, NO_TIME, once=seconds(p.send_s))
+        send = Hold(self.boxcars, Route(Serve(self.cpu, seconds(p.send_s)), Admit((self.batches,))))
         write = Serve(self.disk, seconds(p.record_s), once=seconds(p.write_s))
         leg = Route(
             Choose(self.channel_of, "leg"), Pass(self.in_group), send, Choose(self.segment_of, 0),

@@ -890,6 +890,7 @@ class CompiledPlane(Controlled):
         count = sum(part.group.size for part in self.program.rooms)
         records = np.zeros(max(1, count), world.ROOM)
         records["base"] = np.arange(len(records)) * self.key_count
+        records["by_key"][:count] = [part.by_key for part in self.program.rooms for _ in range(part.group.size)]
         return {"rooms": records, "owners": np.zeros(max(1, count * self.key_count), np.int32)}
 
     def _logs(self) -> Any:

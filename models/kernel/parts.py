@@ -290,15 +290,17 @@ class Cache:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """A waiting room by key, on each member of a group: one walk holds a key, others wait, first come first served.
+    """A waiting room on each member of a group: one walk holds a key, others wait, first come first served.
 
     Args:
         name: Unique within the system.
         group: The members that have one each.
+        by_key: Whether there is something to hold for each key; else there is one for all.
     """
 
     name: str
     group: Group
+    by_key: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -300,7 +300,7 @@ class SimpyPlane(Controlled):
             self.volume = VolumeState(self, program.volume, followed)
         self.holding: dict[Token, RoomState] = {}
         self.occupying: dict[tuple[Token, int], StationState] = {}
-        self.rooms = [RoomState(self) for part in program.rooms for _ in range(part.group.size)]
+        self.rooms = [RoomState(self, part) for part in program.rooms for _ in range(part.group.size)]
         self.logs = [
             LogState(whom + 1, leads=whom == member)
             for part in program.logs

@@ -82,7 +82,7 @@ ENTRY = np.dtype(
 )  # fmt: skip
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot. Two of
 them fill a line of a processor's cache."""
-ROOM = _record("base waited")
+ROOM = _record("base waited by_key")
 LOG = _record("end leads bytes head tail")
 """A member's log; `head` to `tail` wait for records in front of theirs, in order."""
 VOLUME = _record("width limit term newest records spare appends queued followed")

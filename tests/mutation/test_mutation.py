@@ -152,7 +152,7 @@ MATTERS: dict[str, tuple[str, ...]] = {
         "aurora.instances:InstanceParameters.apply_s", "aurora.instances:InstanceParameters.bytes_per_s",
         "aurora.model:AuroraParameters.replicas", "aurora.proxy:ProxyParameters.work.median_s",
         "aurora.proxy:ProxyParameters.work.p99_s", "aurora.quorums:QuorumParameters.write",
-        "aurora.quorums:QuorumParameters.read", "aurora.storage:NO_TIME", "aurora.storage:MONTH_H",
+        "aurora.quorums:QuorumParameters.read", "aurora.storage:MONTH_H",
         "aurora.storage:BackgroundParameters.work.value_s", "aurora.storage:StorageParameters.protection_groups",
         "aurora.storage:StorageParameters.send_s", "aurora.storage:StorageParameters.persist.median_s",
         "aurora.storage:StorageParameters.persist.p99_s", "aurora.storage:StorageParameters.write_s",

@@ -36,7 +36,7 @@ AT_ONCE = {"kind": "constant", "value_s": 0.0}
 MEAN_S = 0.001
 
 
-def aurora(**storage: Any) -> System:
+def aurora(instance: dict[str, Any] | None = None, **storage: Any) -> System:
     """Nothing takes time but what segments do to have a record."""
     storage = {
         "protection_groups": 2, "send_s": 0.0, "write_s": 0.0, "record_s": 0.0, "read": AT_ONCE,
@@ -45,7 +45,7 @@ def aurora(**storage: Any) -> System:
     }  # fmt: skip
     parameters = MODEL.parameters(
         replicas=0, region={"near": AT_ONCE, "far": AT_ONCE}, storage=storage,
-        instance={"write_s": AT_ONCE, "bytes_per_s": 1e18},
+        instance={"write_s": AT_ONCE, "bytes_per_s": 1e18, **(instance or {})},
     )  # fmt: skip
     return MODEL.build(parameters, ("write",))
 
@@ -123,16 +123,37 @@ def test_records_are_acknowledged_in_order(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_batch_goes_when_the_connection_is_free(engine: str) -> None:
-    """A connection is busy for 4 ms with a batch: the first write leaves by itself, the next three go together, and so
-    on: of four writes 1 ms apart, they take 4, 7, 6 and 5 ms; then 4, ... as the connection is free again.
+def test_what_comes_until_a_batch_is_sent_goes_along(engine: str) -> None:
+    """It takes 3.5 ms to send: of writes 1 ms apart, the first and the three behind it leave together, after 3.5, 2.5,
+    1.5 and 0.5 ms; and so do the next four.
     """
-    system = aurora(protection_groups=1, send_s=0.004, persist=AT_ONCE)
+    system = aurora(protection_groups=1, send_s=0.0035, persist=AT_ONCE)
 
-    latency = written(system, 4, every_s=0.001, engine=engine).operations["write"].latency
+    outcome = written(system, 8, every_s=0.001, engine=engine)
 
-    assert latency.count == 4
-    assert latency.mean_s == pytest.approx((4 + 7 + 6 + 5) * 0.001 / 4, rel=1e-6)
+    latency = outcome.operations["write"].latency
+    assert latency.count == 8
+    assert latency.mean_s == pytest.approx((3.5 + 2.5 + 1.5 + 0.5) * 0.001 / 4, rel=1e-6)
+    assert outcome.counters["batches.admitted"] == 2 * 6
+    assert outcome.counters["boxcars.waited"] == 6 * 6
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_busy_writer_sends_more_at_once(engine: str) -> None:
+    """Writes come half a millisecond apart. One CPU has three statements of 1 ms to work on before it comes to the
+    first write's six batches of 0.1 ms; the other two go along, and all are durable as the fourth batch is sent, at
+    3.4 ms.
+    """
+    system = aurora(
+        protection_groups=1, send_s=0.0001, persist=AT_ONCE,
+        instance={"vcpus": 1, "write_s": {"kind": "constant", "value_s": 0.001}},
+    )  # fmt: skip
+
+    latency = written(system, 3, every_s=2.0**-11, engine=engine).operations["write"].latency
+
+    assert latency.count == 3
+    assert latency.highest_s == pytest.approx(0.0034, rel=1e-6)
+    assert latency.mean_s == pytest.approx(0.0034 - 2.0**-11, rel=1e-6)
 
 
 def test_a_busy_segment_writes_what_has_come_in_one_go() -> None:

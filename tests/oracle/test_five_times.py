@@ -16,8 +16,8 @@ from bench.pictures.style import render, style_sheet
 from bench.studies.five_times import PUBLISHED, Cell, Row, cells, draw, finding, ratios, table
 
 WITHIN = {
-    (1, "aurora", 100, "transactions/s"): (0.55, 0.85), (1, "mysql", 100, "transactions/s"): (-0.35, -0.15),
-    (1, "aurora", 100, "I/O per transaction"): (4.5, 6.0), (1, "mysql", 100, "I/O per transaction"): (-0.15, 0.05),
+    (1, "aurora", 100, "transactions/s"): (0.85, 1.15), (1, "mysql", 100, "transactions/s"): (-0.4, -0.2),
+    (1, "mysql", 100, "I/O per transaction"): (-0.15, 0.05),
     (2, "aurora", 1): (-0.15, 0.0), (2, "aurora", 10): (-0.15, 0.0), (2, "aurora", 100): (-0.05, 0.1),
     (2, "mysql", 100): (-0.25, -0.05), (2, "mysql", 1000): (-0.15, 0.15),
     (3, "aurora", 50): (0.2, 0.5), (3, "aurora", 500): (-0.1, 0.1), (3, "aurora", 5000): (-0.45, -0.25),

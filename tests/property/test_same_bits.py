@@ -76,6 +76,7 @@ from tests.strategies.systems import (
     GRID_S,
     Case,
     Seen,
+    boxcar_case,
     busy_case,
     cases,
     expiring_case,
@@ -201,9 +202,9 @@ def test_engines_agree_on_many_systems(round_: int) -> None:
 def by_hand() -> list[Case]:
     some = (
         several_case, throttled_case, other_way_case, older_case, waiting_case, busy_case, expiring_case,
-        returning_case, occupied_case, living_case, log_case, partial(log_case, replicated=False), rounds_case,
-        restored_case, moved_case, volume_case, partial(volume_case, limit=2), partial(volume_case, needed=4),
-        partial_quorum_case,
+        returning_case, boxcar_case, occupied_case, living_case, log_case, partial(log_case, replicated=False),
+        rounds_case, restored_case, moved_case, volume_case, partial(volume_case, limit=2),
+        partial(volume_case, needed=4), partial_quorum_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]
@@ -364,7 +365,18 @@ def forget_one_block(block: Callable[..., Any]) -> Callable[..., Any]:
 
 def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
     def change(room: RoomState, owner: Token) -> None:
-        room.waiting.get(owner.key, deque()).reverse()
+        room.waiting.get(room.key(owner), deque()).reverse()
+        share(room, owner)
+
+    return change
+
+
+def all_is_shared(share: Callable[..., None]) -> Callable[..., None]:
+    """Who goes along has read what the first one has."""
+
+    def change(room: RoomState, owner: Token) -> None:
+        for token, _ in room.waiting.get(room.key(owner), ()):
+            token.version, token.access = owner.version, owner.access
         share(room, owner)
 
     return change
@@ -909,6 +921,8 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         LedgerState, "finished", lambda finished: lambda self, token, now: finished(self, token, now) + GRID_S
     ),
     "who waits in a room goes on last come first served": changed(RoomState, "share", last_in_room_first),
+    "who goes along has read the same": changed(RoomState, "share", all_is_shared),
+    "a boxcar is of one key": lambda patch: patch.setattr(RoomState, "key", lambda _, token: token.key),
     "a lost walk keeps its key": lambda patch: patch.setattr(RoomState, "hand_over", lambda *_: None),
     "a cleared room is not": lambda patch: patch.setattr(RoomState, "clear", lambda *_: None),
     "a walk passes a dead node": changed(Pass, "bind", lambda _: lambda *_: lambda token: token.site),

@@ -461,7 +461,7 @@ def pieces(draw: DrawFn) -> Pieces:
         buckets = [replace(buckets[0], overflow=below), below]
     if buckets and draw(st.integers(0, 3)) == 0:
         buckets.append(Bucket("meter", draw(pick), 0.0, math.inf))
-    rooms = [Room(f"room{index}", draw(pick)) for index in range(draw(st.integers(0, 1)))]
+    rooms = [Room(f"room{index}", draw(pick), draw(st.booleans())) for index in range(draw(st.integers(0, 1)))]
     copies = None
     if draw(st.booleans()):
         width, rows = draw(small), draw(small)
@@ -1050,6 +1050,29 @@ def other_way_case() -> Case:
     work = Workload(Poisson(rate_per_s=1.0 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 1.0})
     operations = {"read": Operation(Route(again, ask), patience)}
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
+def boxcar_case() -> Case:
+    """A case by hand in which walks of any key go along with the first that waits for a busy server, whatever they have
+    read before, until that is served; now and then it is down.
+    """
+    node = Group("node")
+    copies, room = Copies("copies", everybody(node)), Room("boxcar", node, by_key=False)
+    cpu = Station("cpu", node)
+    go = Hold(room, Route(Serve(cpu, grid(1))))
+    operations = {
+        "read": Operation(Route(Serve(cpu, grid(1)), Read(copies), go, Read(copies))),
+        "write": Operation(Route(Serve(cpu, grid(1)), Order(copies), go, Apply(copies))),
+    }
+    script = tuple(
+        act
+        for at, how in ((30, "refuse"), (60, "silent"))
+        for act in (Act(at * GRID_S, "down", (node, 0, how)), Act((at + 5) * GRID_S, "up", (node, 0)))
+    )
+    work = Workload(
+        Poisson(rate_per_s=0.6 / GRID_S), UniformKeys(count=3), SIZES[0], {"read": 0.5, "write": 0.5}
+    )  # fmt: skip
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
 def returning_case() -> Case:

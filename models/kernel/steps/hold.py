@@ -1,4 +1,4 @@
-"""Holding a key in a waiting room, and asking whether a member is there at all.
+"""Holding a key, or all there is, in a waiting room, and asking whether a member is there at all.
 
 `RoomState` is the SimPy form of a waiting room; the functions below it are the compiled form: `w.owners` has for each
 room and key one more than the slot of the walk that holds it, and whoever waits is linked to that walk, in order.
@@ -34,8 +34,9 @@ class Hold(Step):
     Args:
         room: Where.
         then: The way.
-        share: Whether those who wait share what came of it, and go on behind it (single flight); else the first of them
-            is the next to hold the key and to go the way (a lock).
+        share: Whether those who wait share what came of it, and go on behind it (single flight; or, where the room is
+            one for all keys, a boxcar, of which all that they share is whether it failed); else the first of them is
+            the next to hold the key and to go the way (a lock).
     """
 
     room: Room
@@ -48,7 +49,7 @@ class Hold(Step):
         from models.kernel.program import Site
 
         room, group = program.room(self.room), program.group(self.room.group)
-        leave = program.add(Site(_Leave(), OP_LEAVE, d=self.share, next=after, carries=1))
+        leave = program.add(Site(_Leave(), OP_LEAVE, c=room, d=self.share, next=after, carries=1))
         then = program.flatten(self.then, leave, depth)
         return program.add(Site(self, self.op, a=room, b=group, next=then, other=after))
 
@@ -117,14 +118,18 @@ class Pass(Step):
 class RoomState:
     """One waiting room of the SimPy engine."""
 
-    def __init__(self, plane: SimpyPlane) -> None:
-        self.plane, self.waited = plane, 0
+    def __init__(self, plane: SimpyPlane, part: Room) -> None:
+        self.plane, self.by_key, self.waited = plane, part.by_key, 0
         self.waiting: dict[int, deque[tuple[Token, int]]] = {}
         self.owners: dict[int, Token] = {}
 
+    def key(self, token: Token) -> int:
+        """What a walk would hold."""
+        return token.key if self.by_key else 0
+
     def enter(self, token: Token, after: int) -> int:
         """Hold the key and go the way, or wait behind who holds it, to go on at `after` if it is shared."""
-        key = token.key
+        key = self.key(token)
         if key not in self.owners:
             self.owners[key] = token
             self.plane.holding[token] = self
@@ -135,15 +140,17 @@ class RoomState:
 
     def share(self, owner: Token) -> None:
         """All who wait go on with what came of it."""
-        key = owner.key
+        key = self.key(owner)
         del self.owners[key]
         for token, after in self.waiting.pop(key, ()):
-            token.error, token.version, token.access, token.site = owner.error, owner.version, owner.access, after
+            token.error, token.site = owner.error, after
+            if self.by_key:
+                token.version, token.access = owner.version, owner.access
             self.plane.ready.append(token)
 
     def hand_over(self, owner: Token) -> None:
         """The first who waits holds the key."""
-        key = owner.key
+        key = self.key(owner)
         del self.owners[key]
         waiting = self.waiting.get(key)
         if waiting:
@@ -176,7 +183,7 @@ def enter(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `RoomState.enter`."""
     index = site.a + token.members[site.b]
     room = w.rooms[index]
-    at = room.base + token.key
+    at = room.base + (token.key if room.by_key else 0)
     if w.owners[at] == 0:
         w.owners[at] = i + 1
         token.held, token.first, token.last = at, -1, -1
@@ -199,13 +206,16 @@ def leave(w: Any, i: int, token: Any, site: Any) -> int:
     if site.d == 0:
         room_release(w, i)
         return int(site.next)
+    by_key = w.rooms[site.c].by_key
     w.owners[token.held] = 0
     token.held = -1
     waiting = token.first
     while waiting >= 0:
         other = w.tokens[waiting]
         after = other.after
-        other.error, other.version, other.access = token.error, token.version, token.access
+        other.error = token.error
+        if by_key:
+            other.version, other.access = token.version, token.access
         other.site = w.sites[other.place].other
         ready_put(w.clock[0], w.tokens, waiting)
         waiting = after
