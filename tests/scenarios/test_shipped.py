@@ -20,7 +20,7 @@ from bench.simulate import choose_engine
 from tests.tools.command import process
 
 SHORT = {
-    "aurora_backpressure": ("replications=3",),
+    "aurora_backpressure": (),
     "aurora_durability": (),
     "aurora_grey_segment": (),
     "aurora_failover": ("replications=2",),
@@ -29,10 +29,10 @@ SHORT = {
     "aurora_read_scaling": (),
     "aurora_repair": (),
     "aurora_replica_lag": (),
-    "aurora_tails": ("replications=3",),
+    "aurora_tails": (),
     "aurora_vs_mysql": ("replications=3", "duration_s=10.0", "faults[0].until_s=10.0", "faults[1].until_s=10.0"),
     "aurora_vs_postgres": ("replications=3",),
-    "aurora_zone_loss": ("replications=2",),
+    "aurora_zone_loss": (),
     "aurora_zone_plus_one": ("replications=3",),
     "cache_evictions": ("duration_s=30.0",),
     "cache_stampede": ("replications=2", "duration_s=35.0", "windows=70"),
