@@ -242,20 +242,18 @@ def _waits(system: System) -> System:
 
 
 def _operations_per_s(scenario: Scenario, outcome: Outcome) -> float:
-    """I/O operations that an instance issues each second: Aurora's batches, or MySQL's flushes and pages.
-
-    A station that is busy for so long at a time has begun as often as its busy time says.
+    """I/O operations that an instance issues each second: Aurora's batches, which are counted, or MySQL's flushes and
+    pages, of which a station has begun as many as its busy time says.
     """
     begin_s, end_s = outcome.span_s
-    p, stations = scenario.spec.systems["it"], outcome.stations
-
-    def busy(name: str, members: slice) -> float:
-        return float(stations[name].span_busy_s[members].sum()) / (end_s - begin_s)
-
+    p = scenario.spec.systems["it"]
     if p.model == "aurora":
         return outcome.buckets["batches"].taken / (end_s - begin_s)
-    first = slice(1)
-    return busy("log", first) / float(p.volume.write.mean()) + busy("page I/O", first) * float(p.volume.iops)
+
+    def busy(name: str) -> float:
+        return float(outcome.stations[name].span_busy_s[0]) / (end_s - begin_s)
+
+    return busy("log") / float(p.volume.write.mean()) + busy("page I/O") * float(p.volume.iops)
 
 
 # ---------------------------------------------------------------- the picture

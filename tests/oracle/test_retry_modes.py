@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.scenario.load import load
-from bench.scenario.origins import settings
 from models.dynamodb.model import DynamodbClientParameters
 from models.kernel.arrivals import Closed, ConstantArrivals, Poisson
 from models.kernel.closed_forms.retries import load_amplification
@@ -235,20 +233,3 @@ def test_a_filled_in_scenario_means_the_same() -> None:
         for whose in (ClientParameters, DynamodbClientParameters):
             filled = whose(mode=mode)  # type: ignore[arg-type]
             assert whose(**filled.model_dump(exclude_none=True)) == filled
-
-
-def test_settings_say_what_a_mode_has_filled_in(tmp_path: Any) -> None:
-    path = tmp_path / "modes.toml"
-    path.write_text(
-        'schema = 1\nname = "modes"\n[systems.table]\nmodel = "dynamodb"\n'
-        'client = { mode = "standard", max_attempts = 7, retry_quota = { capacity = 9.0 } }\n'
-    )
-
-    origins = {entry.path: entry.origin for entry in settings(load(path))}
-
-    client_ = "systems.table.client"
-    assert origins[f"{client_}.max_attempts"] == "line 5"
-    assert origins[f"{client_}.backoff_base_s"] == "mode standard"
-    assert origins[f"{client_}.timeout_s"] == "default"
-    assert origins[f"{client_}.retry_quota.capacity"] == "line 5"
-    assert origins[f"{client_}.retry_quota.timeout_cost"] == "mode standard"

@@ -1069,9 +1069,8 @@ def boxcar_case() -> Case:
         for at, how in ((30, "refuse"), (60, "silent"))
         for act in (Act(at * GRID_S, "down", (node, 0, how)), Act((at + 5) * GRID_S, "up", (node, 0)))
     )
-    work = Workload(
-        Poisson(rate_per_s=0.6 / GRID_S), UniformKeys(count=3), SIZES[0], {"read": 0.5, "write": 0.5}
-    )  # fmt: skip
+    mix = {"read": 0.5, "write": 0.5}
+    work = Workload(Poisson(rate_per_s=0.6 / GRID_S), UniformKeys(count=3), SIZES[0], mix)
     return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.scenario.load import load
-from bench.scenario.origins import by_section, settings
+from bench.scenario.origins import Setting, by_section, settings
+
+
+def settings_of(folder: Path, text: str) -> list[Setting]:
+    """All keys of a scenario that begins with this."""
+    path = folder / "some.toml"
+    path.write_text(f'schema = 1\nname = "some"\n{text}', "utf-8")
+    return settings(load(path))
 
 
 def test_what_is_assumed_within_a_choice_is_said(tmp_path: Path) -> None:
     """Goal: a choice that has parameters of its own hides none of their sources."""
-    path = tmp_path / "choice.toml"
-    path.write_text(
-        'schema = 1\nname = "choice"\n[systems.redis]\nmodel = "redis"\nreplicas = 1\n'
-        'failover = { kind = "multi_az", check_s = 0.5 }\n'
-    )
-
-    sections = by_section(settings(load(path)))
+    sections = by_section(settings_of(
+        tmp_path,
+        '[systems.redis]\nmodel = "redis"\nreplicas = 1\nfailover = { kind = "multi_az", check_s = 0.5 }\n',
+    ))  # fmt: skip
 
     keys = {entry.path.rpartition(".")[2]: entry for entry in sections["systems.redis.failover"]}
     assert next(iter(keys)) == "kind"
@@ -26,12 +30,23 @@ def test_what_is_assumed_within_a_choice_is_said(tmp_path: Path) -> None:
 
 
 def test_a_law_is_one_value(tmp_path: Path) -> None:
-    path = tmp_path / "law.toml"
-    path.write_text(
-        'schema = 1\nname = "law"\n[workload]\nvalue_size_bytes = { kind = "constant", value = 9.0 }\n'
-        '[systems.queue]\nmodel = "queue"\n'
-    )
+    law = '{ kind = "constant", value = 9.0 }'
+    text = f'[workload]\nvalue_size_bytes = {law}\n[systems.queue]\nmodel = "queue"\n'
 
-    values = {entry.path: entry.value for entry in settings(load(path))}
+    values = {entry.path: entry.value for entry in settings_of(tmp_path, text)}
 
-    assert values["workload.value_size_bytes"] == '{ kind = "constant", value = 9.0 }'
+    assert values["workload.value_size_bytes"] == law
+
+
+def test_settings_say_what_a_mode_has_filled_in(tmp_path: Path) -> None:
+    client = 'client = { mode = "standard", max_attempts = 7, retry_quota = { capacity = 9.0 } }'
+
+    entries = settings_of(tmp_path, f'[systems.table]\nmodel = "dynamodb"\n{client}\n')
+
+    origins = {entry.path: entry.origin for entry in entries}
+    client_ = "systems.table.client"
+    assert origins[f"{client_}.max_attempts"] == "line 5"
+    assert origins[f"{client_}.backoff_base_s"] == "mode standard"
+    assert origins[f"{client_}.timeout_s"] == "default"
+    assert origins[f"{client_}.retry_quota.capacity"] == "line 5"
+    assert origins[f"{client_}.retry_quota.timeout_cost"] == "mode standard"
