@@ -258,7 +258,7 @@ class Storage:
                 ),
                 of=instances,
             ),
-            cpu, Room("boxcars", channels, by_key=False), Bucket("batches", instances, 0.0, math.inf),
+            cpu, Room("boxcars", channels, by=instances), Bucket("batches", instances, 0.0, math.inf),
             Quorum("segments", width, 0),
             Station("in group", channels, UNLIMITED),
             copies,

@@ -481,7 +481,7 @@ class CompiledPlane(Controlled):
         self._control()
         state = SILENT if how == "silent" else REFUSING
         self._ensure_heap(len(self.w.tokens))
-        self.f["room_clear"](self.w, self.program.room(room) + member, state, self.key_count)
+        self.f["room_clear"](self.w, self.program.room(room) + member, state)
         self._drain()
 
     def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
@@ -887,11 +887,14 @@ class CompiledPlane(Controlled):
         return records
 
     def _rooms(self) -> dict[str, Any]:
-        count = sum(part.group.size for part in self.program.rooms)
-        records = np.zeros(max(1, count), world.ROOM)
-        records["base"] = np.arange(len(records)) * self.key_count
-        records["by_key"][:count] = [part.by_key for part in self.program.rooms for _ in range(part.group.size)]
-        return {"rooms": records, "owners": np.zeros(max(1, count * self.key_count), np.int32)}
+        records, owners = np.zeros(max(1, sum(part.group.size for part in self.program.rooms)), world.ROOM), 0
+        for part in self.program.rooms:
+            first = self.program.room(part)
+            for record in records[first : first + part.group.size]:
+                record["base"], record["width"] = owners, self.key_count if part.by is None else part.by.size
+                record["by"] = -1 if part.by is None else self.program.group(part.by)
+                owners += int(record["width"])
+        return {"rooms": records, "owners": np.zeros(max(1, owners), np.int32)}
 
     def _logs(self) -> Any:
         whom = [(whom, member) for part in self.program.logs for member, whom in enumerate(part.follows)]

@@ -193,8 +193,8 @@ class _Reader:
                 return self._ways("at once" if step.at_once else "one after another", (f"each {what}", step.route))
             case Hold():
                 others = "the others share what comes of it" if step.share else "the others wait their turn"
-                by_key = " by key" if step.room.by_key else ""
-                return self._ways(f"one at a time{by_key} ({step.room.name})", (others, step.then))
+                by = "key" if step.room.by is None else step.room.by.name
+                return self._ways(f"one at a time by {by} ({step.room.name})", (others, step.then))
             case Try():
                 failure = f"if {ERRORS[step.error]}" if step.error else "if that fails"
                 return self._ways("try", ("first", step.then), (failure, step.instead))

@@ -290,17 +290,18 @@ class Cache:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """A waiting room on each member of a group: one walk holds a key, others wait, first come first served.
+    """A waiting room on each member of a group: one walk holds a key, or what stands for a member of some other group,
+    and others wait, first come first served.
 
     Args:
         name: Unique within the system.
         group: The members that have one each.
-        by_key: Whether there is something to hold for each key; else there is one for all.
+        by: The group of whose members each has something to hold there; None: each key has.
     """
 
     name: str
     group: Group
-    by_key: bool = True
+    by: Group | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -242,6 +242,8 @@ class Program:
     def room(self, room: Room) -> int:
         """Index of the room family's first member."""
         self.group(room.group)
+        if room.by is not None:
+            self.group(room.by)
         return self._base(self.rooms, room)
 
     def log(self, log: Log) -> int:

@@ -298,7 +298,7 @@ class SimpyPlane(Controlled):
         if program.volume is not None:
             followed = None if program.volume.copies is None else self.ledger
             self.volume = VolumeState(self, program.volume, followed)
-        self.holding: dict[Token, RoomState] = {}
+        self.holding: dict[Token, tuple[RoomState, int]] = {}
         self.occupying: dict[tuple[Token, int], StationState] = {}
         self.rooms = [RoomState(self, part) for part in program.rooms for _ in range(part.group.size)]
         self.logs = [
@@ -561,8 +561,9 @@ class SimpyPlane(Controlled):
     def vanish(self, token: Token) -> None:
         """A walk is lost without a word."""
         token.stamp += 1
-        if self.holding and (room := self.holding.pop(token, None)) is not None:
-            room.hand_over(token)
+        if token in self.holding:
+            room, key = self.holding.pop(token)
+            room.hand_over(key)
         for nesting in range(MAX_OCCUPIED) if self.occupying else ():
             if (station := self.occupying.pop((token, nesting), None)) is not None:
                 station.release()

@@ -82,7 +82,7 @@ ENTRY = np.dtype(
 )  # fmt: skip
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot. Two of
 them fill a line of a processor's cache."""
-ROOM = _record("base waited by_key")
+ROOM = _record("base width waited by")
 LOG = _record("end leads bytes head tail")
 """A member's log; `head` to `tail` wait for records in front of theirs, in order."""
 VOLUME = _record("width limit term newest records spare appends queued followed")
@@ -171,7 +171,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("held", np.dtype(np.int32), 1),  # caches x keys: slot + 1 of the object's entry, or 0
     ("buckets", BUCKET, 1),
     ("rooms", ROOM, 1),
-    ("owners", np.dtype(np.int32), 1),  # rooms x keys: slot + 1 of the walk that holds the key, or 0
+    ("owners", np.dtype(np.int32), 1),  # by room, then key or member: slot + 1 of the walk that holds it, or 0
     ("logs", LOG, 1),
     ("volume", VOLUME, 1),  # one
     ("writers", WRITER, 1),

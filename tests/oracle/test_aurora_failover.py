@@ -36,9 +36,10 @@ FEW = {"protection_groups": 1, "gossip_s": 0.5}
 
 def run(
     lost: Sequence[tuple[int, float, float]], until_s: float = 6.0, replications: int = 1, engine: str = "compiled",
-    mix: dict[str, float] | None = None, failover: dict[str, Any] | None = None, **parameters: Any,
+    mix: dict[str, float] | None = None, failover: dict[str, Any] | None = None, *, paused: bool = False,
+    **parameters: Any,
 ) -> list[Outcome]:  # fmt: skip
-    """Requests at even distances while instances are lost, each from when until when: they refuse."""
+    """Requests at even distances while instances are lost, each from when until when: they refuse, or stand still."""
     operations = mix or {"write": 1.0}
     given = {
         "replicas": 1, "storage": FEW, "failover": {**QUICK, **(failover or {})}, "client": {"timeout_s": LONG_S},
@@ -46,7 +47,8 @@ def run(
     }  # fmt: skip
     system = MODEL.build(MODEL.parameters(**given), tuple(operations))
     program = Program(system, "system")
-    faults = [Fault(at_s, back_s, tuple(lose(program, instance))) for instance, at_s, back_s in lost]
+    effects = pause if paused else lose
+    faults = [Fault(at_s, back_s, tuple(effects(program, instance))) for instance, at_s, back_s in lost]
     system = replace(system, controls=(schedule(faults), *system.controls, *system.watchers), watchers=())
     work = Workload(ConstantArrivals(rate_per_s=50.0), UniformKeys(count=20), Constant(value=100.0), operations)
     return replicate(system, work, Span(0.0, until_s, until_s + 5.0, 10), replications, engine)
@@ -58,6 +60,13 @@ def lose(program: Program, instance: int) -> Iterable[Any]:
     group = program.volume.writers
     yield from (StationFault(station, instance, "refuse") for station in program.stations if station.group is group)
     yield Interrupt(program.volume, group, instance)
+
+
+def pause(program: Program, instance: int) -> Iterable[Any]:
+    """What it does when an instance stands still."""
+    assert program.volume is not None
+    group = program.volume.writers
+    return (StationFault(each, instance, paused=True) for each in program.stations if each.group is group)
 
 
 def stages_s(outcome: Outcome) -> dict[str, float]:
@@ -135,6 +144,20 @@ def test_one_that_is_lost_while_it_is_promoted_gives_way_to_the_next() -> None:
     promoted = [text for text in notes(outcome) if "promoted" in text]
     assert promoted == ["instance 1 is promoted", "instance 2 is promoted"]
     assert outcome.operations["write"].window_errors[-4:].sum() == 0
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_what_a_paused_writer_was_sending_holds_nobody_up(engine: str) -> None:
+    """It stands still as a record is on its way to all segments, 5 ms after one came of which the sending takes 15."""
+    (outcome,) = run(
+        [(0, FAILS_S + 0.005, LONG_S)], engine=engine, paused=True, storage={**FEW, "send_s": 0.015},
+        endpoints={"ttl_s": 0.2}, client={"timeout_s": 0.5},
+    )  # fmt: skip
+
+    write = outcome.operations["write"]
+    assert "instance 1 is promoted" in notes(outcome)
+    assert write.window_errors[-3:].sum() == 0
+    assert write.window_latency[-3:].sum() == pytest.approx(3 * 0.6 * 50.0, abs=2)
 
 
 def test_a_proxy_holds_what_comes_and_refuses_nothing_that_it_can_hold() -> None:

@@ -364,9 +364,9 @@ def forget_one_block(block: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
-    def change(room: RoomState, owner: Token) -> None:
-        room.waiting.get(room.key(owner), deque()).reverse()
-        share(room, owner)
+    def change(room: RoomState, owner: Token, key: int) -> None:
+        room.waiting.get(key, deque()).reverse()
+        share(room, owner, key)
 
     return change
 
@@ -374,10 +374,10 @@ def last_in_room_first(share: Callable[..., None]) -> Callable[..., None]:
 def all_is_shared(share: Callable[..., None]) -> Callable[..., None]:
     """Who goes along has read what the first one has."""
 
-    def change(room: RoomState, owner: Token) -> None:
-        for token, _ in room.waiting.get(room.key(owner), ()):
+    def change(room: RoomState, owner: Token, key: int) -> None:
+        for token, _ in room.waiting.get(key, ()):
             token.version, token.access = owner.version, owner.access
-        share(room, owner)
+        share(room, owner, key)
 
     return change
 

@@ -461,7 +461,7 @@ def pieces(draw: DrawFn) -> Pieces:
         buckets = [replace(buckets[0], overflow=below), below]
     if buckets and draw(st.integers(0, 3)) == 0:
         buckets.append(Bucket("meter", draw(pick), 0.0, math.inf))
-    rooms = [Room(f"room{index}", draw(pick), draw(st.booleans())) for index in range(draw(st.integers(0, 1)))]
+    rooms = [Room(f"room{index}", draw(pick), draw(st.none() | pick)) for index in range(draw(st.integers(0, 1)))]
     copies = None
     if draw(st.booleans()):
         width, rows = draw(small), draw(small)
@@ -1057,7 +1057,7 @@ def boxcar_case() -> Case:
     read before, until that is served; now and then it is down.
     """
     node = Group("node")
-    copies, room = Copies("copies", everybody(node)), Room("boxcar", node, by_key=False)
+    copies, room = Copies("copies", everybody(node)), Room("boxcar", node, by=node)
     cpu = Station("cpu", node)
     go = Hold(room, Route(Serve(cpu, grid(1))))
     operations = {

@@ -1,7 +1,8 @@
-"""Holding a key, or all there is, in a waiting room, and asking whether a member is there at all.
+"""Holding a key, or what is a member's, in a waiting room, and asking whether a member is there at all.
 
 `RoomState` is the SimPy form of a waiting room; the functions below it are the compiled form: `w.owners` has for each
-room and key one more than the slot of the walk that holds it, and whoever waits is linked to that walk, in order.
+room and key, or member, one more than the slot of the walk that holds it, and whoever waits is linked to that walk, in
+order.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Hold(Step):
         room: Where.
         then: The way.
         share: Whether those who wait share what came of it, and go on behind it (single flight; or, where the room is
-            one for all keys, a boxcar, of which all that they share is whether it failed); else the first of them is
-            the next to hold the key and to go the way (a lock).
+            not by key, a boxcar, of which all that they share is whether it failed); else the first of them is the next
+            to hold the key and to go the way (a lock).
     """
 
     room: Room
@@ -73,13 +74,13 @@ class _Leave(Step):
         share = site.d
 
         def leave(token: Token) -> int:
-            room = plane.holding.pop(token, None)
             # A walk that failed before it came here holds nothing, nor does one whose room was cleared.
-            if room is not None:
+            if token in plane.holding:
+                room, key = plane.holding.pop(token)
                 if share:
-                    room.share(token)
+                    room.share(token, key)
                 else:
-                    room.hand_over(token)
+                    room.hand_over(key)
             return token.site
 
         return leave
@@ -119,44 +120,45 @@ class RoomState:
     """One waiting room of the SimPy engine."""
 
     def __init__(self, plane: SimpyPlane, part: Room) -> None:
-        self.plane, self.by_key, self.waited = plane, part.by_key, 0
+        self.plane, self.waited = plane, 0
+        self.by = -1 if part.by is None else plane.program.group(part.by)
         self.waiting: dict[int, deque[tuple[Token, int]]] = {}
         self.owners: dict[int, Token] = {}
 
     def key(self, token: Token) -> int:
-        """What a walk would hold."""
-        return token.key if self.by_key else 0
+        """What a walk that comes would hold."""
+        return token.key if self.by < 0 else token.members[self.by]
 
     def enter(self, token: Token, after: int) -> int:
         """Hold the key and go the way, or wait behind who holds it, to go on at `after` if it is shared."""
         key = self.key(token)
         if key not in self.owners:
-            self.owners[key] = token
-            self.plane.holding[token] = self
+            self._own(token, key)
             return token.site
         self.waiting.setdefault(key, deque()).append((token, after))
         self.waited += 1
         return PARKED
 
-    def share(self, owner: Token) -> None:
+    def _own(self, token: Token, key: int) -> None:
+        self.owners[key] = token
+        self.plane.holding[token] = self, key
+
+    def share(self, owner: Token, key: int) -> None:
         """All who wait go on with what came of it."""
-        key = self.key(owner)
         del self.owners[key]
         for token, after in self.waiting.pop(key, ()):
             token.error, token.site = owner.error, after
-            if self.by_key:
+            if self.by < 0:
                 token.version, token.access = owner.version, owner.access
             self.plane.ready.append(token)
 
-    def hand_over(self, owner: Token) -> None:
+    def hand_over(self, key: int) -> None:
         """The first who waits holds the key."""
-        key = self.key(owner)
         del self.owners[key]
         waiting = self.waiting.get(key)
         if waiting:
             token, _ = waiting.popleft()
-            self.owners[key] = token
-            self.plane.holding[token] = self
+            self._own(token, key)
             self.plane.ready.append(token)
         if not waiting:
             self.waiting.pop(key, None)
@@ -183,7 +185,7 @@ def enter(w: Any, i: int, token: Any, site: Any) -> int:
     """Compiled form of `RoomState.enter`."""
     index = site.a + token.members[site.b]
     room = w.rooms[index]
-    at = room.base + (token.key if room.by_key else 0)
+    at = room.base + (token.key if room.by < 0 else token.members[room.by])
     if w.owners[at] == 0:
         w.owners[at] = i + 1
         token.held, token.first, token.last = at, -1, -1
@@ -206,7 +208,7 @@ def leave(w: Any, i: int, token: Any, site: Any) -> int:
     if site.d == 0:
         room_release(w, i)
         return int(site.next)
-    by_key = w.rooms[site.c].by_key
+    by_key = w.rooms[site.c].by < 0
     w.owners[token.held] = 0
     token.held = -1
     waiting = token.first
@@ -233,10 +235,10 @@ def pass_by(w: Any, i: int, token: Any, site: Any) -> int:
     return int(site.next)
 
 
-def room_clear(w: Any, index: int, state: int, keys: int) -> None:
+def room_clear(w: Any, index: int, state: int) -> None:
     """Compiled form of `RoomState.clear`."""
-    base = w.rooms[index].base
-    for at in range(base, base + keys):
+    room = w.rooms[index]
+    for at in range(room.base, room.base + room.width):
         if w.owners[at]:
             owner = w.tokens[w.owners[at] - 1]
             w.owners[at] = 0
