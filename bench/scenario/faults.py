@@ -332,7 +332,7 @@ def _zone_effects(spec: ZoneDown, program: Program, part: str, zone: int | None)
                 yield StationFault(station, member, spec.how)
     for cache in _volatile(program):
         yield from (Flush(cache, m) for m in range(cache.group.size) if cache.group.zone(m) == zone)
-    for room in program.rooms:
+    for room in (room for room in program.rooms if room.group.fails):
         yield from (Clear(room, m, spec.how) for m in range(room.group.size) if room.group.zone(m) == zone)
     for copies in _forgetful(program):
         group = copies.members.group

@@ -13,7 +13,7 @@ from models.kernel.codes import OP_CHOOSE
 from models.kernel.laws import CONSTANT
 from models.kernel.program import Program
 from models.kernel.sources import Source, Workload
-from models.kernel.steps.choose import KEY, RANDOM
+from models.kernel.steps.choose import RANDOM
 from models.kernel.system import Client
 
 
@@ -46,11 +46,10 @@ def _work_is_certain(program: Program, workload: Workload) -> bool:
     steady = isinstance(arrivals, ConstantArrivals) or (
         isinstance(arrivals, Closed) and arrivals.think.code == CONSTANT and not program.caches
     )
-    looks_at_keys = bool(program.caches) or any(site.op == OP_CHOOSE and site.b == KEY for site in program.sites)
     return (
         steady
         and len(workload.mix) == 1
         and not workload.objects_differ
         and (workload.items.code == CONSTANT or not any(workload.asks_several()))
-        and (workload.keys.count == 1 or not looks_at_keys)
+        and (workload.keys.count == 1 or not program.reads_keys)
     )

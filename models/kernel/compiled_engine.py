@@ -597,9 +597,9 @@ class CompiledPlane(Controlled):
         record = self.w.sources[source]
         record["active"] = 1
         self._control()
-        while not self._has_room(int(record["parked_count"])):
+        done, parked = 0, int(record["parked_count"])
+        while (done := self.f["issue_parked"](self.w, source, done)) < parked:
             self._grow()
-        self.f["issue_parked"](self.w, source)
         self._drain()
 
     def _station_call(self, name: str, index: int, *arguments: Any) -> None:
@@ -657,19 +657,6 @@ class CompiledPlane(Controlled):
         return self._spreads[value, count]
 
     # ------------------------------------------------------------ room
-
-    def _has_room(self, more: int = 0) -> bool:
-        clock = self.clock
-        wanted = int(clock["reserve"]) + 3 * more + 1
-        return bool(
-            clock["spare_tokens"] > wanted
-            and clock["spare_requests"] > wanted
-            and clock["heap"] + wanted <= len(self.w.heap)
-            and clock["wakeups"] + wanted <= len(self.w.wakeups)
-            and clock["spare_entries"] >= clock["fills"]
-            and self.w.ledger[0]["spare"] >= self.w.ledger[0]["orders"]
-            and self._has_numbers()
-        )
 
     def _has_numbers(self) -> bool:
         volume = self.w.volume[0]

@@ -475,14 +475,18 @@ def wake_clients(w: Any, s: int) -> None:
         heap_push(clock, w.heap, think_s, CLIENT, client, s)
 
 
-def issue_parked(w: Any, s: int) -> None:
-    """A closed source goes on: clients that have thought meanwhile ask, in order."""
+def issue_parked(w: Any, s: int, first: int) -> int:
+    """A closed source goes on: clients that have thought meanwhile ask, in order; returns how many of them have, fewer
+    than there are where there is no room for the next one.
+    """
     clock, source = w.clock[0], w.sources[s]
-    count = source.parked_count
-    source.parked_count = 0
-    for index in range(count):
+    for index in range(first, source.parked_count):
+        if not has_room(w):
+            return int(index)
         if clock.now < clock.duration:
             issue(w, s, w.parked[s, index])
+    count, source.parked_count = source.parked_count, 0
+    return int(count)
 
 
 # ---------------------------------------------------------------- requests

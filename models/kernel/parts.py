@@ -296,7 +296,8 @@ class Room:
     Args:
         name: Unique within the system.
         group: The members that have one each.
-        by: The group of whose members each has something to hold there; None: each key has.
+        by: The group of whose members each has something to hold there; None: each key has. Faults of such a member
+            touch what it holds by the stations on the way alone.
     """
 
     name: str

@@ -227,7 +227,7 @@ class Plane(Protocol):
         """
 
     def clear(self, room: Room, member: int, how: Down) -> None:
-        """Nobody holds a key in the member's room any more, and whoever waits there is refused or lost."""
+        """Nobody holds anything in the member's room any more, and whoever waits there is refused or lost."""
 
     def copy(self, copies: Copies, row: int, source: int, target: int) -> None:
         """One member of a row takes every version that another has and that is newer than its own."""

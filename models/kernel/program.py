@@ -109,6 +109,8 @@ class Program:
     columns: list[Column] = field(default_factory=list)
     occupied: list[tuple[int, Station]] = field(default_factory=list)
     """While routes are read: the stations that are occupied there, by depth."""
+    holding: list[int] = field(default_factory=list)
+    """While routes are read: depths at which something is held in a waiting room there."""
     _complete: bool = False
 
     def __post_init__(self) -> None:

@@ -40,7 +40,7 @@ from models.kernel.sampling import Sampler
 from models.kernel.simpy_engine import Draws, QuotaState, SimpyPlane
 from models.kernel.slabs import ACTIVE, COLD, FETCHED, HOT, NEW, WARM, SlabsState
 from models.kernel.sources import NOTHING, ClosedSource, OpenSource, Workload
-from models.kernel.station import StationState
+from models.kernel.station import REFUSING, StationState
 from models.kernel.steps import (
     Admit,
     Append,
@@ -79,6 +79,7 @@ from tests.strategies.systems import (
     boxcar_case,
     busy_case,
     cases,
+    cleared_case,
     expiring_case,
     first_difference,
     grid,
@@ -124,6 +125,7 @@ def test_engines_agree(case: Case) -> None:
     "case",
     [
         busy_case(),
+        cleared_case(),
         expiring_case(),
         several_case(),
         living_case(),
@@ -138,6 +140,7 @@ def test_engines_agree(case: Case) -> None:
     ],
     ids=[
         "busy",
+        "cleared",
         "expiring",
         "several",
         "living",
@@ -202,9 +205,9 @@ def test_engines_agree_on_many_systems(round_: int) -> None:
 def by_hand() -> list[Case]:
     some = (
         several_case, throttled_case, other_way_case, older_case, waiting_case, busy_case, expiring_case,
-        returning_case, boxcar_case, occupied_case, living_case, log_case, partial(log_case, replicated=False),
-        rounds_case, restored_case, moved_case, volume_case, partial(volume_case, limit=2),
-        partial(volume_case, needed=4), partial_quorum_case,
+        returning_case, boxcar_case, cleared_case, occupied_case, living_case, log_case,
+        partial(log_case, replicated=False), rounds_case, restored_case, moved_case, volume_case,
+        partial(volume_case, limit=2), partial(volume_case, needed=4), partial_quorum_case,
     )  # fmt: skip
     evicting = [sampled_case("sampled_lru"), sampled_case("sampled_lfu"), slabs_case()]
     handed = [hand(policy) for hand in (handed_over_case, saved_case) for policy in ("clock", "sampled_lfu", "lru")]
@@ -380,6 +383,20 @@ def all_is_shared(share: Callable[..., None]) -> Callable[..., None]:
         share(room, owner, key)
 
     return change
+
+
+def cleared_one_by_one(room: RoomState, state: int) -> None:
+    """Each holds what it has until its own place is cleared."""
+    for key in sorted(room.owners):
+        owner = room.owners.pop(key, None)
+        if owner is not None:
+            room.plane.holding.pop(owner, None)
+            for token, after in room.waiting.pop(key, ()):
+                if state == REFUSING:
+                    token.error, token.site = REFUSED, after
+                    room.plane.ready.append(token)
+                else:
+                    room.plane.vanish(token)
 
 
 def plain_refund(state: QuotaState, _: Request) -> None:
@@ -924,6 +941,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "who goes along has read the same": changed(RoomState, "share", all_is_shared),
     "a boxcar is of one key": lambda patch: patch.setattr(RoomState, "key", lambda _, token: token.key),
     "a lost walk keeps its key": lambda patch: patch.setattr(RoomState, "hand_over", lambda *_: None),
+    "a room is cleared one by one": lambda patch: patch.setattr(RoomState, "clear", cleared_one_by_one),
     "a cleared room is not": lambda patch: patch.setattr(RoomState, "clear", lambda *_: None),
     "a walk passes a dead node": changed(Pass, "bind", lambda _: lambda *_: lambda token: token.site),
     "tokens drawn are not written down": lambda patch: patch.setattr(Recorder, "_flush_drawn", lambda _: None),

@@ -1074,6 +1074,26 @@ def boxcar_case() -> Case:
     return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
+def cleared_case() -> Case:
+    """A case by hand in which walks hold one thing in a room while a leg of theirs waits there for another, and the
+    room is cleared time and again: with a leg its walk may be lost, which holds nothing any more by then.
+    """
+    node, things = Group("node"), Group("things", 2)
+    room, either = Room("room", node, by=things), everybody(things)
+    disk = Station("disk", Group("store"), 0)
+    leg = Route(Choose(either, 0), Hold(room, Route(Serve(disk, grid(6))), share=False))
+    operations = {
+        "read": Operation(Route(Choose(either, 0), Hold(room, Route(Serve(disk, grid(20))), share=False))),
+        "write": Operation(Route(Choose(either, 1), Hold(room, Route(Fork(Quorum("leg", 1, 1), leg)), share=False))),
+    }
+    script = tuple(
+        Act(at * GRID_S, "clear", (room, 0, how)) for at, how in ((20, "silent"), (45, "refuse"), (70, "silent"))
+    )
+    mix = {"read": 0.5, "write": 0.5}
+    work = Workload(Poisson(rate_per_s=1.0 / GRID_S), UniformKeys(count=2), SIZES[0], mix)
+    return Case(operations, (script,), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
+
+
 def returning_case() -> Case:
     """A case by hand in which buckets let some through at last, whose retries are given back, and one fills another;
     and an LRU cache of two whole results is asked for three keys, of one, two or three items.

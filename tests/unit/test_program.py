@@ -6,9 +6,9 @@ import pytest
 
 from models.kernel.codes import MAX_OCCUPIED
 from models.kernel.laws import Constant
-from models.kernel.parts import Group, Quorum, Station
+from models.kernel.parts import Group, Quorum, Room, Station
 from models.kernel.program import Program
-from models.kernel.steps import Fork, Occupy, Serve
+from models.kernel.steps import Fork, Hold, Occupy, Serve
 from models.kernel.system import Operation, Route, System
 
 NODE = Group("node")
@@ -49,3 +49,12 @@ def test_a_walk_occupies_so_many_stations_at_most() -> None:
     program(nested(stations[:-1]))
     with pytest.raises(ValueError, match=f"a walk occupies {MAX_OCCUPIED} stations at most"):
         program(nested(stations))
+
+
+def test_a_walk_holds_one_thing_at_a_time_and_a_leg_another() -> None:
+    """In one room as in several; whoever holds two would be remembered with the second alone."""
+    room, other, quorum = Room("room", NODE), Room("other", NODE), Quorum("q", 1, 1)
+
+    program(Route(Hold(room, Route(WORK)), Hold(other, Route(Fork(quorum, Route(Hold(room, Route(WORK))))))))
+    with pytest.raises(ValueError, match="system: a walk comes to room other while it holds something already"):
+        program(Route(Hold(room, Route(WORK, Hold(other, Route(WORK))))))

@@ -28,37 +28,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Hold(Step):
-    """Go a way while holding the walk's key in the chosen member's room; whoever comes meanwhile waits.
+    """Go a way while holding the walk's key, or what is a member's, in the chosen member's room; others wait meanwhile.
 
-    A walk that is lost on the way leaves the key to the first who waits.
+    A walk holds one thing at a time; if it is lost on the way, the first who waits has it.
 
     Args:
         room: Where.
         then: The way.
         share: Whether those who wait share what came of it, and go on behind it (single flight; or, where the room is
             not by key, a boxcar, of which all that they share is whether it failed); else the first of them is the next
-            to hold the key and to go the way (a lock).
+            to hold it and to go the way (a lock).
     """
 
     room: Room
     then: Route
     share: bool = True
     op = OP_ENTER
-    reads_key = True
+
+    @property
+    def reads_key(self) -> bool:  # type: ignore[override]
+        """Whether it is a key that is held."""
+        return self.room.by is None
 
     def place(self, program: Program, after: int, depth: int) -> int:
         from models.kernel.program import Site
 
+        if depth in program.holding:
+            raise ValueError(f"{program.name}: a walk comes to room {self.room.name} while it holds something already")
         room, group = program.room(self.room), program.group(self.room.group)
         leave = program.add(Site(_Leave(), OP_LEAVE, c=room, d=self.share, next=after, carries=1))
+        program.holding.append(depth)
         then = program.flatten(self.then, leave, depth)
+        program.holding.pop()
         return program.add(Site(self, self.op, a=room, b=group, next=then, other=after))
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         rooms, group, after, first = plane.rooms, site.b, site.other, site.a
 
         def enter(token: Token) -> int:
-            assert token not in plane.holding, "a walk holds one key at a time"
+            assert token not in plane.holding, "a walk holds one thing at a time"
             return rooms[first + token.members[group]].enter(token, after)
 
         return enter
@@ -68,7 +76,6 @@ class _Leave(Step):
     """The way is over."""
 
     op = OP_LEAVE
-    reads_key = True
 
     def bind(self, plane: SimpyPlane, site: Site) -> Callable[[Token], int]:
         share = site.d
@@ -239,11 +246,13 @@ def room_clear(w: Any, index: int, state: int) -> None:
     """Compiled form of `RoomState.clear`."""
     room = w.rooms[index]
     for at in range(room.base, room.base + room.width):
+        # First of all, as a walk that is lost below may end one that holds another place, which would go to the next.
         if w.owners[at]:
-            owner = w.tokens[w.owners[at] - 1]
+            w.tokens[w.owners[at] - 1].held = -1
+    for at in range(room.base, room.base + room.width):
+        if w.owners[at]:
+            waiting = w.tokens[w.owners[at] - 1].first
             w.owners[at] = 0
-            owner.held = -1
-            waiting = owner.first
             while waiting >= 0:
                 other = w.tokens[waiting]
                 after = other.after
