@@ -2,11 +2,12 @@
 
 Aurora looks at the writer from every zone at intervals. When nobody has had an answer so many times in a row, the
 replica with the lowest promotion tier of those that answer is made the writer; without one, a new instance is, which
-takes minutes. It asks all segments how far they are, until those that have answered are enough in each group; takes
-what is durable; and cuts off the rest, under a new term, so that segments refuse the old writer's records. Then it
-opens. A while later the cluster endpoint's name leads to it, and clients get there as `endpoints` says, or a proxy
-finds it. A writer that is there again before that recovers the volume itself, and goes on. A replica that is lost is
-taken off the reader endpoint's name, and put there again when it answers.
+takes minutes, unless the lost one answers before. It asks all segments how far they are, until those that have answered
+are enough in each group; takes what may be durable; and cuts off the rest, under a new term, so that segments refuse
+the old writer's records. Then it opens. Nothing that it writes is durable before enough segments of each group have
+what it recovered. A while later the cluster endpoint's name leads to it, and clients get there as `endpoints` says, or
+a proxy finds it. A writer that is there again before that recovers the volume itself, and goes on. A replica that is
+lost is taken off the reader endpoint's name, and put there again when it answers.
 
 How long each stage took is written down (`STAGES`).
 
@@ -18,7 +19,8 @@ Source:
 Limits:
     How the writer is looked at, and how long each stage takes, is not published. Undo of what was not committed is done
     beside new work, in no time. Of replicas of equal tier the largest goes first: here all are alike, and go by their
-    number. What segments say is looked at when enough have said it.
+    number. What segments say is looked at when enough have said it, and these take the new term at that instant; Aurora
+    has it recorded by a write quorum before it opens.
 """
 
 from __future__ import annotations
@@ -64,7 +66,9 @@ class FailoverParameters(Parameters):
         assumed="0.5 to 5 s; less than 10 in all (SIGMOD 2017), 1.2 for PostgreSQL",
     )  # fmt: skip
     create_s: NonNegative = parameter(
-        300.0, "seconds until a new instance is, where no replica answers", source=f"{GUIDE}: less than 10 minutes"
+        300.0,
+        "seconds until a new instance is, where no replica answers",
+        assumed=f"100 to 600 s: less than 10 minutes ({GUIDE})",
     )
     name_s: NonNegative = parameter(
         1.0, "seconds until an endpoint's name leads elsewhere", assumed="0.1 to 5 s: not published"
@@ -189,12 +193,17 @@ class Failover:
         yield self.plane.until(self.now + self.p.promote_s)
 
     def _create(self, instance: int) -> Process:
-        """A new instance is made, unless the lost one is there before that."""
+        """A new instance is made, unless the lost one answers before that."""
         self.plane.note("no replica answers: a new instance is made")
         self.stages.begin(CREATE)
-        yield self.plane.watch_up(self.instances.cpu, instance) | self.plane.until(self.now + self.p.create_s)
-        self.plane.up(self.instances.nodes, instance)
-        self.failures[instance] = 0
+        ready_s = self.now + self.p.create_s
+        while self.failures[instance] and self.now < ready_s:
+            yield self.plane.until(min(self.now + self.p.check_s, ready_s))
+        if self.failures[instance]:
+            self.plane.down(self.instances.nodes, instance, "refuse")
+            self.plane.resume(self.instances.cpu, instance)
+            self.plane.up(self.instances.nodes, instance)
+            self.failures[instance] = 0
 
     def _rename(self, writer: int) -> Process:
         """The names lead elsewhere; who has a proxy does not go by them."""
@@ -252,10 +261,23 @@ class Failover:
         self.term += 1
         self.leads[instance] = True
         self._see(instance)
+        self.plane.env.process(self._settle(instance, self.term))
         self.plane.note(
             f"instance {instance} recovers in {1000.0 * (self.now - began_s):.1f} ms: {len(hearing.heard)} segments "
             f"asked, {cut} records cut off"
         )
+
+    def _settle(self, instance: int, term: int) -> Process:
+        """Tell segments of the new term until enough of each group have what was recovered, as they get it by gossip;
+        no new write is durable before.
+        """
+        volume, interval_s = self.storage.volume, self.storage.parameters.gossip_s
+        while self.term == term and self.plane.unsure(volume, instance):
+            for segment in range(volume.segments.size):
+                if self.segments.complete[segment]:
+                    learn = partial(self.plane.learn, volume, instance, segment)
+                    when_answered(self.segments.ask(instance, segment), learn)
+            yield self.plane.until(self.now + interval_s)
 
     def _see(self, writer: int) -> None:
         """The writer knows all that the volume has; who wrote before knows what it had until now."""

@@ -524,6 +524,10 @@ class CompiledPlane(Controlled):
         self._check_volume(volume, volume.writers, writer)
         return int(self.w.writers[writer]["outstanding"])
 
+    def unsure(self, volume: Volume, writer: int) -> int:
+        self._check_volume(volume, volume.writers, writer)
+        return int(self.w.writers[writer]["unsure"])
+
     def halt(self, volume: Volume, writer: int) -> None:
         self._check_volume(volume, volume.writers, writer)
         self._control()
@@ -542,8 +546,8 @@ class CompiledPlane(Controlled):
     def recover(self, volume: Volume, writer: int, segments: Sequence[int]) -> int:
         self._check_volume(volume, volume.writers, writer)
         self._control()
-        best, newest = (np.zeros(volume.rows.size, np.int64) for _ in range(2))
-        count = int(self.f["volume_recover"](self.w, writer, np.array(segments, np.int64), best, newest))
+        best = np.zeros(volume.rows.size, np.int64)
+        count = int(self.f["volume_recover"](self.w, writer, np.array(segments, np.int64), best))
         self._drain()
         return count
 
@@ -926,8 +930,8 @@ class CompiledPlane(Controlled):
             "volume": volume, "writers": leaders, "segments_of": copies,
             "records": np.zeros(capacity, world.RECORD), "firsts": np.zeros(rows, np.int64),
             "lasts": np.zeros((writers, rows), np.int64), "points": np.zeros((writers, rows), np.int64),
-            "stable": np.zeros((writers, rows), np.int64), "known": np.zeros((writers, segments), np.int64),
-            "suffices": suffices,
+            "stable": np.zeros((writers, rows), np.int64), "recovered": np.zeros((writers, rows), np.int64),
+            "known": np.zeros((writers, segments), np.int64), "suffices": suffices,
         }  # fmt: skip
 
     def _memberships(self) -> Any:

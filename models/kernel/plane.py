@@ -185,6 +185,11 @@ class Plane(Protocol):
     def outstanding(self, volume: Volume, writer: int) -> int:
         """Records that a writer has allocated and that are not durable as far as it knows."""
 
+    def unsure(self, volume: Volume, writer: int) -> int:
+        """Rows of which too few segments are known to have what a writer recovered; until there are none, nothing that
+        it writes is durable.
+        """
+
     def halt(self, volume: Volume, writer: int) -> None:
         """A writer leads no more; walks that wait for its records are lost."""
 
@@ -197,7 +202,9 @@ class Plane(Protocol):
         """A segment takes what another one of its row has, unless that is of an older term."""
 
     def learn(self, volume: Volume, writer: int, segment: int) -> None:
-        """A segment's answer tells a writer that leads how far the segment is, if it is of the writer's term."""
+        """A segment's answer tells a writer that leads how far the segment is; one of an older term takes the writer's,
+        and has no more of what that cut off.
+        """
 
     def interrupt(self, volume: Volume, group: Group, member: int) -> None:
         """The process of a volume's writer or segment dies: a writer halts, and a segment loses what came early; what

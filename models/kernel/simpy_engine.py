@@ -789,6 +789,9 @@ class SimpyPlane(Controlled):
     def outstanding(self, volume: Volume, writer: int) -> int:
         return self._volume(volume, volume.writers, writer).writers[writer].outstanding
 
+    def unsure(self, volume: Volume, writer: int) -> int:
+        return self._volume(volume, volume.writers, writer).writers[writer].unsure
+
     def halt(self, volume: Volume, writer: int) -> None:
         self._control()
         self._volume(volume, volume.writers, writer).halt(writer)

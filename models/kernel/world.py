@@ -88,8 +88,9 @@ LOG = _record("end leads bytes head tail")
 VOLUME = _record("width limit term newest records spare appends queued followed")
 """What there is of records: `appends` is how many one walk may append, beside those `queued` for a number; `followed`:
 the first copy has what the volume has."""
-WRITER = _record("leads term last durable first outstanding head tail")
-"""A volume's writer; `head` to `tail` wait for a number."""
+WRITER = _record("leads term last durable first outstanding unsure head tail")
+"""A volume's writer; of `unsure` rows too few segments are known to have what it recovered; `head` to `tail` wait for a
+number."""
 SEGMENT_OF = _record("term end head tail")
 """A volume's segment; `head` to `tail` came early, in order."""
 RECORD = _record("term row back prior follow next key version over cut waiter")
@@ -181,6 +182,7 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("lasts", INT, 2),  # writers x rows: the last record that each appended
     ("points", INT, 2),  # writers x rows: up to where each knows that they are complete
     ("stable", INT, 2),  # writers x rows: the last record of each that the volume is durable up to
+    ("recovered", INT, 2),  # writers x rows: what each began its term with
     ("known", INT, 2),  # writers x segments: how far each knows that they are
     ("suffices", INT, 2),  # rows x sets of segments
     ("ledger", LEDGER, 1),  # one

@@ -233,7 +233,7 @@ def controller(number: int, acts: Sequence[Act], diary: Diary) -> Callable[[Plan
                 plane.move(part, source, target, moved, keep=keep)
             elif act.verb == "keys_of":
                 note("keys", plane.keys_of(*act.arguments).tolist())
-            elif act.verb in ("position", "held", "extent", "outstanding", "recover"):
+            elif act.verb in ("position", "held", "extent", "outstanding", "unsure", "recover"):
                 note(act.verb, getattr(plane, act.verb)(*act.arguments))
             elif act.verb == "react-up":
                 station, member, deadline_s = act.arguments
@@ -855,6 +855,7 @@ def acts(draw: DrawFn, parts: Pieces, names: tuple[str, ...], sources: int) -> t
         some = st.sets(st.integers(0, volume.segments.size - 1)).map(lambda found: tuple(sorted(found)))
         choices += [
             ("extent", lambda: (volume, each)), ("outstanding", lambda: (volume, writer)),
+            ("unsure", lambda: (volume, writer)),
             ("halt", lambda: (volume, writer)), ("wipe", lambda: (volume, each)),
             *[("learn", lambda: (volume, writer, each))] * 2,
             ("interrupt", lambda: (volume, volume.segments, each)),

@@ -82,12 +82,14 @@ def volume_case(needed: int = 3, limit: int = 6, *, followed: bool = True) -> Ca
         (22, "gossip", (volume, 5, 6)),
         (26, "wipe", (volume, 2)), (30, "gossip", (volume, 2, 3)), (31, "outstanding", (volume, 0)),
         (32, "recover", (volume, 1, (0, 2, 3, 4, 5, 7))), (32, "assign", (LEADING, 0, 0, 1)),
-        (33, "extent", (volume, 1)), (33, "extent", (volume, 2)), (38, "halt", (volume, 0)),
+        (33, "extent", (volume, 1)), (33, "extent", (volume, 2)), (34, "unsure", (volume, 1)),
+        (38, "halt", (volume, 0)),
         (40, "gossip", (volume, 1, 0)), (41, "gossip", (volume, 6, 5)),
         (46, "suffice", (volume, 0, sufficing(WIDTH, 2))), (46, "wipe", (volume, 3)), (54, "gossip", (volume, 3, 1)),
         (55, "recover", (volume, 0, (1, 2, 6, 7))), (55, "assign", (LEADING, 0, 0, 0)), (56, "gossip", (volume, 0, 1)),
         (57, "gossip", (volume, 4, 6)), (58, "gossip", (volume, 5, 6)), (60, "outstanding", (volume, 1)),
-        (70, "recover", (volume, 1, (3,))), (71, "outstanding", (volume, 0)), (72, "halt", (volume, 0)),
+        (70, "recover", (volume, 1, (3,))), (71, "outstanding", (volume, 0)), (71, "unsure", (volume, 1)),
+        (71, "learn", (volume, 1, 0)), (72, "halt", (volume, 0)),
         (74, "recover", (volume, 0, tuple(range(8)))),
     ]  # fmt: skip
     script = tuple(Act(step * GRID_S, verb, arguments) for step, verb, arguments in at)

@@ -8,8 +8,10 @@ the first record whose row is not complete up to it. Walks wait for that, and go
 
 A writer that begins a term has asked segments how far they are. It takes all records up to the first one that none of
 those has; what follows is cut off, whoever has it, and those segments take nothing of older terms any more. A segment
-that was not asked learns of that from another one, or from a record of the new term that follows its end. When other
-sets of segments suffice from some time on, a writer of an older term halts.
+that was not asked learns of that from the writer, from another one, or from a record of the new term that follows its
+end. What was recovered need not be where the next recovery looks: until enough segments of each row are known to have
+it, no record behind it is durable. When other sets of segments suffice from some time on, a writer of an older term
+halts.
 
 Whoever reads asks one segment, of those that are known from answers to have all of their row that the volume is durable
 up to: the writer knows what it has heard; others know what the newest writer has. A segment that lacks something of
@@ -281,14 +283,15 @@ class Record:
 
 class Writer:
     """What a writer knows: the last record, up to where the volume is durable, the first that is not; the last of each
-    row, up to where each row is complete, the last of it that is durable, how far each segment is; and who waits for a
-    number.
+    row, up to where each row is complete, the last of it that is durable, how far each segment is; what it recovered of
+    each row, and of how many rows too few are known to have that; and who waits for a number.
     """
 
     def __init__(self, rows: int, segments: int, term: int, *, leads: bool) -> None:
-        self.leads, self.term, self.outstanding = leads, term, 0
+        self.leads, self.term, self.outstanding, self.unsure = leads, term, 0, 0
         self.last = self.durable = self.first = NOTHING
         self.lasts, self.points, self.stable = [NOTHING] * rows, [NOTHING] * rows, [NOTHING] * rows
+        self.recovered = [NOTHING] * rows
         self.known = [NOTHING] * segments
         self.queue: deque[Token] = deque()
 
@@ -358,9 +361,10 @@ class VolumeState:
 
     def complete(self, writer: Writer, row: int) -> None:
         """A row may be complete up to a later record, and the volume durable."""
-        point = self.point(writer, row)
-        if point > writer.points[row]:
+        point, before = self.point(writer, row), writer.points[row]
+        if point > before:
             writer.points[row] = point
+            writer.unsure -= before < writer.recovered[row] <= point
             self.advance(writer)
 
     def point(self, writer: Writer, row: int) -> int:
@@ -380,7 +384,7 @@ class VolumeState:
 
     def advance(self, writer: Writer) -> None:
         """Walks whose records are durable go on, in order; and then those that wait for a number."""
-        while writer.outstanding:
+        while writer.outstanding and not writer.unsure:
             number = writer.first
             record = self.records[number]
             if number > writer.points[record.row]:
@@ -438,12 +442,11 @@ class VolumeState:
         self.halt(number)
         writer = self.writers[number]
         rows = len(writer.lasts)
-        newest, best = [0] * rows, [NOTHING] * rows
-        for each in asked:
-            newest[each // self.width] = max(newest[each // self.width], self.segments[each].term)
+        # Of all rows: segments of one that was quiet meanwhile need not know of a term, of which others have records.
+        newest, best = max((self.segments[each].term for each in asked), default=0), [NOTHING] * rows
         for each in asked:
             row = each // self.width
-            best[row] = max(best[row], self.valid(self.segments[each].end, newest[row]))
+            best[row] = max(best[row], self.valid(self.segments[each].end, newest))
         missing = NOTHING
         for row in range(rows):
             follow = self.records[best[row]].follow if best[row] else self.firsts[row]
@@ -461,7 +464,7 @@ class VolumeState:
             else:
                 self.firsts[row] = NOTHING
         writer.leads, writer.term, writer.last, writer.durable = True, self.term, durable, durable
-        writer.lasts, writer.points, writer.stable = best, list(best), list(best)
+        writer.lasts, writer.recovered, writer.stable = best, list(best), list(best)
         writer.known = [NOTHING] * len(self.segments)
         for each in asked:
             segment = self.segments[each]
@@ -469,6 +472,8 @@ class VolumeState:
                 segment.end = self.records[segment.end].back
             segment.term, writer.known[each] = self.term, segment.end
             self.drop_old(segment)
+        writer.points = [self.point(writer, row) for row in range(rows)]
+        writer.unsure = sum(point < last for point, last in zip(writer.points, best, strict=True))
         return count
 
     def cut_off(self, last: int) -> int:
@@ -511,8 +516,11 @@ class VolumeState:
             writer.known[number] = NOTHING
 
     def learn(self, number: int, index: int) -> None:
-        """A writer learns how far a segment is."""
+        """A writer learns how far a segment is, and that one of the writer's term, unless it knows of a newer one."""
         writer, segment = self.writers[number], self.segments[index]
+        if writer.leads and segment.term < writer.term:
+            segment.end, segment.term = self.valid(segment.end, writer.term), writer.term
+            self.drop_old(segment)
         if writer.leads and segment.term == writer.term:
             self.hear(writer, index, segment.end)
 
@@ -703,9 +711,11 @@ def volume_release(w: Any, index: int) -> None:
 
 def volume_complete(w: Any, number: int, row: int) -> None:
     """Compiled form of `VolumeState.complete`."""
-    point = volume_point(w, number, row)
-    if point > w.points[number, row]:
+    point, before = volume_point(w, number, row), w.points[number, row]
+    if point > before:
         w.points[number, row] = point
+        if before < w.recovered[number, row] <= point:
+            w.writers[number].unsure -= 1
         volume_advance(w, number)
 
 
@@ -728,7 +738,7 @@ def volume_point(w: Any, number: int, row: int) -> int:
 def volume_advance(w: Any, number: int) -> None:
     """Compiled form of `VolumeState.advance`."""
     writer, volume = w.writers[number], w.volume[0]
-    while writer.outstanding:
+    while writer.outstanding and writer.unsure == 0:
         following = writer.first
         record = w.records[following]
         if following > w.points[number, record.row]:
@@ -772,17 +782,16 @@ def volume_valid(w: Any, end: int, term: int) -> int:
     return end
 
 
-def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray, newest: IntArray) -> int:
+def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray) -> int:
     """Compiled form of `VolumeState.recover`, with zeros for each row to write on."""
     volume_halt(w, number)
     writer, volume = w.writers[number], w.volume[0]
-    width = volume.width
+    width, newest = volume.width, 0
+    for n in range(asked.shape[0]):
+        newest = max(newest, w.segments_of[asked[n]].term)
     for n in range(asked.shape[0]):
         row = asked[n] // width
-        newest[row] = max(newest[row], w.segments_of[asked[n]].term)
-    for n in range(asked.shape[0]):
-        row = asked[n] // width
-        best[row] = max(best[row], volume_valid(w, w.segments_of[asked[n]].end, newest[row]))
+        best[row] = max(best[row], volume_valid(w, w.segments_of[asked[n]].end, newest))
     missing, durable = NOTHING, NOTHING
     for row in range(best.shape[0]):
         follow = w.records[best[row]].follow if best[row] else w.firsts[row]
@@ -802,7 +811,7 @@ def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray, newest:
         else:
             w.firsts[row] = NOTHING
         w.lasts[number, row] = best[row]
-        w.points[number, row] = best[row]
+        w.recovered[number, row] = best[row]
         w.stable[number, row] = best[row]
     writer.leads, writer.term, writer.last, writer.durable = 1, volume.term, durable, durable
     for index in range(w.known.shape[1]):
@@ -814,6 +823,11 @@ def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray, newest:
         segment.term = volume.term
         w.known[number, asked[n]] = segment.end
         volume_drop_old(w, asked[n])
+    writer.unsure = 0
+    for row in range(best.shape[0]):
+        w.points[number, row] = volume_point(w, number, row)
+        if w.points[number, row] < best[row]:
+            writer.unsure += 1
     return count
 
 
@@ -877,6 +891,10 @@ def volume_wipe(w: Any, index: int) -> None:
 def volume_learn(w: Any, number: int, index: int) -> None:
     """Compiled form of `VolumeState.learn`."""
     writer, segment = w.writers[number], w.segments_of[index]
+    if writer.leads and segment.term < writer.term:
+        segment.end = volume_valid(w, segment.end, writer.term)
+        segment.term = writer.term
+        volume_drop_old(w, index)
     if writer.leads and segment.term == writer.term and segment.end > w.known[number, index]:
         w.known[number, index] = segment.end
         volume_complete(w, number, index // w.volume[0].width)
