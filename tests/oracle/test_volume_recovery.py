@@ -68,7 +68,7 @@ def run(engine: str, *steps: tuple[float, str, Any]) -> Seen:
                 writer, asked = arguments
                 plane.recover(volume, writer, asked)
                 plane.assign(LEADING, 0, 0, writer)
-            elif verb in ("gossip", "learn"):
+            elif verb in ("gossip", "learn", "suffice"):
                 getattr(plane, verb)(volume, *arguments)
             else:
                 getattr(plane, verb)(*arguments)
@@ -136,3 +136,12 @@ def test_a_segment_that_learns_of_a_term_has_nothing_any_more_that_it_cut_off(en
     assert seen.ends == [first, first, first, second, third, third, third, third]
     assert seen.unsure[-2:] == [1, 0]
     assert seen.outcome.counters["writes.acknowledged"] == 2
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_a_rule_that_others_go_by_says_nothing_to_a_writer_of_an_older_term(engine: str) -> None:
+    """It has heard from two that they have its second record, which is cut off, and two are enough from now on."""
+    seen = run(engine, (0.3, "recover", (1, (0, 1, 4, 5))), (0.5, "suffice", (0, at_least(4, 2))))
+
+    assert seen.outcome.counters["writes.acknowledged"] == 2
+    assert seen.outcome.counters["writes.lost"] == 0
