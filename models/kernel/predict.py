@@ -1,23 +1,28 @@
 """What closed forms say of a system before it runs: how busy each station will be, and at which rate it saturates.
 
 The flattened routes are read for how often a request visits each station and how long it is worked on there; how
-members are chosen says how that spreads, down to the hottest. Caches are predicted by characteristic times.
+members are chosen says how that spreads, down to the hottest. Caches are predicted by characteristic times. Where
+walks go on together with the first one (a boxcar), as many go the way by themselves as there are firsts, and the busier
+the way is, the fewer there are.
 
 Limits:
     No faults, retries, rejections or timeouts; no legs that may not be needed; each cache is judged by the lookups of
     one site, under independent references at the mean rate, and as reads alone; what follows a fork waits for a leg of
     mean length, and so it is with items that are asked for at once. A station that works in rounds is taken to serve
-    one by one, without what a round does once for all, and so to be less busy than it is. Where a result has several
-    pages, they are taken to be alike, and to have one key. Keys are as popular as before the first insert. Redis's
-    sampled LRU is taken as LRU, a few thousandths below which it lies; its LFU as a perfect one, which it comes to
-    within some per cents of, as long as keys are used more often than counters fall, and not at all otherwise;
-    Memcached's segments as LRU among objects that are all of mean size, which they often beat by some per cents.
+    one by one, without what a round does once for all, and so to be less busy than it is. Walks come to rooms at
+    random, each for itself, and what goes a way comes from members as what comes to the room does; near saturation
+    fewer are said to go by themselves than do, and their station to be some per cents less busy than it is. Where keys
+    are held, and in a room on the way of another, each goes by itself. Where a result has several pages, they are taken
+    to be alike, and to have one key. Keys are as popular as before the first insert. Redis's sampled LRU is taken as
+    LRU, a few thousandths below which it lies; its LFU as a perfect one, which it comes to within some per cents of, as
+    long as keys are used more often than counters fall, and not at all otherwise; Memcached's segments as LRU among
+    objects that are all of mean size, which they often beat by some per cents.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -39,6 +44,7 @@ from models.kernel.codes import (
     OP_CHOOSE,
     OP_DELAY,
     OP_EACH,
+    OP_ENTER,
     OP_FORK,
     OP_LOOKUP,
     OP_NEEDED,
@@ -57,17 +63,21 @@ from models.kernel.random import Stream, mix
 from models.kernel.sources import Workload, items_of
 from models.kernel.steps.admit import LOOKS
 from models.kernel.steps.choose import KEY, LEG, SLOT
+from models.kernel.steps.hold import Hold
 from models.kernel.steps.volume import KEPT, OTHER
 
 MAX_DEPTH = 400
 """Sites in a row; more is a route that leads in circles."""
 SAMPLE = 4096
 """Requests whose numbers of items stand for all."""
+NEAR = 1e-9
+"""How near to a fixed point, as a part of all there is."""
 
 
 @dataclass
 class StationLoad:
-    """What comes to a station family.
+    """What comes to a station family, at the rate of the prediction: where walks go on together, that tells how many
+    go by themselves.
 
     Args:
         name: Its name.
@@ -75,6 +85,8 @@ class StationLoad:
         visits: Visits of a request to each member, mean over the mix, shape (members,).
         work_s: Seconds of work that a request brings to each member, mean over the mix, shape (members,).
         squares_s2: Mean of the squares of its visits' work, added up over the visits of a request, shape (members,).
+        unshared_s: Seconds of its work that it brings at any rate, which no other request's walk does for it, shape
+            (members,).
     """
 
     name: str
@@ -82,23 +94,32 @@ class StationLoad:
     visits: FloatArray
     work_s: FloatArray
     squares_s2: FloatArray
+    unshared_s: FloatArray
 
     def utilization(self, rate_per_s: float) -> float | None:
-        """Mean over members at a rate of requests; None where servers are unlimited."""
+        """Mean over members at a rate of requests, that of the prediction where work is shared; None where servers are
+        unlimited.
+        """
         return float(self.work_s.mean()) * rate_per_s / self.servers if self.servers else None
 
     def hottest(self, rate_per_s: float) -> float | None:
         """The same for the busiest member."""
         return float(self.work_s.max()) * rate_per_s / self.servers if self.servers else None
 
-    def waits_s(self, rate_per_s: float) -> FloatArray:
+    def waits_s(self, rate_per_s: float, members: Iterable[int] | None = None) -> FloatArray:
         """Mean wait of a visit to each member at a rate of requests, shape (members,); inf where it saturates.
+
+        Args:
+            rate_per_s: As `utilization` has it.
+            members: Those that are asked for; all others have zero. None: all.
 
         Source:
             Lee and Longton 1959, as `approximate_ggc_wait_mean_s`, of each member alone, as if visits were random.
         """
         waits = np.zeros(len(self.visits))
-        for member in np.flatnonzero(self.work_s) if self.servers else ():
+        for member in (range(len(waits)) if members is None else members) if self.servers else ():
+            if not self.work_s[member]:
+                continue
             visits, work_s = float(self.visits[member]), float(self.work_s[member])
             mean_s = work_s / visits
             cv = math.sqrt(max(0.0, float(self.squares_s2[member]) / visits / mean_s**2 - 1.0))
@@ -107,8 +128,11 @@ class StationLoad:
 
     @property
     def saturation_per_s(self) -> float:
-        """The rate of requests at which the busiest member is always busy; inf where there is none."""
-        busiest = float(self.work_s.max())
+        """The rate of requests at which the busiest member is always busy; inf where there is none.
+
+        Work that is shared does not count: as waits grow without bound, so do boxcars.
+        """
+        busiest = float(self.unshared_s.max())
         return self.servers / busiest if self.servers and busiest > 0 else math.inf
 
 
@@ -119,7 +143,8 @@ class BucketLoad:
     Args:
         name: Its name.
         rate_per_s: Tokens that flow into each member's bucket.
-        tokens: Tokens that a request wants of each member, mean over the mix, shape (members,).
+        tokens: Tokens that a request wants of each member at the rate of the prediction, mean over the mix, shape
+            (members,).
     """
 
     name: str
@@ -134,6 +159,37 @@ class BucketLoad:
 
 
 @dataclass
+class RoomLoad:
+    """What comes to a room family whose members have something to hold for each member of some group.
+
+    Args:
+        name: Its name.
+        visits: Visits of a request for each thing, mean over the mix, shape (members, members of that group).
+    """
+
+    name: str
+    visits: FloatArray
+
+    def alone(self, rate_per_s: float, shares: FloatArray, took_s: FloatArray) -> FloatArray:
+        """Of those who come, the part that goes by itself; all others go on with one that is on its way.
+
+        Args:
+            rate_per_s: Requests a second.
+            shares: How likely each thing is what is wanted, shape (ways, members, members of that group).
+            took_s: Mean seconds from when one comes that goes by itself until all go on, shape (ways,).
+
+        Returns:
+            Shape (ways,).
+
+        Source:
+            A renewal argument, exact for Poisson arrivals at rate a for a thing, and times T that do not depend on
+            them: from one that goes by itself to the next it takes T + 1/a, in which 1 + a T come.
+        """
+        arrivals = 1.0 + rate_per_s * self.visits * took_s[:, None, None]
+        return as_floats((shares / arrivals).sum(axis=(-2, -1)))
+
+
+@dataclass
 class Prediction:
     """What is known of a system before it runs.
 
@@ -141,6 +197,7 @@ class Prediction:
         rate_per_s: Requests a second, offered or (closed loop) at most.
         stations: By name.
         buckets: Token buckets that do not only count, by name; those that are taken from first, where others may do.
+        rooms: Rooms in which walks go on together, by name; none of those in which keys are held.
         hit_ratios: Predicted hit ratio of each cache family that is looked up.
         events: Events for each request.
         unloaded_s: Seconds of a request that never waits, by operation.
@@ -149,6 +206,7 @@ class Prediction:
     rate_per_s: float
     stations: dict[str, StationLoad] = field(default_factory=dict)
     buckets: dict[str, BucketLoad] = field(default_factory=dict)
+    rooms: dict[str, RoomLoad] = field(default_factory=dict)
     hit_ratios: dict[str, float] = field(default_factory=dict)
     events: float = 1.0
     unloaded_s: dict[str, float] = field(default_factory=dict)
@@ -184,10 +242,12 @@ def mean_responses_s(program: Program, workload: Workload, prediction: Predictio
     """Mean seconds of a request with all of its waiting, by operation; inf where a station on its way saturates.
 
     Each station is taken alone, as `StationLoad.waits_s` has it: exact for one M/M/c or M/G/1 station, an approximation
-    for routes through several. Buckets that throttle, retries and rooms are left out.
+    for routes through several. Who goes on with another walk waits for what is left of its way. Buckets that throttle,
+    retries and rooms where keys are held are left out.
     """
     waits = {name: load.waits_s(prediction.rate_per_s) for name, load in prediction.stations.items()}
-    return _Reader(program, workload, prediction.rate_per_s, workload_shares(workload), waits).read().unloaded_s
+    shares = workload_shares(workload)
+    return _Reader(program, workload, prediction.rate_per_s, shares, waits, prediction.rooms).read().unloaded_s
 
 
 def open_rate_per_s(workload: Workload, duration_s: float) -> float:
@@ -226,31 +286,75 @@ class _Walk:
     until: int = END
 
 
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """What is done on the way of a room, if all who come by some site go by themselves.
+
+    Args:
+        room: The room family's name.
+        weight: Visits of a request.
+        shares: How likely each thing is what is wanted, shape (members, members of the group that things are of).
+        took_s: Mean seconds, without waiting.
+        done: What comes to stations and buckets.
+    """
+
+    room: str
+    weight: float
+    shares: FloatArray
+    took_s: float
+    done: Prediction
+
+
 @dataclass
 class _Reader:
-    """One reading of all routes; with `waits_s`, a visit to a station takes its wait, too."""
+    """One reading of all routes; with `waits_s`, a visit to a station takes its wait, too, and `rooms` are known."""
 
     program: Program
     workload: Workload
     rate_per_s: float
     shares: FloatArray
     waits_s: Mapping[str, FloatArray] = field(default_factory=dict)
+    rooms: Mapping[str, RoomLoad] = field(default_factory=dict)
 
     def read(self) -> Prediction:
         program = self.program
-        self.prediction = Prediction(self.rate_per_s)
-        for part in program.stations:
-            zeros = np.zeros(part.group.size)
-            self.prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros, zeros)
-        for bucket in program.buckets:
-            if bucket.burst < math.inf:
-                load = BucketLoad(bucket.name, bucket.rate_per_s, np.zeros(bucket.group.size))
-                self.prediction.buckets[bucket.name] = load
+        self.prediction, self.ways, self.is_in_room, self.variance_s2 = (
+            self._nothing(events=1.0),
+            list[_Way](),
+            False,
+            0.0,
+        )
         for op, name in enumerate(program.operation_names):
             chosen = {index: _one(group.size, 0) for index, group in enumerate(program.groups)}
             unloaded_s = self._follow(program.entries[op], float(self.shares[op]), chosen, self._asked(op), 0)
             self.prediction.unloaded_s[name] = unloaded_s
+        for load in self.prediction.stations.values():
+            load.unshared_s = load.work_s
+        if self.ways:
+            self._share()
         return self.prediction
+
+    def _nothing(self, events: float = 0.0) -> Prediction:
+        """A prediction of routes that do nothing."""
+        prediction = Prediction(self.rate_per_s, events=events)
+        for part in self.program.stations:
+            zeros = np.zeros(part.group.size)
+            prediction.stations[part.name] = StationLoad(part.name, part.servers, zeros, zeros, zeros, zeros)
+        for bucket in self.program.buckets:
+            if bucket.burst < math.inf:
+                load = BucketLoad(bucket.name, bucket.rate_per_s, np.zeros(bucket.group.size))
+                prediction.buckets[bucket.name] = load
+        return prediction
+
+    def _share(self) -> None:
+        """Add what is done on the ways of rooms, by those who go by themselves at this rate."""
+        prediction, sharing = self.prediction, _Sharing(self.prediction, self.ways)
+        alone = sharing.alone()
+        prediction.stations.update((load.name, load) for load in sharing.loads(alone))
+        for part, way in zip(alone.tolist(), self.ways, strict=True):
+            prediction.events += part * way.done.events
+            for name, bucket in way.done.buckets.items():
+                prediction.buckets[name].tokens = prediction.buckets[name].tokens + part * bucket.tokens
 
     def _asked(self, op: int) -> _Walk:
         """What requests of an operation ask for."""
@@ -282,6 +386,8 @@ class _Reader:
             took_s = self._serve(site, weight, chosen[site.b], walk)
         elif site.op == OP_OCCUPY:
             took_s, after = self._occupy(site, weight, chosen, walk, depth), site.other
+        elif site.op == OP_ENTER and not self.is_in_room and _goes_together(site):
+            took_s, after = self._enter(site, weight, chosen, walk, depth), site.other
         elif site.op == OP_LOOKUP:
             hit = self._hit_ratio(site, weight, chosen[site.b], walk)
             missed_s = self._follow(site.other, weight * (1 - hit), chosen, walk, depth + 1)
@@ -364,6 +470,7 @@ class _Reader:
         work_s = law.mean() * float(times.mean())
         square_s2 = (law.variance() + law.mean() ** 2) * float((times**2).mean())
         self.prediction.events += weight * (work_s > 0)
+        self.variance_s2 += weight * max(0.0, square_s2 - work_s**2)
         return work_s + self._load(site.a, weight, members, work_s, square_s2)
 
     def _occupy(
@@ -374,6 +481,29 @@ class _Reader:
         """
         held_s = self._follow(site.next, weight, chosen, replace(walk, until=site.other), depth + 1)
         return held_s + self._load(site.a, weight, chosen[site.b], held_s, 2.0 * held_s**2)
+
+    def _enter(self, site: Site, weight: float, chosen: dict[int, FloatArray], walk: _Walk, depth: int) -> float:
+        """Mean seconds until those go on who come to a room: of one that never waits, or of all where waits are known.
+
+        Who goes on with another walk waits for what is left of its way, of which times of work vary.
+        """
+        assert isinstance(site.step, Hold)
+        assert site.step.room.by is not None
+        name, shares = site.step.room.name, np.outer(chosen[site.b], chosen[self.program.group(site.step.room.by)])
+        outside, self.prediction, self.is_in_room, self.variance_s2 = self.prediction, self._nothing(), True, 0.0
+        took_s = self._follow(site.next, weight, chosen, replace(walk, until=site.other), depth + 1)
+        done, self.prediction, self.is_in_room = self.prediction, outside, False
+        outside.hit_ratios.update(done.hit_ratios)
+        if name in self.rooms:
+            if not 0.0 < took_s < math.inf:
+                return took_s
+            (alone,) = self.rooms[name].alone(self.rate_per_s, shares[None], np.array([took_s])).tolist()
+            left_s = (took_s + self.variance_s2 / weight / took_s) / 2.0
+            return float(alone * took_s + (1.0 - alone) * left_s)
+        room = outside.rooms.setdefault(name, RoomLoad(name, np.zeros(shares.shape)))
+        room.visits = room.visits + weight * shares
+        self.ways.append(_Way(name, weight, shares, took_s, done))
+        return took_s
 
     def _load(self, first: int, weight: float, members: FloatArray, work_s: float, square_s2: float) -> float:
         """Add work to a station's load; returns the mean wait for it, where that is known."""
@@ -464,6 +594,87 @@ class _Reader:
     @cached_property
     def mean_size_bytes(self) -> float:
         return self.workload.mean_size_bytes
+
+
+class _Sharing:
+    """How many go the ways of rooms by themselves, at the rate of a prediction.
+
+    The longer all have to wait for the stations on their ways, the fewer go by themselves, and the less they wait: so
+    there is one wait that brings itself about, which is taken to be the same on all ways.
+
+    Args:
+        prediction: What is done elsewhere, and what comes to rooms.
+        ways: What is done on their ways.
+    """
+
+    def __init__(self, prediction: Prediction, ways: Sequence[_Way]) -> None:
+        self.rate_per_s, self.ways = prediction.rate_per_s, ways
+        self.took_s = np.array([way.took_s for way in ways])
+        self.rooms = [
+            (load, [index for index, way in enumerate(ways) if way.room == name])
+            for name, load in prediction.rooms.items()
+        ]
+        self.shares = [np.stack([ways[index].shares for index in indices]) for _, indices in self.rooms]
+        self.stations: list[tuple[StationLoad, FloatArray]] = []
+        for name, load in prediction.stations.items():
+            done = [way.done.stations[name] for way in ways]
+            brought = np.array([(each.visits, each.work_s, each.squares_s2) for each in done])
+            if brought.any():
+                self.stations.append((load, brought))
+
+    def alone(self) -> FloatArray:
+        """Of those who come to each way, the part that goes by itself, shape (ways,)."""
+        nobody = np.zeros(len(self.ways))
+        if self.rate_per_s == 0.0:
+            return nobody + 1.0
+        if self.rate_per_s == math.inf:
+            return nobody
+        # Of the time between requests and the wait, the part of the former: 1 for no wait, and 0 for an endless one.
+        low, high = 0.0, 1.0
+        while high - low > NEAR:
+            middle = (low + high) / 2.0
+            waited_s = self._waited_s(middle)
+            low, high = (low, middle) if self._wait_s(self._alone(waited_s)) > waited_s else (middle, high)
+        return self._alone(self._waited_s(high)) if low > 0.0 else nobody
+
+    def _waited_s(self, part: float) -> float:
+        return (1.0 / part - 1.0) / self.rate_per_s
+
+    def _alone(self, waited_s: float) -> FloatArray:
+        """The same, where all wait so long on their ways."""
+        alone = np.zeros(len(self.ways))
+        for (load, indices), shares in zip(self.rooms, self.shares, strict=True):
+            alone[indices] = load.alone(self.rate_per_s, shares, self.took_s[indices] + waited_s)
+        return alone
+
+    def _wait_s(self, alone: FloatArray) -> float:
+        """Mean seconds of those who go a way that they wait on it, where so many do; inf where a station saturates."""
+        total_s = 0.0
+        for load, (_, brought) in zip(self.loads(alone), self.stations, strict=True):
+            visits = brought[:, 0].sum(axis=0)
+            members = np.flatnonzero(visits)
+            total_s += float(load.waits_s(self.rate_per_s, members)[members] @ visits[members])
+        return total_s / math.fsum(way.weight for way in self.ways)
+
+    def loads(self, alone: FloatArray) -> list[StationLoad]:
+        """What comes to stations on the ways, from elsewhere as well, where so many go by themselves."""
+        loads = []
+        for load, brought in self.stations:
+            visits, work_s, squares_s2 = np.tensordot(alone, brought, 1)
+            loads.append(
+                replace(
+                    load,
+                    visits=load.visits + visits,
+                    work_s=load.work_s + work_s,
+                    squares_s2=load.squares_s2 + squares_s2,
+                )
+            )
+        return loads
+
+
+def _goes_together(site: Site) -> bool:
+    """Whether those who come to a room go on with the first, and what is held is no key."""
+    return isinstance(site.step, Hold) and site.step.share and site.step.room.by is not None
 
 
 @lru_cache(maxsize=64)
