@@ -128,8 +128,9 @@ class Plane(Protocol):
         """Wakes when a member's station takes requests again after it was down: a process that starts knows that."""
 
     def down(self, part: Group | Station, member: int, how: Down) -> None:
-        """All stations on a group's member lose what they hold and take nothing, and its caches that are volatile are
-        emptied, and what a volume has in its memory is lost; or a member's one station does so, and nothing else.
+        """All stations on a group's member lose what they hold and take nothing, its caches that are volatile are
+        emptied, its rooms are cleared, and what a volume has in its memory is lost; or a member's one station does so,
+        and nothing else.
         """
 
     def up(self, part: Group | Station, member: int) -> None:

@@ -83,6 +83,8 @@ ENTRY = np.dtype(
 """An object in a cache; `before` and `after` are slots in the order of its cache, or `after` the next free slot. Two of
 them fill a line of a processor's cache."""
 ROOM = _record("base width waited by")
+"""A member's waiting room: of `owners`, `width` from `base` on are its own, one for each key (`by` is -1), or for each
+member of the group `by`; `waited`: walks that had to wait."""
 LOG = _record("end leads bytes head tail")
 """A member's log; `head` to `tail` wait for records in front of theirs, in order."""
 VOLUME = _record("width limit term newest records spare appends queued followed")
