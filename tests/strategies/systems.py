@@ -1038,8 +1038,8 @@ def throttled_case() -> Case:
 
 
 def other_way_case() -> Case:
-    """A case by hand in which two of three must answer, by a table; who finds one bucket empty tries another; and who
-    comes again goes another way.
+    """A case by hand in which two of three must answer, by a table; who finds one bucket empty tries another; who
+    comes again goes another way, and so does who has failed, unless that was before.
     """
     store, node = Group("store", 3), Group("node")
     disk, slow = Station("disk", store, 0), Station("slow", node, 0)
@@ -1048,8 +1048,12 @@ def other_way_case() -> Case:
     ask = Fork(two, Route(Choose(everybody(store), "leg"), Serve(disk, LAWS[12])))
     patience = Client(max_attempts=3, backoff_base_s=GRID_S)
     again = Attempt(Route(Admit((), either=((few,), (more,)))), Route(Serve(slow, grid(3))))
-    work = Workload(Poisson(rate_per_s=1.0 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 1.0})
-    operations = {"read": Operation(Route(again, ask), patience)}
+    work = Workload(Poisson(rate_per_s=1.0 / GRID_S), UniformKeys(count=1), SIZES[0], {"read": 0.8, "write": 0.2})
+    instead = Try(Route(Admit((more,))), Route(Serve(slow, grid(2))))
+    operations = {
+        "read": Operation(Route(again, ask), patience),
+        "write": Operation(Route(Admit((few,)), instead, Serve(slow, grid(1)))),
+    }
     return Case(operations, (), (work,), Span(0.0, DURATION_S, 2 * DURATION_S, 4), 1)
 
 
@@ -1059,11 +1063,13 @@ def boxcar_case() -> Case:
     """
     node = Group("node")
     copies, room = Copies("copies", everybody(node)), Room("boxcar", node, by=node)
-    cpu = Station("cpu", node)
+    cpu, disk = Station("cpu", node), Station("disk", Group("store"), 0)
     go = Hold(room, Route(Serve(cpu, grid(1))))
     operations = {
         "read": Operation(Route(Serve(cpu, grid(1)), Read(copies), go, Read(copies))),
-        "write": Operation(Route(Serve(cpu, grid(1)), Order(copies), go, Apply(copies))),
+        "write": Operation(
+            Route(Serve(cpu, grid(1)), Order(copies), go, Apply(copies), Serve(disk, grid(4)), Pass(cpu))
+        ),
     }
     script = tuple(
         act
