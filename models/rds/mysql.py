@@ -27,6 +27,7 @@ from models.kernel.registry import Model, Parameters, parameter
 from models.kernel.steps import Fill, Fork, Lookup, Serve
 from models.kernel.system import Route, System
 from models.rds.engine import OPERATIONS, Database, DatabaseParameters
+from models.rds.failover import LIMITS
 from models.rds.volumes import Steps
 
 FLUSHES = 2
@@ -80,6 +81,6 @@ MODEL = Model(
     limits=(
         "dirty pages are bounded by a number, not by the bytes of the log",
         "no locks, and a write's statements go to one page",
-        "how RDS finds a lost primary, and how long each stage takes, is not published",
+        *LIMITS,
     ),
 )

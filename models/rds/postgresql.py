@@ -23,6 +23,7 @@ from models.kernel.registry import Model, Parameters, parameter
 from models.kernel.steps import Fill, Lookup
 from models.kernel.system import Route, System
 from models.rds.engine import OPERATIONS, Database, DatabaseParameters
+from models.rds.failover import LIMITS
 
 PAGES_MOST = 100_000_000
 
@@ -76,6 +77,6 @@ MODEL = Model(
     limits=(
         "what checkpoints write to the pages takes no time from anybody",
         "no locks, no vacuum, and a write's statements go to one page",
-        "how RDS finds a lost primary, and how long each stage takes, is not published",
+        *LIMITS,
     ),
 )

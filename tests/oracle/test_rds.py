@@ -23,7 +23,7 @@ from models.kernel.plane import Plane
 from models.kernel.program import Program
 from models.kernel.recorder import Span
 from models.kernel.sources import Workload
-from models.kernel.system import System
+from models.kernel.system import Control, System
 from tests.strategies.runs import assert_mean, recorded, replicate
 from tests.strategies.systems import first_difference
 
@@ -62,17 +62,31 @@ def with_a_loss(
     mix: dict[str, float] | None = None, replications: int = 1,
 ) -> Outcome:  # fmt: skip
     """A member of a group is lost after a second, until some time; the outcome of the last replication."""
-    name, member = lost.rstrip("]").split("[")
-    group = next(each for each in Program(system, "system").groups if each.name == name)
+    asked = work(rate_per_s, 50, mix)
+    return with_losses(system, [(lost, 1.0, until_s)], span, asked, engine=engine, replications=replications)
 
-    def lose(plane: Plane) -> Any:
-        yield plane.until(1.0)
-        plane.down(group, int(member), "silent")
-        yield plane.until(until_s)
-        plane.up(group, int(member))
 
-    broken = replace(system, controls=(*system.controls, *system.watchers, lose), watchers=())
-    return replicate(broken, work(rate_per_s, 50, mix), span, replications, engine)[-1]
+def with_losses(
+    system: System, losses: list[tuple[str, float, float]], span: Span, asked: Workload, *, engine: str = "compiled",
+    replications: int = 1,
+) -> Outcome:  # fmt: skip
+    """Members of groups are lost, each from some time until another; the outcome of the last replication."""
+    groups = {each.name: each for each in Program(system, "system").groups}
+
+    def control(lost: str, from_s: float, until_s: float) -> Control:
+        name, member = lost.rstrip("]").split("[")
+
+        def lose(plane: Plane) -> Any:
+            yield plane.until(from_s)
+            plane.down(groups[name], int(member), "silent")
+            yield plane.until(until_s)
+            plane.up(groups[name], int(member))
+
+        return lose
+
+    faults = tuple(control(*each) for each in losses)
+    broken = replace(system, controls=(*system.controls, *system.watchers, *faults), watchers=())
+    return replicate(broken, asked, span, replications, engine)[-1]
 
 
 # ---------------------------------------------------------------- a commit
@@ -252,6 +266,89 @@ def test_a_primary_that_starts_anew_recovers_first() -> None:
     assert outcome.counters["writes.lost"] == 0
     assert 2.0 <= answers_from_s(outcome) <= 3.0
     assert [note.text for note in outcome.notes if "still the primary" in note.text]
+
+
+LAST = 1e6
+"""Seconds until somebody comes back who never does."""
+
+
+@pytest.mark.parametrize("model", ["mysql", "postgresql"])
+@pytest.mark.parametrize(("died_s", "is_copied"), [(5.9, False), (7.5, True)])
+def test_what_only_a_dead_primary_had_is_lost(model: str, died_s: float, is_copied: bool) -> None:
+    """A standby is away from 1 to 6 s, and its primary alone meanwhile, for 380 of 100 writes/s of 200 keys, so that
+    200 (1 - exp(-380/200)) keys have one: these are lost if the primary dies for good before the standby is back. Who
+    comes back after that has nobody to copy from, and has not what it missed.
+    """
+    given = {"standby": True, "alone_after_s": 1.0, "failover": FAST, "client": {"timeout_s": 0.3}}
+    losses = [("instances[1]", 1.0, 6.0), ("instances[0]", died_s, LAST)]
+    outcome = with_losses(database(model, **given), losses, Span(0.0, 14.0, 20.0, 28), work(100.0, 200))
+
+    notes = [note.text for note in outcome.notes]
+    assert ("instance 1 follows instance 0" in notes) == is_copied
+    assert "the name leads to instance 1" in notes
+    assert outcome.operations["write"].window_ok[-4:].sum() > 150
+    alone_s = died_s - notes_s(outcome, "goes on alone")
+    assert outcome.counters["writes.lost"] == (
+        0 if is_copied else pytest.approx(200 * -math.expm1(-100.0 * alone_s / 200), abs=25)
+    )
+
+
+def notes_s(outcome: Outcome, text: str) -> float:
+    """When something was written down first."""
+    return next(note.at_s for note in outcome.notes if text in note.text)
+
+
+def test_a_primary_that_is_back_during_a_failover_follows_after_it() -> None:
+    """And is a standby again, which loses nothing when the other one dies."""
+    system = database("postgresql", standby=True, failover=FAST, client={"timeout_s": 0.3})
+    losses = [("instances[0]", 1.0, 3.5), ("instances[1]", 8.0, LAST)]
+    outcome = with_losses(system, losses, Span(0.0, 16.0, 20.0, 32), work(100.0, 200))
+
+    led_s, follows_s = notes_s(outcome, "the name leads to instance 1"), notes_s(outcome, "0 follows instance 1")
+    assert led_s - 1.0 < 3.5 < led_s < follows_s < led_s + FAST["check_s"]
+    assert notes_s(outcome, "instance 0, the standby, is to take its place") > 8.0
+    assert outcome.counters["writes.lost"] == 0
+    assert outcome.operations["write"].window_ok[-4:].sum() > 150
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_replica_that_dies_while_it_applies_is_given_up(count: int) -> None:
+    """It has more than 100 writes of 0.02 s to apply when it is asked, and dies before it has. The other one takes the
+    primary's place, where there is another one; or else the primary does, when it is back.
+    """
+    replicas = {"count": count, "send": constant(0.0), "apply_s": 0.02}
+    system = database("mysql", replicas=replicas, failover=FAST, client={"timeout_s": 0.3})
+    losses = [("instances[0]", 1.0, 9.0), ("instances[1]", 3.5, LAST)]
+    outcome = with_losses(system, losses, Span(0.0, 16.0, 20.0, 32), work(300.0))
+
+    lost_s = notes_s(outcome, "instance 1 is lost, too")
+    assert 3.5 < lost_s < 3.5 + 4 * 1.0
+    if count == 2:
+        assert notes_s(outcome, "the name leads to instance 2") > lost_s
+        assert notes_s(outcome, "0 follows instance 2") > 9.0
+    else:
+        assert notes_s(outcome, "nobody can take its place") == lost_s
+        assert notes_s(outcome, "is there again, and still the primary") >= 9.0
+    assert outcome.operations["write"].window_ok[-4:].sum() > 450
+
+
+def test_clients_read_from_replicas_that_are_there() -> None:
+    """Half of the reads go to a lost replica, until two looks have failed after a second each and the name is changed;
+    then all go to the other one, and half again when it is back.
+    """
+    system = database(
+        "mysql", "read", failover=FAST, client={"timeout_s": 0.3}, replicas={"count": 2}, read_from="replicas",
+        instance={"read_s": 0.001},
+    )  # fmt: skip
+    losses = [("instances[1]", 1.0, 8.0)]
+    outcome = with_losses(system, losses, Span(0.0, 12.0, 13.0, 24), work(200.0, mix={"read": 1.0}))
+
+    read, busy_s = outcome.operations["read"], outcome.stations["cpu"].busy_s
+    failed = read.window_errors / (read.window_errors + read.window_ok)
+    assert failed[3:6] == pytest.approx(0.5, abs=0.15)
+    assert not failed[8:].any()
+    assert busy_s[1, 8:16].sum() < 0.1 * busy_s[2, 8:16].sum()
+    assert busy_s[1, -6:].sum() == pytest.approx(busy_s[2, -6:].sum(), rel=0.3)
 
 
 @pytest.mark.parametrize("model", ["mysql", "postgresql"])
