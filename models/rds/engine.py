@@ -140,7 +140,9 @@ class Database:
         return (Travel(network, clients, i.nodes), *serves), Travel(network, i.nodes, clients)
 
     def _commit(self) -> Steps:
-        """The log on the primary's volume and then, with a standby, on that one's; as often as a commit asks for."""
+        """The log on the primary's volume and then, with a standby, on that one's, each time on both of its servers; as
+        often as a commit asks for.
+        """
         i, log_bytes = self.instances, self.p.log_bytes
         flush, steps = self.volumes.flush(self.volumes.own, log_bytes), list[Any]()
         for number in range(self.flushes):

@@ -1,19 +1,23 @@
 """EBS volumes: where an instance's log and pages are.
 
-A volume is on two servers of its zone: the first one writes, sends what it wrote to the second, which writes it, too,
-and then the instance has its answer. So a write is as slow as both together, and as available: two of two. A standby
-that is a mirror has such a volume of its own, in another zone, and an answer needs all four.
+A volume is on two servers of its zone: the first one sends on to the second what it takes, both write it at the same
+time, and when both have it the instance has its answer. So a write is as slow as the slower of the two, and needs both
+of them: two of two. A standby that is a mirror has such a volume of its own, in another zone, which is written when the
+primary's has been; an answer needs all four. What happens in sequence is the primary's volume, the way to the standby,
+and that one's volume.
 
 The log of an instance is flushed once for all who commit meanwhile (group commit), by each server on its own: it takes
 what has come since as soon as it has written what came before. Pages go by the volume's I/O operations per second.
 
 Source:
-    Verbitski and others, SIGMOD 2017, section 3.1 and figure 2: the five steps of a write, three of them in sequence,
-    and four of four; EBS guide: volumes are replicated within their zone.
+    Verbitski and others, SIGMOD 2017, section 3.1 and figure 2: the five steps of a write, of which the first, the
+    third and the fifth are in sequence, and the mirrors' beside those; and four of four. EBS guide: volumes are
+    replicated within their zone.
 
 Limits:
-    Bandwidth is that of the volume alone. What EBS does when one of its servers is lost (it makes another copy) is left
-    out, as in the paper: a lost server is a lost volume.
+    Bandwidth is that of the volume alone. The paper does not say when the first server sends on what it takes: here at
+    once. What EBS does when one of its servers is lost (it makes another copy) is left out, as in the paper: a lost
+    server is a lost volume.
 """
 
 from __future__ import annotations
@@ -22,9 +26,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.kernel.laws import LognormalSeconds, Positive, SecondsLaw, seconds
-from models.kernel.parts import UNLIMITED, Group, Membership, Station
+from models.kernel.parts import UNLIMITED, Group, Membership, Quorum, Station
 from models.kernel.registry import Parameters, parameter
-from models.kernel.steps import Choose, Serve, Step, Travel
+from models.kernel.steps import Choose, Fork, Serve, Step, Travel
+from models.kernel.system import Route
 from models.region import Region
 
 Steps = tuple[Step, ...]
@@ -59,6 +64,7 @@ class Volumes:
         mirror: The second server of a first one.
         log: Where the first servers write the log.
         second_log: Where the second ones do.
+        both: Both servers must have written.
         bandwidth: By which the log gets there.
         pages: Where pages go in and out.
         latency: What reading one takes besides.
@@ -73,6 +79,7 @@ class Volumes:
     mirror: Membership
     log: Station
     second_log: Station
+    both: Quorum
     bandwidth: Station
     pages: Station
     latency: Station
@@ -86,7 +93,7 @@ class Volumes:
         return cls(
             region, parameters, first, second, Membership(first, tuple(each), of=nodes),
             Membership(first, tuple(each), of=peers), Membership(second, tuple(each), of=first),
-            Station("log", first, rounds=True), Station("mirrored log", second, rounds=True),
+            Station("log", first, rounds=True), Station("mirrored log", second, rounds=True), Quorum("volume", 2, 2),
             Station("log bandwidth", first), Station("page I/O", first),
             Station("page latency", first, UNLIMITED),
         )  # fmt: skip
@@ -96,11 +103,14 @@ class Volumes:
         network, node = self.region.network, own.of
         assert node is not None
         write = self.parameters.write
+        mirror = Route(
+            Choose(self.mirror, 0), Travel(network, self.first, self.second),
+            Serve(self.second_log, NO_TIME, once=write), Travel(network, self.second, self.first),
+        )  # fmt: skip
         return (
             Choose(own, 0), Travel(network, node, self.first),
             Serve(self.bandwidth, seconds(log_bytes / self.parameters.bytes_per_s)),
-            Serve(self.log, NO_TIME, once=write), Choose(self.mirror, 0), Travel(network, self.first, self.second),
-            Serve(self.second_log, NO_TIME, once=write), Travel(network, self.second, node),
+            Fork(self.both, (Route(Serve(self.log, NO_TIME, once=write)), mirror)), Travel(network, self.first, node),
         )  # fmt: skip
 
     def write_more(self, size_bytes: int) -> Serve:

@@ -31,7 +31,7 @@ SHORT = {
     "aurora_replica_lag": (),
     "aurora_tails": (),
     "aurora_vs_mysql": ("replications=3", "duration_s=10.0", "faults[0].until_s=10.0", "faults[1].until_s=10.0"),
-    "aurora_vs_postgres": ("replications=3",),
+    "aurora_vs_postgres": ("replications=4",),
     "aurora_zone_loss": (),
     "aurora_zone_plus_one": ("replications=3",),
     "cache_evictions": ("duration_s=30.0",),
