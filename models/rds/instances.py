@@ -44,7 +44,7 @@ class InstanceParameters(Parameters):
     )
     contention: NonNegative = parameter(
         0.0, "part by which each connection beyond the CPUs makes all work longer",
-        assumed="0 to 0.0005; tuned to SIGMOD 2017, table 3, it is 0.00012",
+        assumed="0 to 0.0005: not published, so none; SIGMOD 2017, table 3, has less at 5,000 than at 500",
     )  # fmt: skip
 
     def work(self, mean_s: float) -> Law:
