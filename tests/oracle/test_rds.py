@@ -166,6 +166,16 @@ def test_a_flush_takes_all_who_wait() -> None:
     assert alone_s < write_latency_s(outcome) < 2.2 * alone_s
 
 
+@pytest.mark.parametrize("given", [{}, {"standby": True}, {"replicas": {"count": 1}}])
+def test_a_busy_cpu_does_as_much_whatever_commits_wait_for(given: dict[str, Any]) -> None:
+    """Fifty clients have 50 x 2 ms of work for one CPU, and wait some 5 ms for a commit: it is never without any."""
+    system = database("postgresql", instance={"vcpus": 1, "read_s": 1e-9, "write_s": 0.002}, **given)
+    closed = Workload(Closed(clients=50), UniformKeys(count=1000), Constant(value=100.0), {"write": 1.0})
+    outcomes = replicate(system, closed, Span(1.0, 11.0, 12.0, 1), 6)
+
+    assert_mean(outcomes, lambda outcome: outcome.operations["write"].answers_in_span / 10.0, 500.0, widest=0.06)
+
+
 # ---------------------------------------------------------------- pages
 
 
