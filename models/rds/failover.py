@@ -169,6 +169,7 @@ class Failover:
             return False
         self.primary = best
         self.behind.discard(best)
+        self.plane.up(self.instances.in_service, best)
         if is_standby:
             self._go_alone("the standby is the primary")
         self._lead(best)

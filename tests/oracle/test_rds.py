@@ -402,6 +402,25 @@ def test_both_engines_agree(model: str, given: dict[str, Any], lost: str) -> Non
     assert first_difference(simpy, compiled) is None
 
 
+@pytest.mark.parametrize("model", ["mysql", "postgresql"])
+def test_a_standby_that_dies_as_it_takes_over_is_replaced_by_who_comes_back(model: str) -> None:
+    """The primary is lost from 1 to 9 s, and its standby for good after it was chosen: nothing is lost, as both had
+    all; and on both engines alike.
+    """
+    given = {"standby": True, "failover": FAST, "client": {"timeout_s": 0.3}, "volume": {}}
+    losses, span = [("instances[0]", 1.0, 9.0), ("instances[1]", 3.3, LAST)], Span(0.0, 16.0, 18.0, 32)
+    simpy, compiled = (
+        with_losses(database(model, **given), losses, span, work(100.0), engine=engine)
+        for engine in ("simpy", "compiled")
+    )
+
+    assert first_difference(simpy, compiled) is None
+    assert 3.0 < notes_s(compiled, "is to take its place") < 3.3
+    assert notes_s(compiled, "the name leads to instance 0") > 9.0
+    assert compiled.counters["writes.lost"] == 0
+    assert compiled.operations["write"].window_ok[-4:].sum() > 150
+
+
 # ---------------------------------------------------------------- what is refused
 
 
