@@ -41,6 +41,7 @@ APPLIED = "all applied"
 LIMITS = (
     "how RDS finds a lost primary, and how long each stage takes, is not published",
     "a lost primary is fenced at once, and who is back has a copy of all in no time",
+    "where replicas are lost, some of the others may have one share of the reads more",
 )
 """What both engines' reports say of this."""
 

@@ -12,7 +12,8 @@ Source:
 
 Limits:
     Dirty pages are bounded by a number, not by the bytes of the log. A write's pages are dirty, or not, all together.
-    What the page cleaner writes takes its time and its I/O operations, and holds up nobody who reads.
+    What the page cleaner writes takes its time and its I/O operations, and holds up nobody who reads. EBS makes no
+    other copy of what a lost server had. Those of failovers stand in `models.rds.failover`.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ MODEL = Model(
     limits=(
         "dirty pages are bounded by a number, not by the bytes of the log",
         "no locks, and a write's statements go to one page",
+        "EBS makes no other copy of what a lost server had",
         *LIMITS,
     ),
 )

@@ -8,7 +8,8 @@ Source:
 
 Limits:
     What checkpoints write to the pages takes no time from anybody; they begin on time, however much was written.
-    A standby has applied what it takes as soon as it has written it. Vacuum and bloat are left out.
+    A standby has applied what it takes as soon as it has written it. Vacuum and bloat are left out. EBS makes no other
+    copy of what a lost server had. Those of failovers stand in `models.rds.failover`.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ MODEL = Model(
     limits=(
         "what checkpoints write to the pages takes no time from anybody",
         "no locks, no vacuum, and a write's statements go to one page",
+        "EBS makes no other copy of what a lost server had",
         *LIMITS,
     ),
 )
