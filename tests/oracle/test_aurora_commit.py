@@ -9,7 +9,7 @@ far apart, or two of them a known time apart; `closed_forms.quorums` and figures
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import exp, log, log1p, sqrt
 from typing import Any
 
@@ -18,6 +18,9 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
+from bench import library
+from bench.runs import run
+from bench.scenario.load import load
 from models import catalogue
 from models.aurora.quorums import QuorumParameters
 from models.aurora.storage import StorageParameters
@@ -25,8 +28,8 @@ from models.kernel.arrivals import ConstantArrivals
 from models.kernel.closed_forms.quorums import k_of_n_mean_s, k_of_n_quantile_s
 from models.kernel.faults import Fault, Interrupt, StationFault, schedule
 from models.kernel.keys import UniformKeys
-from models.kernel.laws import Constant, Lognormal
-from models.kernel.outcome import Outcome
+from models.kernel.laws import Constant, Law, Lognormal
+from models.kernel.outcome import FloatArray, Outcome
 from models.kernel.predicates import both, either, meets, satisfied_by_losses
 from models.kernel.program import Program
 from models.kernel.recorder import Span
@@ -40,6 +43,8 @@ AT_ONCE = {"kind": "constant", "value_s": 0.0}
 MEAN_S = 0.001
 BIN = 1.0 / 1024.0
 """Within which a percentile is read from counts."""
+WINDOW_BIN = 1.0 / 64.0
+"""The same where it is of some windows."""
 
 
 def aurora(instance: dict[str, Any] | None = None, **storage: Any) -> System:
@@ -166,6 +171,90 @@ def test_with_copies_gone_the_slowest_of_the_rest_decide(gone: tuple[int, ...], 
 
     assert_mean(outcomes, latency_s, k_of_n_mean_s(of, 4, MEAN_S), widest=0.005)
     assert_order_statistic(outcomes, of, 4)
+
+
+@dataclass(frozen=True)
+class Writes:
+    """Writes whose latencies are drawn from a scenario's own laws, beside its engines.
+
+    Args:
+        parameters: Of the system.
+        rate_per_s: Poisson arrivals, each to some group.
+        slots: Zone of each copy of a group that is there; the writer is in zone 0.
+        near: Share of clients in zone 0.
+    """
+
+    parameters: Any
+    rate_per_s: float
+    slots: tuple[int, ...]
+    near: float
+
+    def latencies_s(self, count: int, seed: int) -> FloatArray:
+        """Of so many writes in a row, that queue for nothing: a client's ways, work, then until enough copies have it.
+
+        A copy has a record when it has all of its group in front of it, and says so; the group has it when `needed`
+        copies have said so, and it is durable when all in front of it are.
+        """
+        p, rng = self.parameters, np.random.default_rng(seed)
+        storage, region, instance = p.storage, p.region, p.instance
+
+        def drawn(law: Law, size: int) -> FloatArray:
+            return law.block(lambda _: (rng.random(size), rng.random(size)))
+
+        def way(zone: int, size: int) -> FloatArray:
+            return drawn(region.near if zone == 0 else region.far, size)
+
+        asked_s = np.cumsum(rng.exponential(1.0 / self.rate_per_s, count))
+        is_near = rng.random(count) < self.near
+        there_s, back_s = (np.where(is_near, way(0, count), way(1, count)) for _ in range(2))
+        ready_s = asked_s + there_s + drawn(instance.write_s, count)
+        order = np.argsort(ready_s)
+        group, enough_s = rng.integers(storage.protection_groups, size=count), np.empty(count)
+        for each in range(storage.protection_groups):
+            mine = np.flatnonzero(group == each)
+            said_s = []
+            for zone in self.slots:
+                takes_s = storage.send_s + storage.write_s + storage.record_s + drawn(storage.persist, len(mine))
+                has_s = np.maximum.accumulate(ready_s[order][mine] + way(zone, len(mine)) + takes_s)
+                heard_s = has_s + way(zone, len(mine))
+                said_s.append(np.minimum.accumulate(heard_s[::-1])[::-1])
+            enough_s[mine] = np.sort(said_s, axis=0)[storage.quorum.write - 1]
+        durable_s = np.empty(count)
+        durable_s[order] = np.maximum.accumulate(enough_s)
+        return durable_s + back_s - asked_s
+
+    def figures_ms(self) -> tuple[float, ...]:
+        """Mean, median, p99 and p99.9 of 400,000."""
+        found = np.array([self.latencies_s(100_000, seed) for seed in range(4)]) * 1e3
+        return float(found.mean()), *map(float, np.quantile(found, (0.5, 0.99, 0.999)))
+
+
+def test_a_lost_zone_costs_what_the_order_statistic_of_the_other_copies_says() -> None:
+    """`aurora_zone_loss` while a zone is gone: four of four, of which two are near, and its clients are with the
+    others; against times of copies that are drawn from the same laws, which are a tenth shorter in the tail with four
+    of six.
+    """
+    scenario = load(library.find("aurora_zone_loss"), ("replications=10",))
+    (asked,) = (each for each in scenario.spec.expect if each.metric == "copies.write.latency_ms.p99")
+    figures = [
+        asked.model_copy(update={"metric": f"copies.write.latency_ms.{each}"})
+        for each in ("mean", "p50", "p99", "p999")
+    ]
+    spec = scenario.spec.model_copy(update={"expect": figures})
+    parameters = spec.systems["copies"]
+    before, after = Writes(parameters, 500.0, (0, 0, 1, 1, 2, 2), 1 / 3), Writes(parameters, 500.0, (0, 0, 1, 1), 2 / 3)
+
+    found = run(replace(scenario, spec=spec, systems={"copies": scenario.systems["copies"]}), "compiled").judgements
+
+    expected, p99_before_ms = after.figures_ms(), before.figures_ms()[2]
+    for judgement, expected_ms, bin_ in zip(found, expected, (0.0, *(WINDOW_BIN,) * 3), strict=True):
+        values = np.array(judgement.estimate.values, float)
+        half_ms = float(stats.t.ppf(0.9995, len(values) - 1)) * values.std(ddof=1) / sqrt(len(values))
+        assert half_ms < 0.05 * expected_ms
+        assert abs(values.mean() - expected_ms) <= half_ms + bin_ * expected_ms, (values.mean(), half_ms, expected_ms)
+    assert expected[2] == pytest.approx(3.42, abs=0.015), "as the scenario says"
+    assert p99_before_ms == pytest.approx(3.11, abs=0.015), "as the scenario says"
+    assert p99_before_ms < asked.at_least < expected[2] < asked.at_most
 
 
 def test_without_four_copies_nothing_is_acknowledged() -> None:
