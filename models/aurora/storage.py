@@ -65,6 +65,7 @@ from models.region import Region
 
 Steps = tuple[Step, ...]
 MONTH_H = 730.0
+LEAST_COPY_S = 0.001
 Interval = Annotated[float, Field(ge=0.001, le=100_000)]
 Reads = Literal["nearest", "any", "quorum"]
 A18 = "Verbitski and others, SIGMOD 2018"
@@ -77,7 +78,13 @@ class RepairParameters(Parameters):
     lost_s: Interval = parameter(
         10.0, "seconds without an answer until a segment is taken to be lost", assumed="5 to 300 s: not published"
     )
-    copy_s: Interval = parameter(10.0, "seconds to copy a segment", source=f"{A17}: 10 GB at 10 Gbit/s in 10 s")
+    copy_s_per_gb: Interval = parameter(
+        1.0, "seconds to copy each GB of a segment", source=f"{A17}: 10 GB at 10 Gbit/s in 10 s"
+    )
+
+    def copy_s(self, segment_gb: float) -> float:
+        """Seconds to copy a segment of so many GB."""
+        return self.copy_s_per_gb * segment_gb
 
 
 class BackgroundParameters(Parameters):
@@ -151,6 +158,12 @@ class StorageParameters(Parameters):
     long_outage_s: Interval | None = parameter(
         None, "seconds without an answer from a zone until its copies are left out; none: never", example=60.0
     )
+
+    @model_validator(mode="after")
+    def _takes_time(self) -> StorageParameters:
+        if self.repair is not None and self.repair.copy_s(self.segment_gb) < LEAST_COPY_S:
+            raise ValueError(f"repair.copy_s_per_gb times segment_gb must be {LEAST_COPY_S:g} s or more")
+        return self
 
     @model_validator(mode="after")
     def _can_leave_out(self) -> StorageParameters:

@@ -12,8 +12,11 @@ Source:
     changes in two steps, epochs.
 
 Limits:
-    What is missing comes with the answer, whatever it is. One segment of a group is replaced at a time. Who belongs to
-    a group is known to all who ask, and is never lost.
+    What is missing comes with the answer, whatever it is. One segment of a group is replaced at a time. A repair takes
+    its time and nothing else: it loads no link and no disk, and shares with no other repair. A tail segment's takes as
+    long as a full one's. A group has one spare in each zone: a second loss there waits for the first one's segment to
+    come back, and while a zone is dark its segments are replaced nowhere else. Who belongs to a group is known to all
+    who ask, and is never lost.
 """
 
 from __future__ import annotations
@@ -222,7 +225,7 @@ class Segments:
             if self.now - self.heard_s[self.segment(group, slot)] > repair.lost_s:
                 new = yield from self._spare(group, self.segment(group, slot))
                 if new is not None:
-                    yield from self._replace(group, place, new, repair.copy_s)
+                    yield from self._replace(group, place, new, repair.copy_s(self.storage.parameters.segment_gb))
                     return
 
     def _replace(self, group: int, place: int, new: int, copy_s: float) -> Process:

@@ -183,7 +183,7 @@ MATTERS: dict[str, tuple[str, ...]] = {
     ),
     "aurora_upkeep": (
         "aurora.outage:LOOKS", "aurora.storage:StorageParameters.probe_s", "aurora.storage:RepairParameters.check_s",
-        "aurora.storage:RepairParameters.lost_s", "aurora.storage:RepairParameters.copy_s",
+        "aurora.storage:RepairParameters.lost_s", "aurora.storage:RepairParameters.copy_s_per_gb",
         "aurora.storage:StorageParameters.gossip_s",
         "aurora.upkeep:COPIES_MOST",
     ),

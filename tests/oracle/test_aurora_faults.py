@@ -55,7 +55,11 @@ FAST: dict[str, Any] = {
         "name_s": 0.05,
         "open_s": 0.02,
     },
-    "storage": {"protection_groups": GROUPS, "gossip_s": 0.1, "repair": {"check_s": 0.1, "lost_s": 0.5, "copy_s": 0.3}},
+    "storage": {
+        "protection_groups": GROUPS,
+        "gossip_s": 0.1,
+        "repair": {"check_s": 0.1, "lost_s": 0.5, "copy_s_per_gb": 0.03},
+    },
     "endpoints": {"ttl_s": 0.1, "connections": 2},
     "client": {"timeout_s": 0.5},
     "region": {"near": {"kind": "exponential", "mean_s": 0.004}, "far": {"kind": "exponential", "mean_s": 0.012}},
