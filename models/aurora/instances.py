@@ -8,9 +8,12 @@ Source:
     fifteen replicas.
 
 Limits:
-    Work of an instance's CPU is exponential, and its virtual CPUs are alike. A buffer cache is of objects, not of
-    pages. A replica reads from the volume what is durable, even where it has not applied it yet. There are no locks and
-    no transactions of several statements.
+    Work of an instance's CPU is exponential, and its virtual CPUs are alike. How long it takes is what makes 32 of them
+    answer the published 600,000 reads or 121,000 writes a second: where CPUs are what limits, ratios of throughput are
+    put in, not found. A buffer cache is of objects, not of pages. A replica's answer has the version that it has
+    applied itself, even where it has just brought the page from the volume, which may have a newer one. Replicas cost
+    the writer neither CPU nor network, and each other nothing: fifteen answer fifteen times as much as one because of
+    that. There are no locks and no transactions of several statements.
 """
 
 from __future__ import annotations

@@ -20,7 +20,10 @@ Source:
     done by storage nodes, and has no effect on performance.
 
 Limits:
-    A record ends its mini-transaction. A group's segments stand on storage nodes of their own. Pages are not made of
+    A record ends its mini-transaction, so that what is complete (VCL) is durable (VDL). Of a boxcar that has been sent
+    each record goes its own way and takes its own time to be on the disk: those of one boxcar arrive apart. A new
+    writer's term begins at the instant at which it has heard from enough segments: these refuse what an old one sends
+    from then on, without being told. A group's segments stand on storage nodes of their own. Pages are not made of
     records: a read takes its time whatever it needs, and finds what is durable. A replica knows at once what its writer
     has heard. What an instance learns of a segment's speed, it learns from probes, not from its reads; where nothing
     can fail nobody probes, and the nearest is the one of the reader's zone. Background work that gives way has the disk

@@ -92,6 +92,7 @@ STATE = "where counting begins is no quantity"
 SAID = "a default of the kernel's own, in whose place every service says something"
 ESCAPES: dict[str, str] = {
     "aurora.instances:REPLICAS_MOST": BOUND,
+    "aurora.storage:LEAST_COPY_S": BOUND,
     "aurora.storage:StorageParameters.lsn_limit": "ten million records that are not durable are minutes of writes",
     "dax.membership:PROBE_BYTES": "two bytes are one unit of work as one is: rounded up to a KB",
     "dynamodb.admission:MAX_RANGES.left": "bounds the tables of more than 1,024 partitions that split",
