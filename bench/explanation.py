@@ -52,6 +52,15 @@ class BucketExplained:
 
 
 @dataclass(frozen=True)
+class ClosedFormExplained:
+    """What a closed form of the model's own says: a value of None never comes to an end."""
+
+    text: str
+    value: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
 class SystemExplained:
     """A system: its model, its routes, and what closed forms say of it.
 
@@ -67,6 +76,7 @@ class SystemExplained:
         bottleneck: The station that saturates first.
         buckets: By name.
         charges: What it is charged for, in words, by charge.
+        closed_forms: What closed forms of the model's own say.
     """
 
     model: str
@@ -80,6 +90,7 @@ class SystemExplained:
     bottleneck: str | None
     buckets: Mapping[str, BucketExplained]
     charges: Mapping[str, str]
+    closed_forms: Sequence[ClosedFormExplained] = ()
 
 
 @dataclass(frozen=True)
@@ -174,6 +185,15 @@ def charges_of(scenario: Scenario, name: str) -> dict[str, str]:
     return {charge.name: charge.words for charge in scenario.systems[name].charges if charge.name in charged}
 
 
+def closed_forms_of(scenario: Scenario, name: str) -> list[ClosedFormExplained]:
+    """What closed forms of its model's own say of a system."""
+    spec = scenario.spec.systems[name]
+    say = MODELS[spec.model].closed_forms
+    if say is None:
+        return []
+    return [ClosedFormExplained(each.text, _finite(each.value), each.unit) for each in say(spec)]
+
+
 def _system(scenario: Scenario, name: str, prediction: Prediction) -> SystemExplained:
     model = MODELS[scenario.spec.systems[name].model]
     rate_per_s, bottleneck = prediction.rate_per_s, prediction.bottleneck
@@ -198,6 +218,7 @@ def _system(scenario: Scenario, name: str, prediction: Prediction) -> SystemExpl
             for each in prediction.buckets.values()
         },
         charges=charges_of(scenario, name),
+        closed_forms=closed_forms_of(scenario, name),
     )  # fmt: skip
 
 

@@ -88,6 +88,22 @@ def percent(fraction: float, digits: int = 3) -> str:
     return f"{significant(fraction * 100, digits)} %"
 
 
+def amount(value: float | None, unit: str) -> str:
+    """A value with its unit, however large or small: "13.8 minutes a year", "1.65e25 years"; None: "never".
+
+    A share of one is shown as percent: "98.4 %", "1.91e-16 %".
+    """
+    if value is None:
+        return "never"
+    if unit == "%" and value >= 1e-6:
+        return percent(value)
+    value = 100.0 * value if unit == "%" else value
+    if value == 0.0 or 1e-4 <= abs(value) < 1e7:
+        return f"{significant(value)} {unit}"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa}e{int(exponent)} {unit}"
+
+
 def factor(ratio: float) -> str:
     """By what factor: "2.4×", "12×", "1.04×"; ratios near one keep the digits that tell them from one."""
     if ratio < 1.1:

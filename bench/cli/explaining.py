@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -14,8 +13,8 @@ from rich.text import Text
 
 from bench import library
 from bench.cost import Cost, estimate
-from bench.explanation import charges_of, explanation_of, warnings_of
-from bench.quantities import milliseconds, percent, significant
+from bench.explanation import charges_of, closed_forms_of, explanation_of, warnings_of
+from bench.quantities import amount, milliseconds, percent, significant
 from bench.scenario.load import Scenario, load
 from bench.scenario.origins import Setting, by_section, settings
 from bench.simulate import choose_engine
@@ -37,7 +36,7 @@ def explain_scenario(file: str, assignments: tuple[str, ...], as_json: bool) -> 
     console.print()
     _print_settings(console, settings(scenario))
     for name, prediction in cost.predictions.items():
-        _print_prediction(console, name, scenario.spec.systems[name].model, prediction, charges_of(scenario, name))
+        _print_prediction(console, scenario, name, prediction)
     _print_cost(console, cost)
     _print_sweep(console, scenario)
     for warning in warnings_of(scenario, cost):
@@ -65,12 +64,13 @@ def _print_settings(console: Console, entries: list[Setting]) -> None:
     console.print()
 
 
-def _print_prediction(
-    console: Console, name: str, model: str, prediction: Prediction, charges: Mapping[str, str]
-) -> None:
+def _print_prediction(console: Console, scenario: Scenario, name: str, prediction: Prediction) -> None:
+    model = scenario.spec.systems[name].model
     _say(console, f"{name}: what closed forms say ({model}, {significant(prediction.rate_per_s)} requests/s)", "bold")
     unloaded = ", ".join(f"{op} {milliseconds(1e3 * s)}" for op, s in prediction.unloaded_s.items())
     _say(console, f"  mean without any waiting: {unloaded}")
+    for each in closed_forms_of(scenario, name):
+        _say(console, f"  {each.text}: {amount(each.value, each.unit)}")
     for cache, ratio in prediction.hit_ratios.items():
         _say(console, f"  {cache}: hit ratio about {percent(ratio)}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -92,7 +92,7 @@ def _print_prediction(
         _say(console, f"  bottleneck: {bottleneck.name}")
     if (throttle := prediction.throttle) is not None:
         _say(console, f"  throttles above {significant(throttle.saturation_per_s)} requests/s: {throttle.name}")
-    for charge, words in charges.items():
+    for charge, words in charges_of(scenario, name).items():
         _say(console, f"  charged: {charge}: {words}")
     for limit in MODELS[model].limits:
         _say(console, f"  left out: {limit}", "dim")

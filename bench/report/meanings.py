@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.explanation import Explanation, StationExplained, SystemExplained
-from bench.quantities import milliseconds, percent, significant
+from bench.quantities import amount, milliseconds, percent, significant
 from bench.report import diagram
 from bench.report.parts import Cell, Meaning, Route, System, Table, texts
 from bench.scenario.origins import Setting, by_section
@@ -85,6 +85,7 @@ def _system(
     tables = [
         table
         for table in (
+            _closed_forms(explained),
             _stations(explained, stations),
             _caches(explained, measured.get("counters", {})),
             _buckets(explained),
@@ -94,6 +95,11 @@ def _system(
         if table.rows
     ]  # fmt: skip
     return System(name, explained.model, explained.summary, routes, facts, tables, explained.limits)
+
+
+def _closed_forms(explained: SystemExplained) -> Table:
+    rows = [texts(each.text, amount(each.value, each.unit)) for each in explained.closed_forms]
+    return Table("By closed form", ["figure", "value"], rows)
 
 
 def _stations(explained: SystemExplained, measured: Mapping[str, Mapping[str, Any]]) -> Table:

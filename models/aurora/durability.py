@@ -6,7 +6,7 @@ copies that are there suffice for it, and refused otherwise, so that the share o
 unavailability. When fewer are there than a read needs, nobody can tell what was committed; the first time is noted.
 
 Failures and repairs are processes of the control plane. What they come to where all times are exponential,
-`outlook` says exactly, for rates that no run could wait for.
+`outlook` says exactly, for rates that no run could wait for; `tierbench explain` and reports show it for each system.
 
 Source:
     Verbitski et al., Amazon Aurora, SIGMOD 2017, section 2: six copies, two in each of three zones, of which four
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -37,12 +37,14 @@ from models.kernel.outcome import FloatArray
 from models.kernel.parts import Group, Membership, Quorum, Station, everybody
 from models.kernel.plane import Plane
 from models.kernel.predicates import Table, at_least, both, either, members, without
-from models.kernel.registry import ClientParameters, Model, Parameters, parameter
+from models.kernel.registry import ClientParameters, ClosedForm, Model, Parameters, parameter
 from models.kernel.steps import Choose, Fork, Pass, Serve
 from models.kernel.system import Operation, Route, System
 
 A17 = "Aurora, SIGMOD 2017"
 YEAR_S = 365.25 * 86_400.0
+LEAST_S = 1e-9
+"""Shorter times are as good as none to `closed_forms`."""
 Process = Generator[Any, Any, None]
 LOST = "fewer copies are there than a read needs, for the first time"
 """The note."""
@@ -158,6 +160,31 @@ class DurabilityParameters(Parameters):
     client: ClientParameters = parameter(ClientParameters(), "patience of the clients", assumed="no timeout, no retry")
 
 
+def closed_forms(parameters: DurabilityParameters) -> Sequence[ClosedForm]:
+    """What `outlook` says of parameters, repairs and outages being exponential of the same means.
+
+    Shares of time depend on no more than these means. There is nothing to say of times that are none, or have no mean.
+    """
+    p, zones_fail = parameters, parameters.zone_mttf_s is not None
+    zone_mttf_s = math.inf if p.zone_mttf_s is None else p.zone_mttf_s
+    times_s = p.mttf_s, p.repair.mean(), p.zone_repair.mean()
+    if min(*times_s, zone_mttf_s) < LEAST_S or max(times_s) == math.inf:
+        return ()
+    repairs = Repairs(p.mttf_s, p.repair.mean(), zone_mttf_s, p.zone_repair.mean())
+    found = outlook(SCHEMES[p.scheme], repairs)
+    year_min = YEAR_S / 60.0
+    outage = (ClosedForm("chance of a loss while a zone is dark", found.loss_in_outage, "%"),) if zones_fail else ()
+    return (
+        ClosedForm("unavailability of writes", found.write_unavailability, "%"),
+        ClosedForm("nobody can write for", found.write_unavailability * year_min, "minutes a year"),
+        ClosedForm("unavailability of reads", found.read_unavailability, "%"),
+        ClosedForm("nobody can read for", found.read_unavailability * year_min, "minutes a year"),
+        ClosedForm("mean time until a loss: too few copies to read", found.mean_time_to_loss_s / YEAR_S, "years"),
+        ClosedForm("chance of a loss within a year", found.loss_per_year, "%"),
+        *outage,
+    )
+
+
 def build(parameters: DurabilityParameters, operations: tuple[str, ...]) -> System:
     """Requests go to all copies; one that has failed, or whose zone is dark, refuses.
 
@@ -259,4 +286,5 @@ MODEL = Model(
         "what was lost below a read's quorum is there again after its repairs",
         "nobody changes the quorum while a zone is dark",
     ),
+    closed_forms=closed_forms,
 )

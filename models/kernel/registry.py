@@ -7,7 +7,7 @@ default names its source, or says that it is assumed, with a range.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -134,6 +134,21 @@ class ClientParameters(Parameters):
 
 
 @dataclass(frozen=True)
+class ClosedForm:
+    """What a closed form says of a system, for whoever asks before it runs.
+
+    Args:
+        text: What it is of.
+        value: How much; inf: never comes to an end.
+        unit: Of the value, in words; "%" for a share of one, which is shown as percent.
+    """
+
+    text: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
 class Model:
     """One model of the catalogue.
 
@@ -144,6 +159,7 @@ class Model:
         build: Makes a system of parameters, for the operations of a workload.
         operations: The operations that it knows; None: any name, all alike.
         limits: What is left out, one sentence each.
+        closed_forms: What closed forms of the model's own say of parameters; None: there are none.
     """
 
     name: str
@@ -152,6 +168,7 @@ class Model:
     build: Callable[[Any, tuple[str, ...]], System]
     operations: tuple[str, ...] | None
     limits: tuple[str, ...]
+    closed_forms: Callable[[Any], Sequence[ClosedForm]] | None = None
 
     ANY: ClassVar[None] = None
 

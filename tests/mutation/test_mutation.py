@@ -91,6 +91,7 @@ PAST = "decides only whether the past is doubled once more, and none of these sc
 STATE = "where counting begins is no quantity"
 SAID = "a default of the kernel's own, in whose place every service says something"
 ESCAPES: dict[str, str] = {
+    "aurora.durability:LEAST_S": "decides only of what closed forms say nothing, and nobody repairs in a nanosecond",
     "aurora.instances:REPLICAS_MOST": BOUND,
     "aurora.storage:LEAST_COPY_S": BOUND,
     "aurora.storage:StorageParameters.lsn_limit": "ten million records that are not durable are minutes of writes",

@@ -6,12 +6,14 @@ stands on the same formulas, whose terms are worked out by hand here.
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.explanation import parse_explanation
 from bench.runs import run as run_scenario
 from bench.scenario.load import load
 from models.aurora.durability import LOST, SCHEMES, YEAR_S, DurabilityParameters, SchemeName, build, outlook
@@ -22,6 +24,7 @@ from models.kernel.outcome import Outcome
 from models.kernel.recorder import Span
 from models.kernel.system import System
 from tests.strategies.runs import assert_mean, replicate, workload
+from tests.tools.command import tierbench
 
 FREQUENT = Repairs(mttf_s=100.0, repair_s=30.0)
 ZONES_TOO = Repairs(mttf_s=100.0, repair_s=20.0, zone_mttf_s=300.0, zone_repair_s=30.0)
@@ -170,3 +173,77 @@ def test_what_is_rare_in_earnest() -> None:
     # The last of the copies that may fail does so while all before it are under repair: a year for the first one.
     assert three.loss_per_year == pytest.approx(6.0 * down, rel=1e-5)
     assert six.loss_per_year == pytest.approx(360.0 / 6.0 * down**3, rel=1e-5)
+
+
+IN_EARNEST_TOML = """
+schema = 1
+name = "in-earnest"
+question = "How long do copies hold together?"
+replications = 1
+duration_s = 10.0
+workload = { arrivals = { kind = "poisson", rate_per_s = 20.0 }, mix = { read = 0.5, write = 0.5 } }
+
+[systems.three]
+model = "aurora_durability"
+scheme = "two_of_three"
+
+[systems.mirrored]
+model = "aurora_durability"
+scheme = "mirrored"
+mttf_s = 900.0
+repair = { kind = "exponential", mean_s = 100.0 }
+zone_mttf_s = 400.0
+zone_repair = { kind = "constant", value_s = 100.0 }
+
+[systems.at_once]
+model = "aurora_durability"
+repair = { kind = "constant", value_s = 0.0 }
+"""
+
+
+def test_a_user_sees_what_closed_forms_say(tmp_path: Path) -> None:
+    """Of each system with its own parameters: before it runs, and in its report.
+
+    Two of three copies that fail once a year and are repaired in ten seconds: 3 of 2 at once, and 6 a year for each
+    second of a repair. Mirrors: four copies that are there for 9/10 of the time, and two zones for 4/5.
+    """
+    (tmp_path / "in-earnest.toml").write_text(IN_EARNEST_TOML, "utf-8")
+    year_min, down = YEAR_S / 60.0, 10.0 / YEAR_S
+
+    said = json.loads(tierbench("explain", "in-earnest.toml", "--json", cwd=tmp_path).out)["systems"]
+    printed = tierbench("explain", "in-earnest.toml", cwd=tmp_path).out
+    ran = tierbench("run", "in-earnest.toml", "--out", "ran", cwd=tmp_path)
+    reported = tierbench("report", "ran", cwd=tmp_path)
+
+    three, mirrored = (
+        {each["text"]: (each["value"], each["unit"]) for each in said[name]["closed_forms"]}
+        for name in ("three", "mirrored")
+    )
+    cannot = 1.0 - 0.9**4 * 0.8**2
+    assert mirrored["unavailability of writes"] == (pytest.approx(cannot), "%")
+    assert mirrored["nobody can write for"] == (pytest.approx(cannot * year_min), "minutes a year")
+    assert three["unavailability of reads"] == (pytest.approx(3.0 * down**2, rel=1e-5), "%")
+    assert three["nobody can read for"] == (pytest.approx(3.0 * down**2 * year_min, rel=1e-5), "minutes a year")
+    assert three["chance of a loss within a year"] == (pytest.approx(6.0 * down, rel=1e-5), "%")
+    assert three["mean time until a loss: too few copies to read"] == (
+        pytest.approx(1 / (6.0 * down), rel=1e-5),
+        "years",
+    )
+    assert "chance of a loss while a zone is dark" in set(mirrored) - set(three)
+    assert said["at_once"]["closed_forms"] == []
+
+    assert (ran.code, reported.code) == (0, 0), ran.err + reported.err
+    (page,) = (path.read_text("utf-8") for path in tmp_path.rglob("*.html"))
+    assert "By closed form" in page
+    for text in ("unavailability of writes", "chance of a loss while a zone is dark", f"{cannot * 100:.1f} %"):
+        assert text in printed
+        assert text in page
+
+
+def test_an_explanation_from_before_closed_forms_were_kept_can_be_read(tmp_path: Path) -> None:
+    document = json.loads(tierbench("explain", "aurora_durability", "--json", cwd=tmp_path).out)
+    assert all(system.pop("closed_forms") for system in document["systems"].values())
+
+    found = parse_explanation(json.dumps(document).encode())
+
+    assert [list(system.closed_forms) for system in found.systems.values()] == [[]] * 4

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.quantities import factor, interval, milliseconds, milliseconds_interval, percent, plain, significant
+from bench.quantities import amount, factor, interval, milliseconds, milliseconds_interval, percent, plain, significant
 from bench.summary import fingerprint, summarise
 from bench.tables import Surroundings, print_run
 from models.kernel.outcome import Outcome
@@ -361,6 +361,15 @@ def test_a_share_that_is_nearly_all_is_not_all() -> None:
     assert percent(0.99996) == "99.996 %"
     assert percent(0.00004) == "0.004 %"
     assert percent(0.901) == "90.1 %"
+
+
+def test_an_amount_is_readable_however_small_or_large() -> None:
+    given = [(8230.4, "h"), (0.00157, "years"), (1.652e25, "years"), (3.35e-13, "h"), (0.0, "h"), (None, "years")]
+
+    assert [amount(*each) for each in given] == [
+        "8,230 h", "0.00157 years", "1.65e25 years", "3.35e-13 h", "0 h", "never"
+    ]  # fmt: skip
+    assert [amount(share, "%") for share in (0.0156, 1.0, 0.0, 1.91e-18)] == ["1.6 %", "100 %", "0 %", "1.91e-16 %"]
 
 
 def test_factors_and_plain_numbers() -> None:
