@@ -176,7 +176,7 @@ MODEL = Model(
         "a replica knows at once how far its writer has heard that segments are",
         "replicas cost the writer neither CPU nor network: fifteen answer fifteen times as much because of that",
         "CPU times are those of published throughput: its ratios are put in where CPUs are what limits",
-        "work in the background that gives way is made up for in no time, as long as a disk has any left",
+        "work in the background that gives way is made up for in no time, even where a disk has none left for it",
         "a repair loads no link, and shares with no other repair; a tail segment's takes as long as a full one's",
         "a group has one spare in each zone: a second loss there waits until the first lost segment is back",
         "while a zone is dark, its segments are replaced nowhere else",

@@ -27,7 +27,8 @@ Limits:
     records: a read takes its time whatever it needs, and finds what is durable. A replica knows at once what its writer
     has heard. What an instance learns of a segment's speed, it learns from probes, not from its reads; where nothing
     can fail nobody probes, and the nearest is the one of the reader's zone. Background work that gives way has the disk
-    as if it had no writes: it is put off and made up for in no time, so that both must be less busy than one together.
+    as if it had no writes: it is put off and made up for in no time. Where both together would be busier than one
+    (`log disk` and `background` of a report), the model is too kind: in truth work would pile up, and writes wait.
 """
 
 from __future__ import annotations

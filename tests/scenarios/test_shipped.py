@@ -1,7 +1,8 @@
 """Every scenario that ships, in a short form: it passes as it stands, and fails when its mechanism is switched off.
 
 Goal: a scenario that would pass whatever its model did says nothing. Method: shorten it as far as its bounds still
-hold, run it, then once more with the one setting that takes away what it is about.
+hold, run it, then once more with the one setting that takes away what it is about: Aurora's by the command, as a user
+would.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bench import library
 from bench.runs import run
 from bench.scenario.load import Scenario, load
 from bench.simulate import choose_engine
-from tests.tools.command import process
+from tests.tools.command import process, tierbench
 
 SHORT = {
     "aurora_backpressure": (),
@@ -125,6 +126,7 @@ SWITCHED_OFF = {
     "write_through": ("systems.through.writes=delete", "where they store, none does"),
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""
+BY_COMMAND = [name for name in SWITCHED_OFF if name.startswith("aurora")]
 
 
 def short(name: str, *settings: str) -> Scenario:
@@ -145,7 +147,21 @@ def test_a_scenario_passes(name: str) -> None:
     assert [each.text for each in result.judgements if each.verdict != "pass"] == []
 
 
-@pytest.mark.parametrize("name", SWITCHED_OFF)
+@pytest.mark.parametrize("name", BY_COMMAND)
+def test_a_run_with_the_mechanism_set_off_exits_with_1(name: str, tmp_path: Path) -> None:
+    """All systems run, twice: what the mechanism does is plain from two replications."""
+    setting, text = SWITCHED_OFF[name]
+    assignments = [each for each in (*SHORT[name], setting) if not each.startswith("replications=")]
+    sets = [argument for each in assignments for argument in ("--set", each)]
+
+    result = tierbench("run", name, *sets, "--replications", "2", "--json", cwd=tmp_path)
+
+    assert result.code == 1, result.err
+    verdicts = [each["verdict"] for each in json.loads(result.out)["expectations"] if each["text"].startswith(text)]
+    assert verdicts == ["fail"]
+
+
+@pytest.mark.parametrize("name", [name for name in SWITCHED_OFF if name not in BY_COMMAND])
 def test_a_scenario_fails_without_its_mechanism(name: str) -> None:
     """Only those systems run that the expectation looks at."""
     setting, text = SWITCHED_OFF[name]
@@ -158,6 +174,24 @@ def test_a_scenario_fails_without_its_mechanism(name: str) -> None:
     result = run(replace(scenario, spec=spec, systems=systems), choose_engine("auto"))
 
     assert [each.verdict for each in result.judgements] == ["fail"]
+
+
+def test_a_sixteenth_replica_is_refused(tmp_path: Path) -> None:
+    """By file, line and key, and with what may be had instead; as a setting, too."""
+    shipped = library.find("aurora_read_scaling").read_text("utf-8")
+    assert shipped.count("replicas = 15") == 1
+    line = shipped[: shipped.index("replicas = 15")].count("\n") + 1
+    (tmp_path / "sixteen.toml").write_text(shipped.replace("replicas = 15", "replicas = 16"), "utf-8")
+    refusal = "systems.fifteen.replicas: must be at most 15, got 16"
+
+    for verb in ("check", "run"):
+        found = tierbench(verb, "sixteen.toml", cwd=tmp_path)
+        assert (found.code, found.out) == (3, "")
+        assert f"sixteen.toml:{line}:" in found.err
+        assert refusal in found.err
+    found = tierbench("check", "aurora_read_scaling", "--set", "systems.fifteen.replicas=16", cwd=tmp_path)
+    assert found.code == 3
+    assert refusal in found.err
 
 
 @pytest.mark.slow
