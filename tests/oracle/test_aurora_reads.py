@@ -34,7 +34,7 @@ from models.kernel.steps import Choose, Find, Seek, Serve
 from models.kernel.steps.volume import Segment, VolumeState
 from models.kernel.system import Control, Operation, Route, System
 from tests.oracle.test_aurora_faults import FAST, Cluster
-from tests.strategies.runs import replicate
+from tests.strategies.runs import recorded, replicate
 from tests.strategies.systems import first_difference, sufficing
 
 MODEL = catalogue.MODELS["aurora"]
@@ -160,6 +160,30 @@ def test_the_nearest_is_in_the_zone_of_who_reads(engine: str) -> None:
 
 
 # ---------------------------------------------------------------- whom a read asks
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_replica_answers_with_what_it_has_applied(engine: str) -> None:
+    """A write is durable at 11 ms, and applied 100 ms later. A read at 50 ms brings the page from the volume, which has
+    the write, and is answered with what was before, out of date by 39 ms; a read at 200 ms is not.
+    """
+    constant = {"kind": "constant", "value_s": 0.001}
+    parameters = MODEL.parameters(
+        replicas=1, read_from="replicas", region={"near": AT_ONCE, "far": AT_ONCE},
+        storage={"protection_groups": 1, "send_s": 0.0, "write_s": 0.0, "record_s": 0.0, "persist": AT_ONCE,
+                 "read": constant},
+        instance={"read_s": AT_ONCE, "write_s": AT_ONCE, "bytes_per_s": 1e18, "memory_bytes": 1.0,
+                  "stream": {"kind": "constant", "value_s": 0.1}},
+    )  # fmt: skip
+    work = recorded((0.010, "write"), (0.050, "read"), (0.200, "read"))
+    system = MODEL.build(parameters, ("write", "read"))
+
+    (outcome,) = replicate(system, work, Span(0.0, 1.0, 2.0, 1), 1, engine)
+
+    reads = outcome.operations["read"]
+    assert outcome.counters["segment reads.admitted"] == 3
+    assert (reads.reads, reads.stale) == (2, 1)
+    assert reads.oldest_s == pytest.approx(0.039, rel=1e-6)
 
 
 @pytest.mark.parametrize("reads", ["nearest", "any"])
