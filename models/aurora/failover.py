@@ -20,7 +20,7 @@ Limits:
     How the writer is looked at, and how long each stage takes, is not published. Undo of what was not committed is done
     beside new work, in no time. Of replicas of equal tier the largest goes first: here all are alike, and go by their
     number. What segments say is looked at when enough have said it, and these take the new term at that instant; Aurora
-    has it recorded by a write quorum before it opens.
+    has it recorded by a write quorum before it opens. No new instance is made for one that is paused.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ class FailoverParameters(Parameters):
         1.0, "seconds until an endpoint's name leads elsewhere", assumed="0.1 to 5 s: not published"
     )
     tiers: list[Annotated[int, Field(ge=0, le=15)]] = parameter(
-        [], "promotion tiers of the replicas, in their order; the lowest goes first; none: all alike", assumed="any"
+        [],
+        "promotion tiers of the replicas, in their order; the lowest goes first; none: all alike; the first writer "
+        "has 0, when it is a replica",
+        assumed="any",
     )
 
 
@@ -183,7 +186,7 @@ class Failover:
         yield from self._rename(self.writer)
 
     def _tier(self, instance: int) -> int:
-        return self.p.tiers[instance - 1] if 0 < instance <= len(self.p.tiers) else 0
+        return self.p.tiers[instance - 1] if self.p.tiers and instance else 0
 
     def _promote(self, replica: int) -> Process:
         """A replica restarts."""
@@ -200,8 +203,6 @@ class Failover:
         while self.failures[instance] and self.now < ready_s:
             yield self.plane.until(min(self.now + self.p.check_s, ready_s))
         if self.failures[instance]:
-            self.plane.down(self.instances.nodes, instance, "refuse")
-            self.plane.resume(self.instances.cpu, instance)
             self.plane.up(self.instances.nodes, instance)
             self.failures[instance] = 0
 

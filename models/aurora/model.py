@@ -62,6 +62,9 @@ class AuroraParameters(Parameters):
     def _has_replicas(self) -> AuroraParameters:
         if self.read_from == "replicas" and not self.replicas:
             raise ValueError('read_from = "replicas" needs replicas')
+        if self.failover != "off" and len(self.failover.tiers) not in {0, self.replicas}:
+            given = len(self.failover.tiers)
+            raise ValueError(f"failover.tiers: {given} for {self.replicas} replicas; give one for each, or none")
         return self
 
 

@@ -13,6 +13,7 @@ from math import sqrt
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from models import catalogue
 from models.kernel.arrivals import ConstantArrivals
@@ -136,6 +137,11 @@ def test_the_lowest_tier_that_answers_is_promoted(tiers: list[int], others_lost:
     (outcome,) = run([*lost, (0, FAILS_S, LONG_S)], replicas=3, failover={"tiers": tiers})
 
     assert [text for text in notes(outcome) if "promoted" in text] == [f"instance {promoted} is promoted"]
+
+
+def test_each_replica_has_a_tier_or_none_has() -> None:
+    with pytest.raises(ValidationError, match="2 for 3 replicas; give one for each, or none"):
+        MODEL.parameters(replicas=3, failover={"tiers": [0, 1]})
 
 
 def test_one_that_is_lost_while_it_is_promoted_gives_way_to_the_next() -> None:

@@ -127,6 +127,9 @@ SWITCHED_OFF = {
 }
 """What takes the mechanism away, and how the expectation begins that must notice."""
 BY_COMMAND = [name for name in SWITCHED_OFF if name.startswith("aurora")]
+"""Those that the command runs, too, with all of their systems."""
+QUICK = {"aurora_read_scaling", "aurora_repair", "aurora_replica_lag"}
+"""Of these, those that take few seconds."""
 
 
 def short(name: str, *settings: str) -> Scenario:
@@ -147,7 +150,9 @@ def test_a_scenario_passes(name: str) -> None:
     assert [each.text for each in result.judgements if each.verdict != "pass"] == []
 
 
-@pytest.mark.parametrize("name", BY_COMMAND)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BY_COMMAND]
+)
 def test_a_run_with_the_mechanism_set_off_exits_with_1(name: str, tmp_path: Path) -> None:
     """All systems run, twice: what the mechanism does is plain from two replications."""
     setting, text = SWITCHED_OFF[name]
@@ -161,7 +166,7 @@ def test_a_run_with_the_mechanism_set_off_exits_with_1(name: str, tmp_path: Path
     assert verdicts == ["fail"]
 
 
-@pytest.mark.parametrize("name", [name for name in SWITCHED_OFF if name not in BY_COMMAND])
+@pytest.mark.parametrize("name", SWITCHED_OFF)
 def test_a_scenario_fails_without_its_mechanism(name: str) -> None:
     """Only those systems run that the expectation looks at."""
     setting, text = SWITCHED_OFF[name]
