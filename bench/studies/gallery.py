@@ -85,7 +85,9 @@ ROOMS: dict[str, Sequence[Entry]] = {
               ("acknowledged writes lost", "failed requests", "read latency, p99")),
     ),
     "Aurora": (
-        Entry("five-times", "Five times MySQL, three times PostgreSQL"),
+        Entry("five-times", "Five times MySQL"),
+        Entry("aurora-throughput", "Three times PostgreSQL", "aurora_throughput", "bars",
+              ("throughput, all operations", "write latency, p50")),
         Entry("aurora-quorum", "Six copies in three zones", "aurora_quorum", "percentiles"),
         Entry("aurora-zone-loss", "Six copies in three zones", "aurora_zone_loss", "timeline",
               ("read latency, p50", "answered")),

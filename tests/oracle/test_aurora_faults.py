@@ -164,6 +164,8 @@ class Cluster:
             for fault in sorted(faults, key=lambda each: each.at_s):
                 yield plane.until(fault.at_s)
                 self.met["faults"] += 1
+                if isinstance(plane, CompiledPlane):
+                    self.met["faults of who writes"] += bool(plane.w.writers["leads"].any())
                 self.met["in flight"] += any(plane.outstanding(volume, each) for each in range(self.nodes.size))
                 hit = {e.member for e in fault.effects if isinstance(e, Interrupt) and e.group is self.segments}
                 for first in range(0, GROUPS * WIDTH, WIDTH):
@@ -254,8 +256,8 @@ def test_nothing_acknowledged_is_lost(first: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_nothing_acknowledged_is_lost_in_ten_thousand_schedules(round_: int) -> None:
-    """All rounds together meet each danger in as many schedules as is asked. Nothing is in flight only where nobody can
-    write: a writer is lost, and another one not there yet.
+    """All rounds together meet each danger in as many schedules as is asked. Nothing is in flight where a writer is lost, and
+    another one not there yet; else nearly always.
     """
     mine = Cluster.of()
     for number in range(round_ * SCHEDULES, (round_ + 1) * SCHEDULES):
@@ -267,7 +269,8 @@ def test_nothing_acknowledged_is_lost_in_ten_thousand_schedules(round_: int) -> 
     assert met["one of four holders"] * ROUNDS >= 1000
     assert met["promoted in a zone's loss"] * ROUNDS >= 1000
     assert met["change interrupted"] * ROUNDS >= 100
-    assert met["in flight"] > 0.8 * met["faults"]
+    assert met["in flight"] > 0.9 * met["faults of who writes"]
+    assert met["faults of who writes"] > 0.7 * met["faults"]
 
 
 @pytest.mark.parametrize("number", [3, 35, 87])
