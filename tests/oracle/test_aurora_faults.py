@@ -256,8 +256,8 @@ def test_nothing_acknowledged_is_lost(first: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_nothing_acknowledged_is_lost_in_ten_thousand_schedules(round_: int) -> None:
-    """All rounds together meet each danger in as many schedules as is asked. Nothing is in flight where a writer is lost, and
-    another one not there yet; else nearly always.
+    """All rounds together meet each danger in as many schedules as is asked. Something is in flight, unless a writer is
+    lost and another one not there yet: nearly always.
     """
     mine = Cluster.of()
     for number in range(round_ * SCHEDULES, (round_ + 1) * SCHEDULES):
