@@ -301,6 +301,7 @@ def finding(some: Sequence[Cell]) -> str:
 
 
 FAR = 0.3
+"""Error from which on a predicted cell is named."""
 NAMES: Mapping[System_, str] = {"aurora": "Aurora", "mysql": "MySQL"}
 
 
@@ -337,7 +338,7 @@ def draw(some: Sequence[Cell]) -> Figure:
     rows, columns = ratios(some), side_by_side(len(PANELS))
     row_in = HEADING_IN + PANEL_IN + GAP_IN
     top_in = row_in * (len(PANELS) // columns)
-    sheet = Sheet(frame(some), ("Aurora", "MySQL"), top_in + HEADING_IN + RATIO_ROW_IN * len(rows) + GAP_IN)
+    sheet = Sheet(frame(some), tuple(NAMES.values()), top_in + HEADING_IN + RATIO_ROW_IN * len(rows) + GAP_IN)
     room_in = (body_in() - LEFT_IN + GAP_IN) / columns
     for index, (table, heading, unit) in enumerate(PANELS):
         left_in, above_in = LEFT_IN + index % columns * room_in, index // columns * row_in

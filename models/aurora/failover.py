@@ -25,6 +25,7 @@ Limits:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Annotated, Any
 
@@ -252,8 +253,7 @@ class Failover:
         began_s, volume = self.now, self.storage.volume
         hearing = _Hearing(self.plane, self.segments)
         while not hearing.enough.triggered:
-            for segment in range(volume.segments.size):
-                when_answered(self.segments.ask(instance, segment), partial(hearing.hear, segment))
+            self._ask(instance, range(volume.segments.size), hearing.hear)
             yield hearing.enough | self.plane.until(self.now + PATIENCE_S)
             if self._is_lost(instance):
                 self.plane.note(f"instance {instance} is lost, too")
@@ -268,16 +268,19 @@ class Failover:
             f"asked, {cut} records cut off"
         )
 
+    def _ask(self, instance: int, segments: Iterable[int], then: Callable[[int], None]) -> None:
+        """Ask segments how far they are, and do something with each that answers."""
+        for segment in segments:
+            when_answered(self.segments.ask(instance, segment), partial(then, segment))
+
     def _settle(self, instance: int, term: int) -> Process:
         """Tell segments of the new term until enough of each group have what was recovered, as they get it by gossip;
         no new write is durable before.
         """
         volume, interval_s = self.storage.volume, self.storage.parameters.gossip_s
         while self.term == term and self.plane.unsure(volume, instance):
-            for segment in range(volume.segments.size):
-                if self.segments.complete[segment]:
-                    learn = partial(self.plane.learn, volume, instance, segment)
-                    when_answered(self.segments.ask(instance, segment), learn)
+            complete = [each for each in range(volume.segments.size) if self.segments.complete[each]]
+            self._ask(instance, complete, partial(self.plane.learn, volume, instance))
             yield self.plane.until(self.now + interval_s)
 
     def _see(self, writer: int) -> None:

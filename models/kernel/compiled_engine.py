@@ -930,8 +930,8 @@ class CompiledPlane(Controlled):
             "volume": volume, "writers": leaders, "segments_of": copies,
             "records": np.zeros(capacity, world.RECORD), "firsts": np.zeros(rows, np.int64),
             "lasts": np.zeros((writers, rows), np.int64), "points": np.zeros((writers, rows), np.int64),
-            "stable": np.zeros((writers, rows), np.int64), "recovered": np.zeros((writers, rows), np.int64),
-            "known": np.zeros((writers, segments), np.int64), "suffices": suffices,
+            "stable": np.zeros((writers, rows), np.int64), "known": np.zeros((writers, segments), np.int64),
+            "suffices": suffices,
         }  # fmt: skip
 
     def _memberships(self) -> Any:

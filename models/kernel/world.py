@@ -184,7 +184,6 @@ ARRAYS: tuple[tuple[str, np.dtype[Any], int], ...] = (
     ("lasts", INT, 2),  # writers x rows: the last record that each appended
     ("points", INT, 2),  # writers x rows: up to where each knows that they are complete
     ("stable", INT, 2),  # writers x rows: the last record of each that the volume is durable up to
-    ("recovered", INT, 2),  # writers x rows: what each began its term with
     ("known", INT, 2),  # writers x segments: how far each knows that they are
     ("suffices", INT, 2),  # rows x sets of segments
     ("ledger", LEDGER, 1),  # one

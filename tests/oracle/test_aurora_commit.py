@@ -30,6 +30,7 @@ from models.kernel.faults import Fault, Interrupt, StationFault, schedule
 from models.kernel.keys import UniformKeys
 from models.kernel.laws import Constant, Law, Lognormal
 from models.kernel.outcome import FloatArray, Outcome
+from models.kernel.plane import Down
 from models.kernel.predicates import both, either, meets, satisfied_by_losses
 from models.kernel.program import Program
 from models.kernel.recorder import Span
@@ -86,14 +87,16 @@ def latency_s(outcome: Outcome) -> float:
     return outcome.operations["write"].latency.mean_s
 
 
-def lost(system: System, *segments: int) -> Fault:
-    """Segments that are not there from the beginning."""
+def lost(
+    system: System, *segments: int, at_s: float = 0.0, until_s: float = float("inf"), how: Down = "silent"
+) -> Fault:
+    """Segments that are not there, from the beginning and for ever unless told otherwise."""
     program = Program(system, "system")
     volume = program.volume
     assert volume is not None
     stations = [station for station in program.stations if station.group is volume.segments]
-    effects = [StationFault(station, segment, "silent") for segment in segments for station in stations]
-    return Fault(0.0, float("inf"), (*effects, *(Interrupt(volume, volume.segments, segment) for segment in segments)))
+    effects = [StationFault(station, segment, how) for segment in segments for station in stations]
+    return Fault(at_s, until_s, (*effects, *(Interrupt(volume, volume.segments, segment) for segment in segments)))
 
 
 def exponential_s(fraction: float) -> float:

@@ -11,14 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models import catalogue
-from models.kernel.faults import Fault, Interrupt, StationFault
-from models.kernel.parts import Volume
-from models.kernel.program import Program
+from models.kernel.faults import Fault
 from models.kernel.system import System
-from tests.oracle.test_aurora_commit import aurora, written
+from tests.oracle.test_aurora_commit import aurora, lost, written
 
-MODEL = catalogue.MODELS["aurora"]
 LOST_S = 2.0
 
 
@@ -29,12 +25,7 @@ def minded(segment_gb: float = 0.5, **repair: Any) -> System:
 
 def loss(system: System, segment: int, at_s: float, until_s: float = float("inf")) -> Fault:
     """A segment is lost for a while, or for ever."""
-    program = Program(system, "system")
-    volume: Volume | None = program.volume
-    assert volume is not None
-    stations = [station for station in program.stations if station.group is volume.segments]
-    effects = (StationFault(station, segment, "refuse") for station in stations)
-    return Fault(at_s, until_s, (*effects, Interrupt(volume, volume.segments, segment)))
+    return lost(system, segment, at_s=at_s, until_s=until_s, how="refuse")
 
 
 def replaced(system: System, *losses: Fault, until_s: float = 60.0) -> list[tuple[float, float, str]]:

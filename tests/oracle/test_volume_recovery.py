@@ -98,7 +98,7 @@ def sure_at_once(recover: Callable[..., int]) -> Callable[..., int]:
 
     def change(volume: VolumeState, number: int, asked: Sequence[int]) -> int:
         count, writer = recover(volume, number, asked), volume.writers[number]
-        writer.points, writer.unsure = list(writer.recovered), 0
+        writer.points, writer.unsure = list(writer.stable), 0
         return count
 
     return change

@@ -163,10 +163,16 @@ def test_several_results_share_a_page(results: Path) -> None:
 
 MEETINGS = [*(("markup", kind) for kind in KINDS),
             *zip(sorted(NASTY.keys() - {"markup"}), itertools.cycle(KINDS), strict=False)]  # fmt: skip
-"""Markup on every kind of page, and other names on one kind each, as drawing a page takes a second."""
+"""Markup on each kind of page, and other names on one kind, as drawing a page takes a second; the rest is slow."""
 
 
-@pytest.mark.parametrize(("name", "kind"), MEETINGS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(*each, marks=() if each in MEETINGS else pytest.mark.slow)
+        for each in itertools.product(NASTY, KINDS)
+    ],
+)
 def test_nasty_names_are_only_names(results: Path, tmp_path: Path, name: str, kind: str) -> None:
     """In folders whose checksums are right; what cannot be seen, or turns text around, is shown by its number."""
     forge(results / kind, tmp_path / kind, renamed(NASTY[name].encode(errors="backslashreplace").decode()))

@@ -283,15 +283,14 @@ class Record:
 
 class Writer:
     """What a writer knows: the last record, up to where the volume is durable, the first that is not; the last of each
-    row, up to where each row is complete, the last of it that is durable, how far each segment is; what it recovered of
-    each row, and of how many rows too few are known to have that; and who waits for a number.
+    row, up to where each row is complete, the last of it that is durable (at first what was recovered), how far each
+    segment is; of how many rows too few are known to have what was recovered; and who waits for a number.
     """
 
     def __init__(self, rows: int, segments: int, term: int, *, leads: bool) -> None:
         self.leads, self.term, self.outstanding, self.unsure = leads, term, 0, 0
         self.last = self.durable = self.first = NOTHING
         self.lasts, self.points, self.stable = [NOTHING] * rows, [NOTHING] * rows, [NOTHING] * rows
-        self.recovered = [NOTHING] * rows
         self.known = [NOTHING] * segments
         self.queue: deque[Token] = deque()
 
@@ -364,7 +363,8 @@ class VolumeState:
         point, before = self.point(writer, row), writer.points[row]
         if point > before:
             writer.points[row] = point
-            writer.unsure -= before < writer.recovered[row] <= point
+            # While any row is unsure nothing new is durable; later on, a row is complete up to what is.
+            writer.unsure -= before < writer.stable[row] <= point
             self.advance(writer)
 
     def point(self, writer: Writer, row: int) -> int:
@@ -464,7 +464,7 @@ class VolumeState:
             else:
                 self.firsts[row] = NOTHING
         writer.leads, writer.term, writer.last, writer.durable = True, self.term, durable, durable
-        writer.lasts, writer.recovered, writer.stable = best, list(best), list(best)
+        writer.lasts, writer.stable = best, list(best)
         writer.known = [NOTHING] * len(self.segments)
         for each in asked:
             segment = self.segments[each]
@@ -714,7 +714,7 @@ def volume_complete(w: Any, number: int, row: int) -> None:
     point, before = volume_point(w, number, row), w.points[number, row]
     if point > before:
         w.points[number, row] = point
-        if before < w.recovered[number, row] <= point:
+        if before < w.stable[number, row] <= point:
             w.writers[number].unsure -= 1
         volume_advance(w, number)
 
@@ -811,7 +811,6 @@ def volume_recover(w: Any, number: int, asked: IntArray, best: IntArray) -> int:
         else:
             w.firsts[row] = NOTHING
         w.lasts[number, row] = best[row]
-        w.recovered[number, row] = best[row]
         w.stable[number, row] = best[row]
     writer.leads, writer.term, writer.last, writer.durable = 1, volume.term, durable, durable
     for index in range(w.known.shape[1]):
