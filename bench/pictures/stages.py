@@ -16,9 +16,9 @@ from bench.pictures.style import (
     Sheet,
     body_in,
     drawable,
-    shorten,
     side_by_side,
     width_in,
+    wrap,
 )
 from bench.pictures.themes import MUTED
 
@@ -30,6 +30,8 @@ _GAP_IN = 0.2
 """Between two columns."""
 _TWO_COLUMNS_MIN = 4
 """Entries from which on there are two columns, if texts are short enough for them."""
+_LINES_MAX = 3
+"""Of a text; what exceeds them is cut."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,13 @@ class Key:
 
     Args:
         heading: Above the entries.
-        entries: Number, time and text of each stage.
+        entries: Number, time, and text of each stage in lines; where there are two columns, in one line.
         columns: One, or two.
         time_in: Width of the longest time, inches.
     """
 
     heading: str
-    entries: Sequence[tuple[str, str, str]]
+    entries: Sequence[tuple[str, str, Sequence[str]]]
     columns: int
     time_in: float
 
@@ -100,43 +102,58 @@ class Key:
     def of(cls, data: TimelineData) -> Self:
         """The key to the stages of a course."""
         several = len(data.systems) > 1
+        times = [f"{stage.at_s:,.3f} s" for stage in data.stages]
+        texts = [drawable(f"{stage.system}: {stage.text}" if several else stage.text) for stage in data.stages]
+        time_in = max((width_in(time, SMALL_PT) for time in times), default=0.0)
+        longest_in = max((width_in(text, SMALL_PT) for text in texts), default=0.0)
+        fits = longest_in <= _text_room_in(2, time_in)
+        columns = 2 if fits and side_by_side(2) == 2 and len(texts) >= _TWO_COLUMNS_MIN else 1
+        room_in = _text_room_in(columns, time_in)
         entries = [
-            (str(number), f"{stage.at_s:,.3f} s", drawable(f"{stage.system}: {stage.text}" if several else stage.text))
-            for number, stage in enumerate(data.stages, 1)
+            (str(number), time, wrap(text, room_in, SMALL_PT, _LINES_MAX))
+            for number, (time, text) in enumerate(zip(times, texts, strict=True), 1)
         ]
-        time_in = max((width_in(time, SMALL_PT) for _, time, _ in entries), default=0.0)
-        longest_in = max((width_in(text, SMALL_PT) for *_, text in entries), default=0.0)
-        fits = _NUMBER_IN + time_in + 3 * _PAD_IN + longest_in <= _column_in(2)
         heading = "what control did in replication 0"
         if data.stages_left_out:
             heading += f": the first {len(entries)}, and {data.stages_left_out:,} more"
-        return cls(
-            heading, entries, 2 if fits and side_by_side(2) == 2 and len(entries) >= _TWO_COLUMNS_MIN else 1, time_in
-        )
+        return cls(heading, entries, columns, time_in)
 
     @property
     def height_in(self) -> float:
         """Of all lines, inches."""
-        return (self._rows + 1) * LINE_IN if self.entries else 0.0
+        return max((self._top_in(column) for column in self._by_column()), default=0.0)
 
     def write(self, sheet: Sheet, top_in: float) -> None:
         """Numbers and times flush right, texts flush left."""
         if not self.entries:
             return
         sheet.write(self.heading, 0.0, top_in + LINE_IN / 2, colour=MUTED)
-        for index, (number, time, text) in enumerate(self.entries):
-            column, row = divmod(index, self._rows)
+        for column, entries in enumerate(self._by_column()):
             left_in = column * (_column_in(self.columns) + _GAP_IN)
-            middle_in = top_in + (row + 1.5) * LINE_IN
-            text_in = _NUMBER_IN + self.time_in + 3 * _PAD_IN
-            sheet.write(number, left_in + _NUMBER_IN, middle_in, ha="right")
-            sheet.write(time, left_in + text_in - _PAD_IN, middle_in, colour=MUTED, ha="right")
-            shown = shorten(text, _column_in(self.columns) - text_in - _PAD_IN, SMALL_PT)
-            sheet.write(shown, left_in + text_in + _PAD_IN, middle_in)
+            text_in = left_in + _text_left_in(self.time_in)
+            for row, (number, time, lines) in enumerate(entries):
+                middle_in = top_in + self._top_in(entries[:row]) + LINE_IN / 2
+                sheet.write(number, left_in + _NUMBER_IN, middle_in, ha="right")
+                sheet.write(time, text_in - 2 * _PAD_IN, middle_in, colour=MUTED, ha="right")
+                for index, line in enumerate(lines):
+                    sheet.write(line, text_in, middle_in + index * LINE_IN)
 
-    @property
-    def _rows(self) -> int:
-        return -(-len(self.entries) // self.columns)
+    def _by_column(self) -> list[Sequence[tuple[str, str, Sequence[str]]]]:
+        rows = -(-len(self.entries) // self.columns)
+        return [self.entries[first : first + rows] for first in range(0, len(self.entries), max(rows, 1))]
+
+    @staticmethod
+    def _top_in(entries: Sequence[tuple[str, str, Sequence[str]]]) -> float:
+        """Where the line below these entries begins, inches below the top of the heading."""
+        return (1 + sum(len(lines) for *_, lines in entries)) * LINE_IN
+
+
+def _text_left_in(time_in: float) -> float:
+    return _NUMBER_IN + time_in + 4 * _PAD_IN
+
+
+def _text_room_in(columns: int, time_in: float) -> float:
+    return _column_in(columns) - _text_left_in(time_in)
 
 
 def _column_in(columns: int) -> float:

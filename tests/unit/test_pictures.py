@@ -638,6 +638,23 @@ def test_stages_beyond_a_dozen_are_counted_and_stay_within_the_sheet() -> None:
     assert sum(text.startswith("step ") for text in texts) == 12
 
 
+def test_what_a_stage_says_is_wrapped_where_there_is_little_room() -> None:
+    """All of it is there, and each stage begins below the lines of the one before."""
+    said = "instance 1 recovers in 0.9 ms: 13 segments asked, 0 records cut off"
+    outcomes = noted(odd()["one-system"], {"alone": [Note(20.0, said), Note(21.0, "the name leads to it")]})
+    with style_sheet(WIDTH_IN / 2):
+        figure = timeline.draw(TimelineData.from_outcomes(outcomes, Context("x")))
+
+    height = {text.get_text(): text.get_position()[1] for text in figure.texts}
+    lines = [text for text in height if len(text) > 1 and text in said]
+
+    assert_nothing_overflows(figure)
+    assert len(lines) > 1
+    assert " ".join(lines) == said
+    assert height[lines[-1]] > height["the name leads to it"]
+    assert height["21.000 s"] == height["the name leads to it"]
+
+
 def test_faults_without_room_for_their_names_are_counted() -> None:
     faults = tuple(Span(20.0 + index, 50.0, f"a fault with a name, {index}") for index in range(9))
     with style_sheet():
