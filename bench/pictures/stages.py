@@ -14,6 +14,7 @@ from bench.pictures.course import Stage, TimelineData
 from bench.pictures.style import (
     SMALL_PT,
     Sheet,
+    as_high,
     body_in,
     drawable,
     side_by_side,
@@ -30,8 +31,9 @@ _GAP_IN = 0.2
 """Between two columns."""
 _TWO_COLUMNS_MIN = 4
 """Entries from which on there are two columns, if texts are short enough for them."""
-_LINES_MAX = 3
-"""Of a text; what exceeds them is cut."""
+
+Entry = tuple[str, str, Sequence[str]]
+"""Number, time, and text of a stage in lines."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,13 @@ class Key:
 
     Args:
         heading: Above the entries.
-        entries: Number, time, and text of each stage in lines; where there are two columns, in one line.
+        entries: Of each stage; where there are two columns, in one line.
         columns: One, or two.
         time_in: Width of the longest time, inches.
     """
 
     heading: str
-    entries: Sequence[tuple[str, str, Sequence[str]]]
+    entries: Sequence[Entry]
     columns: int
     time_in: float
 
@@ -110,7 +112,7 @@ class Key:
         columns = 2 if fits and side_by_side(2) == 2 and len(texts) >= _TWO_COLUMNS_MIN else 1
         room_in = _text_room_in(columns, time_in)
         entries = [
-            (str(number), time, wrap(text, room_in, SMALL_PT, _LINES_MAX))
+            (str(number), time, wrap(text, room_in, SMALL_PT, as_high(2)))
             for number, (time, text) in enumerate(zip(times, texts, strict=True), 1)
         ]
         heading = "what control did in replication 0"
@@ -138,12 +140,12 @@ class Key:
                 for index, line in enumerate(lines):
                     sheet.write(line, text_in, middle_in + index * LINE_IN)
 
-    def _by_column(self) -> list[Sequence[tuple[str, str, Sequence[str]]]]:
+    def _by_column(self) -> list[Sequence[Entry]]:
         rows = -(-len(self.entries) // self.columns)
         return [self.entries[first : first + rows] for first in range(0, len(self.entries), max(rows, 1))]
 
     @staticmethod
-    def _top_in(entries: Sequence[tuple[str, str, Sequence[str]]]) -> float:
+    def _top_in(entries: Sequence[Entry]) -> float:
         """Where the line below these entries begins, inches below the top of the heading."""
         return (1 + sum(len(lines) for *_, lines in entries)) * LINE_IN
 

@@ -323,8 +323,9 @@ def caption(some: Sequence[Cell]) -> str:
     return (
         f"Lines and crosses: the models; filled: published rows that they are tuned on; open: published rows that they "
         f"predict, {near} of {len(off)} within 25 %; the line at five: the claim. SysBench; 32 virtual CPUs, 170 GB "
-        f"for pages; {CONNECTIONS} connections where the paper does not say. I/O operations: Aurora's are tuned on, "
-        f"MySQL's predicted. {far_off(some)} Source: Verbitski and others, SIGMOD 2017, section 6."
+        f"for pages; connections where the paper does not say: {MANY} in table 1, {CONNECTIONS} in table 2, both "
+        f"tuned. I/O operations: Aurora's are tuned on, MySQL's predicted. {far_off(some)} Source: Verbitski and "
+        f"others, SIGMOD 2017, section 6."
     )
 
 
